@@ -1,0 +1,14 @@
+//! Pressrun: Markdown articles with front matter become a web site and mail, and each issue reaches every reader who
+//! asked for it, at once or in a digest.
+//!
+//! The modules stand in reading order. **A module uses only modules that stand above it**; `tests/architecture.rs`
+//! holds that.
+
+// ── values and rules: same input, same output; no clock, no dice, no disk, no network, no database ──
+
+// ── the outside world: each module owns one door ──
+
+// ── what happens when ──
+
+// ── faces ──
+

@@ -1,0 +1,3 @@
+//! The program `pressrun`.
+
+fn main() {}

@@ -1,0 +1,11 @@
+//! Every test that crosses modules, in one binary.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on says so and stops; it reads files and the environment as any program does"
+)]
+
+mod architecture;
