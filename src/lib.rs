@@ -6,6 +6,9 @@
 
 // ── values and rules: same input, same output; no clock, no dice, no disk, no network, no database ──
 
+/// A problem an editor can fix: code, place, message, help; and how it is shown.
+pub mod diagnostic;
+
 // ── the outside world: each module owns one door ──
 
 // ── what happens when ──
