@@ -8,6 +8,10 @@
 
 /// A problem an editor can fix: code, place, message, help; and how it is shown.
 pub mod diagnostic;
+/// Time zones: the rules bundled in the program, local hours to instants and back.
+pub mod zone;
+/// The nouns of the trade, and their state machines as pure functions.
+pub mod model;
 
 // ── the outside world: each module owns one door ──
 

@@ -1,0 +1,54 @@
+//! Names for rows and articles that cannot be mixed up.
+
+use std::fmt;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes the text as it is; whoever makes ids vouches for their form.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text, as it stands in the database and in answers.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id!(
+    /// The permanent `id` of an article's front matter: any text that is unique in the publication.
+    ArticleId
+);
+id!(
+    /// The `id` of a newsletter in publish.toml.
+    NewsletterId
+);
+id!(
+    /// One sealed issue: a UUIDv7 in 32 hex digits.
+    IssueId
+);
+id!(
+    /// One issue or notice to one address: a UUIDv7 in 32 hex digits.
+    DeliveryId
+);
+id!(
+    /// A person whose address we know: a UUIDv7 in 32 hex digits.
+    SubscriberId
+);
+id!(
+    /// One subscriber's subscription to one newsletter: a UUIDv7 in 32 hex digits.
+    SubscriptionId
+);

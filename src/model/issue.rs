@@ -1,0 +1,202 @@
+//! An issue's life, and the brakes that hold it until an editor has looked.
+
+use chrono::Duration;
+
+/// What an issue is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IssueKind {
+    /// One article, for readers who want each at once.
+    Instant,
+    /// What was published since a reader's last one.
+    Digest,
+}
+
+impl IssueKind {
+    /// The word in the database and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            IssueKind::Instant => "instant",
+            IssueKind::Digest => "digest",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(text: &str) -> Option<IssueKind> {
+        [IssueKind::Instant, IssueKind::Digest].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// Whether a newsletter's issues go by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SendPolicy {
+    /// After the undo time, unless a brake holds the issue.
+    #[default]
+    Auto,
+    /// Each one waits for `issue approve`.
+    Approve,
+}
+
+/// Where an issue stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IssueState {
+    /// Content and the audience's boundary are frozen; delivery rows are being written.
+    Sealing,
+    /// All rows are written; waits for its moment.
+    Sealed,
+    /// Rows may be claimed.
+    Sending,
+    /// An editor stopped it for a while.
+    Paused,
+    /// Every delivery is at rest.
+    Finished,
+    /// An editor stopped it for good.
+    Cancelled,
+}
+
+/// What may happen to an issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IssueEvent {
+    /// The last chunk of delivery rows is written.
+    AllWritten,
+    /// Its moment has come.
+    Due,
+    /// An editor says stop.
+    Pause,
+    /// An editor says go on.
+    Resume,
+    /// No delivery is left that could still be sent.
+    AtRest,
+    /// A delivery is to be tried again after all.
+    Retry,
+    /// An editor says never.
+    Cancel,
+}
+
+impl IssueState {
+    /// All states, in the order of an issue's life.
+    pub const ALL: [IssueState; 6] = [
+        IssueState::Sealing,
+        IssueState::Sealed,
+        IssueState::Sending,
+        IssueState::Paused,
+        IssueState::Finished,
+        IssueState::Cancelled,
+    ];
+
+    /// The word in the database and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            IssueState::Sealing => "sealing",
+            IssueState::Sealed => "sealed",
+            IssueState::Sending => "sending",
+            IssueState::Paused => "paused",
+            IssueState::Finished => "finished",
+            IssueState::Cancelled => "cancelled",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(text: &str) -> Option<IssueState> {
+        IssueState::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+
+    /// The state after `event`; none where the event makes no sense, so that a late click changes nothing.
+    pub fn after(self, event: IssueEvent) -> Option<IssueState> {
+        use IssueEvent::{AllWritten, AtRest, Cancel, Due, Pause, Resume, Retry};
+        use IssueState::{Cancelled, Finished, Paused, Sealed, Sealing, Sending};
+        match (self, event) {
+            (Sealing, AllWritten) | (Paused, Resume) => Some(Sealed),
+            (Sealed, Due) | (Finished, Retry) => Some(Sending),
+            (Sealed | Sending, Pause) => Some(Paused),
+            (Sending, AtRest) => Some(Finished),
+            // What is being sealed is sealed first, so that a correction knows everybody it was for.
+            (Sealed | Sending | Paused, Cancel) => Some(Cancelled),
+            _ => None,
+        }
+    }
+}
+
+/// Why an automatic issue waits for `issue approve`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Brake {
+    /// The newsletter is set to `send = "approve"`.
+    Policy,
+    /// It is the first issue this newsletter ever sends from this database.
+    FirstIssue,
+    /// It would go to more than twice the largest audience so far.
+    AudienceGrew {
+        /// How many it would go to.
+        recipients: i64,
+        /// The largest audience so far.
+        largest: i64,
+    },
+    /// It would be the third of its newsletter within an hour.
+    ThirdInAnHour,
+}
+
+impl Brake {
+    /// The hour within which a third issue of a newsletter is held.
+    pub const WINDOW: Duration = Duration::hours(1);
+
+    /// Which brake holds an issue to `recipients`, if any.
+    ///
+    /// `largest` is the newsletter's largest audience so far (none: it never sent), `recent` how many of its issues
+    /// were sealed within [`Brake::WINDOW`].
+    pub fn on(policy: SendPolicy, recipients: i64, largest: Option<i64>, recent: i64) -> Option<Brake> {
+        let Some(largest) = largest else { return Some(Brake::FirstIssue) };
+        if policy == SendPolicy::Approve {
+            Some(Brake::Policy)
+        } else if recipients > largest.saturating_mul(2) {
+            Some(Brake::AudienceGrew { recipients, largest })
+        } else if recent >= 2 {
+            Some(Brake::ThirdInAnHour)
+        } else {
+            None
+        }
+    }
+
+    /// What an editor reads.
+    pub fn explanation(&self) -> String {
+        match self {
+            Brake::Policy => "this newsletter sends only what an editor approved".to_owned(),
+            Brake::FirstIssue => "it is the first issue of this newsletter".to_owned(),
+            Brake::AudienceGrew { recipients, largest } => {
+                format!("it would go to {recipients} readers, more than twice the largest audience so far ({largest})")
+            }
+            Brake::ThirdInAnHour => "it would be the third issue of this newsletter within an hour".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issue_lives_forward() {
+        use IssueEvent::{AllWritten, AtRest, Cancel, Due, Pause, Resume, Retry};
+        let life = |events: &[IssueEvent]| {
+            events.iter().try_fold(IssueState::Sealing, |state, event| state.after(*event)).map(IssueState::as_str)
+        };
+        assert_eq!(life(&[AllWritten, Due, AtRest]), Some("finished"));
+        assert_eq!(life(&[AllWritten, Due, Pause, Resume, Due]), Some("sending"));
+        assert_eq!(life(&[AllWritten, Cancel]), Some("cancelled"));
+        assert_eq!(life(&[Cancel]), None);
+        assert_eq!(life(&[AllWritten, Due, AtRest, Retry]), Some("sending"));
+        assert_eq!(life(&[Cancel, Resume]), None);
+        assert_eq!(life(&[Due]), None, "nothing is claimed before every row is written");
+        assert_eq!(life(&[AllWritten, Due, AtRest, Cancel]), None);
+    }
+
+    #[test]
+    fn what_an_editor_did_not_expect_waits() {
+        assert_eq!(Brake::on(SendPolicy::Auto, 10, None, 0), Some(Brake::FirstIssue));
+        assert_eq!(Brake::on(SendPolicy::Auto, 10, Some(5), 1), None);
+        assert_eq!(
+            Brake::on(SendPolicy::Auto, 11, Some(5), 0),
+            Some(Brake::AudienceGrew { recipients: 11, largest: 5 })
+        );
+        assert_eq!(Brake::on(SendPolicy::Auto, 5, Some(5), 2), Some(Brake::ThirdInAnHour));
+        assert_eq!(Brake::on(SendPolicy::Approve, 5, Some(5), 0), Some(Brake::Policy));
+    }
+}
