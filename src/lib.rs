@@ -12,6 +12,8 @@ pub mod diagnostic;
 pub mod zone;
 /// The nouns of the trade, and their state machines as pure functions.
 pub mod model;
+/// `publish.toml`: settings, defaults, what is wrong with them.
+pub mod config;
 
 // ── the outside world: each module owns one door ──
 

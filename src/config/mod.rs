@@ -1,0 +1,273 @@
+//! `publish.toml`: settings, their defaults, and what is wrong with them.
+//!
+//! Pure: the text of the file, the `PRESSRUN_…` variables and the secrets' files come in already read. Whatever is
+//! wrong is collected; settings with all defaults come out even then, so that the rest can still be checked.
+
+mod read;
+mod report;
+mod section;
+mod settings;
+mod shape;
+mod show;
+mod tree;
+mod values;
+
+pub use read::{Source, read, secret_files_named};
+pub use show::show;
+pub use values::{is_language_tag, is_unfit};
+
+use std::fmt;
+use std::net::IpAddr;
+
+use chrono::Duration;
+use url::Url;
+
+use crate::model::{Newsletter, NewsletterId, OnUnknown};
+use crate::zone::Zone;
+
+/// Everything publish.toml and the environment say, with defaults filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Who publishes.
+    pub publication: Publication,
+    /// Who writes.
+    pub authors: Vec<Author>,
+    /// What readers can choose; never empty.
+    pub newsletters: Vec<Newsletter>,
+    /// What every page shows.
+    pub site: Site,
+    /// Where mail is handed over.
+    pub mail: Mail,
+    /// How it is sent.
+    pub sending: Sending,
+    /// Where the database is.
+    pub store: Store,
+    /// Who may speak for a client.
+    pub web: Web,
+    /// Keys.
+    pub auth: Auth,
+}
+
+/// `[publication]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Publication {
+    /// Its name.
+    pub title: String,
+    /// Where readers find it, scheme and host alone; none: wherever `serve` listens.
+    pub url: Option<Url>,
+    /// One sentence.
+    pub description: String,
+    /// BCP 47, such as `en`.
+    pub language: String,
+    /// The zone of dates without one and of digest hours.
+    pub zone: Zone,
+    /// The postal address in mail footers.
+    pub address: Option<String>,
+}
+
+/// One of `[[authors]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    /// Short name in front matter and addresses.
+    pub id: String,
+    /// The byline.
+    pub name: String,
+    /// A sentence or two about them.
+    pub bio: Option<String>,
+    /// A picture, relative to `content/`.
+    pub image: Option<String>,
+    /// Their own page.
+    pub url: Option<Url>,
+}
+
+/// `[site]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Site {
+    /// The publication's accounts elsewhere, in page and mail footers.
+    pub links: Vec<Link>,
+}
+
+/// A named address elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// What is shown.
+    pub title: String,
+    /// Where it leads.
+    pub url: Url,
+}
+
+/// `[mail]` and `[[mail.relays]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mail {
+    /// The relay that takes our mail.
+    pub relay: Relay,
+}
+
+/// One of `[[mail.relays]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Relay {
+    /// `url = "outbox"`: a folder of .eml files.
+    Outbox,
+    /// `url = "smtp://host:port"` or `"smtps://host:port"`.
+    Smtp(SmtpRelay),
+}
+
+/// An SMTP server that takes our mail.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SmtpRelay {
+    /// Host name or address.
+    pub host: String,
+    /// Port: 587 for smtp, 465 for smtps, unless the url says another.
+    pub port: u16,
+    /// How the line is encrypted.
+    pub encryption: Encryption,
+    /// Name and password, if it asks for them.
+    pub login: Option<(String, Secret)>,
+    /// Connections open at once.
+    pub connections: usize,
+}
+
+/// How a line to a relay is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    /// Not at all: relays on this machine only.
+    None,
+    /// STARTTLS, required (RFC 3207).
+    StartTls,
+    /// From the first byte (RFC 8314, 3.3).
+    Tls,
+}
+
+/// `[sending]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sending {
+    /// What to do with a mail whose final dot may have arrived.
+    pub on_unknown: OnUnknown,
+    /// How long an automatic issue is held, so that an editor can take it back.
+    pub undo: Duration,
+    /// After how long an article that was not seen in time waits for an editor.
+    pub max_lateness: Duration,
+    /// How far recipients may grow between plan and send, as a share of the plan's; at least 10 always may.
+    pub plan_drift: f64,
+    /// Waits before the second, third … try.
+    pub retry_waits: Vec<Duration>,
+    /// When to give an instant issue's mail up; none: 24 hours, 48 for digests.
+    pub give_up_after: Option<Duration>,
+}
+
+/// `[store]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Store {
+    /// A file, relative to the publication's folder.
+    Sqlite(String),
+    /// A PostgreSQL url; it may hold a password.
+    Postgres(Secret),
+}
+
+/// `[web]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Web {
+    /// Proxies whose word about a client's address is taken.
+    pub trusted_proxies: Vec<Network>,
+}
+
+/// A range of addresses, such as `10.0.0.0/8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    /// Any address in it.
+    pub address: IpAddr,
+    /// How many leading bits count.
+    pub prefix: u8,
+}
+
+/// `[auth]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Auth {
+    /// The server key, from the environment or `secret-file`; none: one is kept in `data/secret`.
+    pub secret: Option<Secret>,
+    /// Earlier keys, which keep old links valid.
+    pub old_secrets: Vec<Secret>,
+}
+
+/// Something that must not be read: its Debug and its serialised form are `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides `text`.
+    pub fn new(text: impl Into<String>) -> Secret {
+        Secret(text.into())
+    }
+
+    /// The text itself; for use, never for showing.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("***")
+    }
+}
+
+impl Default for Sending {
+    fn default() -> Sending {
+        Sending {
+            on_unknown: OnUnknown::Resend,
+            undo: Duration::minutes(5),
+            max_lateness: Duration::hours(24),
+            plan_drift: 0.01,
+            retry_waits: [5, 15, 30, 60, 120, 240].map(Duration::minutes).to_vec(),
+            give_up_after: None,
+        }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Store {
+        Store::Sqlite("data/pressrun.db".to_owned())
+    }
+}
+
+/// Whether `host`, a name or an address with or without brackets, is this machine (RFC 6761, 6.3).
+pub fn is_loopback(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+    let is_address = host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback());
+    is_address || host == "localhost" || host.ends_with(".localhost")
+}
+
+impl Publication {
+    /// Where readers find it, without a final slash; none: wherever `serve` listens.
+    pub fn base_url(&self) -> Option<&str> {
+        self.url.as_ref().map(|url| url.as_str().trim_end_matches('/'))
+    }
+}
+
+impl Settings {
+    /// Finds a newsletter.
+    pub fn newsletter(&self, id: &NewsletterId) -> Option<&Newsletter> {
+        self.newsletters.iter().find(|newsletter| newsletter.id == *id)
+    }
+
+    /// Finds an author.
+    pub fn author(&self, id: &str) -> Option<&Author> {
+        self.authors.iter().find(|author| author.id == id)
+    }
+}
+
+impl Network {
+    /// Whether `address` lies in it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let bits = |address: IpAddr| match address {
+            IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
+            IpAddr::V6(v6) => (v6.to_bits(), 128),
+        };
+        let ((ours, our_width), (theirs, their_width)) = (bits(self.address), bits(address));
+        let shift = 128 - u32::from(self.prefix.min(128));
+        our_width == their_width && (self.prefix == 0 || ours >> shift == theirs >> shift)
+    }
+}
+
+#[cfg(test)]
+mod tests;
