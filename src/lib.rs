@@ -14,6 +14,8 @@ pub mod zone;
 pub mod model;
 /// `publish.toml`: settings, defaults, what is wrong with them.
 pub mod config;
+/// Words in: front matter, Markdown, article, page, catalog.
+pub mod content;
 
 // ── the outside world: each module owns one door ──
 
