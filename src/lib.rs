@@ -16,6 +16,8 @@ pub mod model;
 pub mod config;
 /// Words in: front matter, Markdown, article, page, catalog.
 pub mod content;
+/// Words out: templates with typed contexts, pages, feeds, sitemap, mail bodies.
+pub mod render;
 
 // ── the outside world: each module owns one door ──
 

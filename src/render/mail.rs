@@ -1,0 +1,410 @@
+//! What a mail says: subject, HTML and text of issues and of the confirmation notice, and an issue's page on the web.
+//!
+//! An issue is rendered once for all its readers. The one thing that differs, the token of the goodbye link, is left
+//! open as [`LEAVE_TOKEN_SLOT`]; headers and encodings are the business of `mail`.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tera::Context;
+
+use crate::content::{Article, BodyInMail};
+use crate::model::{Cadence, Newsletter, Portion, Viewer};
+
+use super::address::{Place, article_address};
+use super::context::{
+    Moment, NamedAddress, PageMeta, Picture, SUBSCRIBE, SiteContext, Story, clipped, context, direction, one_line,
+    page_context, preview_image, rhythm,
+};
+use super::html;
+use super::sample::Sample;
+use super::theme::{RenderError, Theme};
+use super::{Imprint, LARGEST_MAIL, mail_html, shown, text};
+
+/// The template of an issue's page on the web.
+const ISSUE_PAGE: &str = "site/issue.html";
+/// Stands in HTML and text where each reader's own token belongs; as long as a token.
+pub const LEAVE_TOKEN_SLOT: &str = "PRESSRUN-LEAVE-TOKEN-SLOT-00000000000000000";
+
+/// When, for whom and in which newsletter an issue goes out.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion<'a> {
+    /// The newsletter.
+    pub newsletter: &'a Newsletter,
+    /// For which readers: those who want each article at once, or one of the digests.
+    pub cadence: Cadence,
+    /// The date that the mail shows.
+    pub at: DateTime<Utc>,
+    /// Where the issue is on the web, from scheme to final slash.
+    pub web_address: &'a str,
+    /// Who reads it.
+    pub viewer: Viewer,
+}
+
+/// An issue, as it is sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssueMail {
+    /// One line.
+    pub subject: String,
+    /// The first line of the mail, which an inbox shows after the subject.
+    pub preheader: String,
+    /// The HTML part, with [`LEAVE_TOKEN_SLOT`] in it.
+    pub html: String,
+    /// The text part, with [`LEAVE_TOKEN_SLOT`] in it.
+    pub text: String,
+    /// The page at `/issues/ID/`: what anybody may read, without slots.
+    pub web_html: String,
+    /// Whether the text had to be cut because mail programs would have clipped it.
+    pub is_cut: bool,
+}
+
+/// What is asked of a reader who signed up.
+#[derive(Debug, Clone)]
+pub struct ConfirmRequest<'a> {
+    /// What is to be confirmed, and how often it comes.
+    pub subscriptions: &'a [(&'a Newsletter, Cadence)],
+    /// The link, from scheme to token.
+    pub confirm_address: &'a str,
+    /// When somebody asked.
+    pub requested_at: DateTime<Utc>,
+    /// How many hours the link works.
+    pub hours: u32,
+}
+
+/// A mail that somebody has asked for by an act of theirs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticeMail {
+    /// One line.
+    pub subject: String,
+    /// The HTML part.
+    pub html: String,
+    /// The text part.
+    pub text: String,
+}
+
+/// What every mail says about itself.
+#[derive(Serialize, Default)]
+struct MailContext {
+    subject: String,
+    preheader: String,
+    language: String,
+    direction: &'static str,
+    publication: String,
+    home_address: String,
+    newsletter: String,
+    kind: &'static str,
+    date: Moment,
+    minutes: usize,
+    web_address: String,
+    leave_address: String,
+    subscribe_address: String,
+    rhythm: String,
+    links: Vec<NamedAddress>,
+    sender: String,
+}
+
+/// What the templates in `mail/FOLDER/` are given.
+#[derive(Serialize)]
+struct Letter<Content> {
+    #[serde(skip)]
+    folder: &'static str,
+    mail: MailContext,
+    #[serde(flatten)]
+    content: Content,
+}
+
+#[derive(Serialize)]
+struct Instant {
+    story: Story,
+    caption: String,
+    body: String,
+    is_whole: bool,
+    is_summary: bool,
+    is_cut: bool,
+}
+
+#[derive(Serialize)]
+struct Digest {
+    lead: Option<Story>,
+    stories: Vec<Story>,
+}
+
+#[derive(Serialize)]
+struct Confirm {
+    subscriptions: Vec<Subscription>,
+    confirm_address: String,
+    requested: Moment,
+    hours: u32,
+}
+
+#[derive(Serialize)]
+struct Subscription {
+    title: String,
+    rhythm: String,
+}
+
+#[derive(Serialize)]
+struct IssuePage {
+    newsletter: String,
+    kind: &'static str,
+    date: Moment,
+    stories: Vec<Story>,
+    body: String,
+    is_whole: bool,
+}
+
+/// The mail of one article, for readers who want each at once.
+pub fn instant(imprint: &Imprint<'_>, occasion: Occasion<'_>, article: &Article) -> Result<IssueMail, RenderError> {
+    let mut letter = instant_letter(imprint, occasion, article);
+    let address = article_address(article);
+    let place = Place { imprint, address: &address, is_absolute: true };
+    let events = if letter.content.is_summary { &[] } else { shown(article, occasion.viewer).events };
+    let blocks = html::mail_blocks(place, events);
+
+    letter.entitle(imprint.theme)?;
+    letter.content.body = blocks.concat();
+    let mut html = letter.part(imprint.theme, HTML)?;
+    if html.len() > LARGEST_MAIL {
+        let frame = html.len() - letter.content.body.len() + 1024;
+        (letter.content.body, letter.content.is_cut) = mail_html::cut(&blocks, LARGEST_MAIL.saturating_sub(frame));
+        html = letter.part(imprint.theme, HTML)?;
+    }
+    letter.content.body = text::text(place, events);
+    let text = tidy(&letter.part(imprint.theme, TEXT)?);
+    let web_html = instant_page(imprint, occasion, article)?;
+    let MailContext { subject, preheader, .. } = letter.mail;
+    Ok(IssueMail { subject, preheader, html, text, web_html, is_cut: letter.content.is_cut })
+}
+
+fn instant_letter(imprint: &Imprint<'_>, occasion: Occasion<'_>, article: &Article) -> Letter<Instant> {
+    let story = mail_story(imprint, article, occasion.viewer);
+    let mut mail = mail_context(imprint, occasion, article.body.minutes(), &story.language);
+    mail.subject = article.mail.subject.clone().unwrap_or_default();
+    mail.preheader = article.mail.preheader.clone().unwrap_or_else(|| clipped(first_sentence(&story.intro), 240));
+    let content = Instant {
+        caption: story.image.as_ref().map_or(String::new(), Picture::words),
+        body: String::new(),
+        is_whole: shown(article, occasion.viewer).portion == Portion::Whole,
+        is_summary: article.mail.body == BodyInMail::Summary,
+        is_cut: false,
+        story,
+    };
+    Letter { folder: "instant", mail, content }
+}
+
+/// `article` as mails show it: its picture no wider than the text.
+fn mail_story(imprint: &Imprint<'_>, article: &Article, viewer: Viewer) -> Story {
+    let story = Story::new(imprint, article, viewer, true);
+    Story { image: story.image.map(|picture| picture.fitted(mail_html::TEXT_WIDTH)), ..story }
+}
+
+/// The mail of several articles, the lead first: `articles` in the order in which they are shown.
+pub fn digest(imprint: &Imprint<'_>, occasion: Occasion<'_>, articles: &[&Article]) -> Result<IssueMail, RenderError> {
+    let letter = digest_letter(imprint, occasion, articles);
+    let preheader = letter.mail.preheader.clone();
+    let NoticeMail { subject, html, text } = letter.printed(imprint.theme)?;
+    let web_html = IssuePage::new(imprint, occasion, articles).printed(imprint, (&subject, &preheader), "")?;
+    Ok(IssueMail { subject, preheader, html, text, web_html, is_cut: false })
+}
+
+fn digest_letter(imprint: &Imprint<'_>, occasion: Occasion<'_>, articles: &[&Article]) -> Letter<Digest> {
+    let minutes = articles.iter().map(|article| article.body.minutes()).sum();
+    let mut mail = mail_context(imprint, occasion, minutes, &imprint.settings.publication.language);
+    let mut stories: Vec<Story> = articles
+        .iter()
+        .map(|article| mail_story(imprint, article, occasion.viewer))
+        .map(|story| Story { intro: clipped(&story.intro, 240), ..story })
+        .collect();
+    mail.preheader = digest_preheader(&stories);
+    let lead = (!stories.is_empty()).then(|| stories.remove(0));
+    Letter { folder: "digest", mail, content: Digest { lead, stories } }
+}
+
+/// The notice that asks a reader to confirm.
+pub fn confirm(imprint: &Imprint<'_>, request: &ConfirmRequest<'_>) -> Result<NoticeMail, RenderError> {
+    confirm_letter(imprint, request).printed(imprint.theme)
+}
+
+fn confirm_letter(imprint: &Imprint<'_>, request: &ConfirmRequest<'_>) -> Letter<Confirm> {
+    let mail = notice_context(imprint, request.requested_at, &imprint.settings.publication.language);
+    let subscription = |(newsletter, cadence): &(&Newsletter, Cadence)| Subscription {
+        title: newsletter.title.clone(),
+        rhythm: rhythm(newsletter, *cadence, true),
+    };
+    let content = Confirm {
+        subscriptions: request.subscriptions.iter().map(subscription).collect(),
+        confirm_address: request.confirm_address.to_owned(),
+        requested: mail.date.clone(),
+        hours: request.hours,
+    };
+    Letter { folder: "confirm", mail, content }
+}
+
+const SUBJECT: &str = "subject.txt";
+const HTML: &str = "body.html";
+const TEXT: &str = "body.txt";
+
+impl<Content: Serialize> Letter<Content> {
+    fn part(&self, theme: &Theme, part: &str) -> Result<String, RenderError> {
+        theme.render(&format!("mail/{}/{part}", self.folder), &context(self))
+    }
+
+    /// Gives it the subject of its template, unless an editor has chosen one.
+    fn entitle(&mut self, theme: &Theme) -> Result<(), RenderError> {
+        if self.mail.subject.is_empty() {
+            self.mail.subject = self.part(theme, SUBJECT)?;
+        }
+        self.mail.subject = one_line(&self.mail.subject);
+        Ok(())
+    }
+
+    fn printed(mut self, theme: &Theme) -> Result<NoticeMail, RenderError> {
+        self.entitle(theme)?;
+        let (html, text) = (self.part(theme, HTML)?, tidy(&self.part(theme, TEXT)?));
+        Ok(NoticeMail { subject: self.mail.subject, html, text })
+    }
+
+    /// Each of its templates with what it is given.
+    fn samples(&self) -> [(String, Context); 3] {
+        [SUBJECT, HTML, TEXT].map(|part| (format!("mail/{}/{part}", self.folder), context(self)))
+    }
+}
+
+fn notice_context(imprint: &Imprint<'_>, at: DateTime<Utc>, language: &str) -> MailContext {
+    let publication = &imprint.settings.publication;
+    MailContext {
+        language: language.to_owned(),
+        direction: direction(language),
+        publication: publication.title.clone(),
+        home_address: imprint.absolute("/"),
+        date: Moment::new(at, &publication.zone),
+        subscribe_address: imprint.absolute(SUBSCRIBE),
+        links: NamedAddress::of_links(imprint.settings),
+        sender: sender(&publication.title, publication.address.as_deref()),
+        ..MailContext::default()
+    }
+}
+
+/// Who publishes, and where mail on paper reaches them.
+fn sender(title: &str, address: Option<&str>) -> String {
+    let one_after_another = |address: &str| {
+        let lines = address.lines().map(one_line).filter(|line| !line.is_empty());
+        lines.collect::<Vec<_>>().join(", ")
+    };
+    match address.map(one_after_another) {
+        Some(address) if address.starts_with(title) => address,
+        Some(address) => format!("{title}, {address}"),
+        None => title.to_owned(),
+    }
+}
+
+fn mail_context(imprint: &Imprint<'_>, occasion: Occasion<'_>, minutes: usize, language: &str) -> MailContext {
+    MailContext {
+        newsletter: occasion.newsletter.title.clone(),
+        kind: kind(occasion.cadence),
+        minutes,
+        web_address: occasion.web_address.to_owned(),
+        leave_address: imprint.absolute(&format!("/unsubscribe/{LEAVE_TOKEN_SLOT}")),
+        rhythm: rhythm(occasion.newsletter, occasion.cadence, true),
+        ..notice_context(imprint, occasion.at, language)
+    }
+}
+
+fn kind(cadence: Cadence) -> &'static str {
+    match cadence {
+        Cadence::Instant => "New article",
+        Cadence::Daily => "Daily digest",
+        Cadence::Weekly => "Weekly digest",
+    }
+}
+
+/// What stands behind the subject in an inbox: the rest of the summary follows below the headline.
+fn first_sentence(text: &str) -> &str {
+    text.find(". ").map_or(text, |end| &text[..=end])
+}
+
+/// What stands behind the subject in an inbox: not the lead again, which is the subject.
+fn digest_preheader(stories: &[Story]) -> String {
+    match stories {
+        [] => String::new(),
+        [only] => only.intro.clone(),
+        [_, others @ ..] => {
+            let titles: Vec<&str> = others.iter().map(|story| story.title.as_str()).collect();
+            clipped(&format!("Also: {}", titles.join(" · ")), 160)
+        }
+    }
+}
+
+fn instant_page(imprint: &Imprint<'_>, occasion: Occasion<'_>, article: &Article) -> Result<String, RenderError> {
+    let address = article_address(article);
+    let place = Place { imprint, address: &address, is_absolute: false };
+    let shown = shown(article, Viewer::Anybody);
+    let page = IssuePage {
+        body: html::web(place, shown.events),
+        is_whole: shown.portion == Portion::Whole,
+        ..IssuePage::new(imprint, occasion, &[article])
+    };
+    // The article's own page is the one that search engines should know.
+    let description = page.stories.first().map_or(String::new(), |story| clipped(&story.intro, 200));
+    page.printed(imprint, (&article.title, &description), &address)
+}
+
+impl IssuePage {
+    fn new(imprint: &Imprint<'_>, occasion: Occasion<'_>, articles: &[&Article]) -> IssuePage {
+        IssuePage {
+            newsletter: occasion.newsletter.title.clone(),
+            kind: kind(occasion.cadence),
+            date: Moment::new(occasion.at, &imprint.settings.publication.zone),
+            stories: articles.iter().map(|article| Story::new(imprint, article, Viewer::Anybody, false)).collect(),
+            body: String::new(),
+            is_whole: true,
+        }
+    }
+
+    fn context(&self, imprint: &Imprint<'_>, (title, description): (&str, &str), address: &str) -> Context {
+        let site = SiteContext::new(imprint);
+        let page = PageMeta::new(&site, title, description, address);
+        let page = PageMeta { image: preview_image(imprint, self.stories.first()), ..page };
+        page_context(&site, Some(page), self)
+    }
+
+    fn printed(&self, imprint: &Imprint<'_>, words: (&str, &str), address: &str) -> Result<String, RenderError> {
+        imprint.theme.render(ISSUE_PAGE, &self.context(imprint, words, address))
+    }
+}
+
+/// Long lines of prose wrapped, at most one empty line in a row, one line end at the end.
+fn tidy(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.trim().lines().map(str::trim_end) {
+        let is_gap = line.is_empty() && lines.last().is_some_and(String::is_empty);
+        let is_set = line.chars().count() <= text::WIDTH || line.starts_with([' ', '>', '[']);
+        match (is_gap, is_set) {
+            (true, _) => {}
+            (false, true) => lines.push(line.to_owned()),
+            (false, false) => lines.extend(text::wrapped(line, text::WIDTH)),
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Each of these templates with what it is given, in every branch that it may take.
+pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
+    let Sample { imprint, article, newsletter, at } = sample;
+    let (cadence, viewer, web_address) = (Cadence::Instant, Viewer::Anybody, "https://example.com/issues/17/");
+    let occasion = Occasion { newsletter, cadence, at: *at, web_address, viewer };
+    let mut instant = instant_letter(imprint, occasion, article);
+    (instant.content.body, instant.content.is_cut) = ("Text.".to_owned(), true);
+    let request = ConfirmRequest {
+        subscriptions: &[(newsletter, cadence)],
+        confirm_address: "https://example.com/confirm/token",
+        requested_at: *at,
+        hours: 72,
+    };
+    let (digest, confirm) = (digest_letter(imprint, occasion, &[article, article]), confirm_letter(imprint, &request));
+    let body = "<p>Text.</p>".to_owned();
+    let issue = IssuePage { body, is_whole: false, ..IssuePage::new(imprint, occasion, &[article]) };
+    let mut samples =
+        vec![(ISSUE_PAGE.to_owned(), issue.context(imprint, ("A headline", "What it says."), "/a-headline/"))];
+    samples.extend([instant.samples(), digest.samples(), confirm.samples()].concat());
+    samples
+}

@@ -1,0 +1,91 @@
+//! Words out: templates with typed contexts, the site's pages, feed and sitemap, and the bodies of mails.
+//!
+//! Pure: the same words, looks and moment give the same bytes. Markdown is already parsed when a template runs and
+//! never sees its output; templates reach neither files nor environment nor network. [`shown`] is the one place that
+//! says how much of an article an outlet gets. Headers, encodings and the readers' tokens are left to `mail`.
+
+mod address;
+mod context;
+mod html;
+mod mail;
+mod mail_html;
+mod notes;
+mod pages;
+mod sample;
+mod site;
+mod text;
+mod theme;
+
+pub use address::{article_address, media_address, media_type, tag_address};
+pub use context::{
+    AuthorContext, Cadences, Moment, NamedAddress, NewsletterChoice, PageMeta, Picture, SignUp, SiteContext, Story,
+    rhythm,
+};
+pub use mail::{ConfirmRequest, IssueMail, LEAVE_TOKEN_SLOT, NoticeMail, Occasion, confirm, digest, instant};
+pub use mail_html::{LARGE_MAIL, LARGEST_MAIL};
+pub use pages::{FieldError, Notice, NoticeKind, OutboxEntry, OutboxMail, ReaderPage, UndoForm, reader_page};
+pub use site::{RenderedPage, pages};
+pub use theme::{RenderError, StaticFile, Theme};
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use pulldown_cmark::Event;
+
+use crate::config::Settings;
+use crate::content::{Article, Catalog};
+use crate::model::{Portion, Viewer};
+
+/// What every outlet needs to know: the looks, the settings, all the words and where readers find them.
+pub struct Imprint<'a> {
+    /// The looks.
+    pub theme: &'a Theme,
+    /// The settings.
+    pub settings: &'a Settings,
+    /// All the words.
+    pub catalog: &'a Catalog,
+    /// Where readers find them: scheme and host, without a final slash.
+    pub base_url: &'a str,
+    /// Where readers sign up: like `base_url`, or empty where that is the same site.
+    pub readers_url: &'a str,
+    articles_by_path: HashMap<&'a str, &'a Article>,
+}
+
+impl<'a> Imprint<'a> {
+    /// Puts them together; `base_url` is scheme and host, such as `https://example.com`.
+    pub fn new(theme: &'a Theme, settings: &'a Settings, catalog: &'a Catalog, base_url: &'a str) -> Imprint<'a> {
+        let articles_by_path = catalog.articles.iter().map(|article| (article.path.as_str(), article)).collect();
+        let base_url = base_url.trim_end_matches('/');
+        Imprint { theme, settings, catalog, base_url, readers_url: "", articles_by_path }
+    }
+
+    /// The same for pages that lie elsewhere than the form that readers sign up with.
+    pub fn with_readers_at(self, readers_url: &'a str) -> Imprint<'a> {
+        Imprint { readers_url: readers_url.trim_end_matches('/'), ..self }
+    }
+}
+
+/// Markdown events, and where each stands in its file.
+pub(crate) type Events = [(Event<'static>, Range<usize>)];
+
+/// As much of an article as somebody may read.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// Whether that is all of it.
+    pub portion: Portion,
+    /// The text; empty where only the summary may be shown.
+    pub events: &'a Events,
+}
+
+/// How much of `article` is shown to `viewer`: every outlet asks here, and takes the text from the answer.
+pub fn shown(article: &Article, viewer: Viewer) -> Shown<'_> {
+    let portion = article.access.portion_for(viewer);
+    let events = match portion {
+        Portion::Whole => &article.body.events[..],
+        Portion::Preview => &article.body.events[..article.body.preview.unwrap_or(0).min(article.body.events.len())],
+    };
+    Shown { portion, events }
+}
+
+#[cfg(test)]
+mod tests;

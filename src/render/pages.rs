@@ -1,0 +1,232 @@
+//! The pages on which readers act: sign up, confirm, leave; what happened; what went wrong; the outbox.
+//!
+//! Whoever answers a request brings the facts; here is only how they are put. No page needs a script.
+
+use serde::Serialize;
+use tera::Context;
+
+use super::context::{PageMeta, SignUp, SiteContext, page_context};
+use super::sample::Sample;
+use super::theme::{RenderError, Theme};
+
+/// A page on which a reader acts, or is told what happened.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum ReaderPage {
+    /// The sign-up form: `POST /subscribe`.
+    Subscribe {
+        /// What can be chosen, and what is.
+        sign_up: SignUp,
+        /// The address as it was typed.
+        email: String,
+        /// What has to be put right.
+        errors: Vec<FieldError>,
+    },
+    /// What a confirmation link shows: a button, `POST /confirm/TOKEN`.
+    Confirm {
+        /// The link's token.
+        token: String,
+        /// What is confirmed: each newsletter and how often it comes.
+        newsletters: Vec<(String, String)>,
+    },
+    /// What a goodbye link shows: a button, `POST /unsubscribe/TOKEN`.
+    Unsubscribe {
+        /// The link's token.
+        token: String,
+        /// The newsletter's title.
+        newsletter: String,
+    },
+    /// What happened.
+    Notices {
+        /// In order.
+        notices: Vec<Notice>,
+    },
+    /// A link that is unknown, used or too old: one page for all of them, so that it tells nothing.
+    Expired,
+    /// A goodbye link that is nobody's: cut short, forged, or of somebody who was erased.
+    NobodysLeave,
+    /// What went wrong.
+    Problem {
+        /// The HTTP status.
+        status: u16,
+        /// In a few words.
+        title: String,
+        /// What the reader can do.
+        message: String,
+        /// The number under which the log knows the cause; empty: none.
+        request: String,
+    },
+    /// The mails in the outbox.
+    OutboxList {
+        /// The latest first.
+        mails: Vec<OutboxEntry>,
+    },
+    /// One mail of the outbox.
+    OutboxMail(OutboxMail),
+}
+
+/// A field of a form that has to be put right.
+#[derive(Debug, Clone, Serialize)]
+pub struct FieldError {
+    /// `email`, `newsletter` or `cadence`.
+    pub field: &'static str,
+    /// What to do about it.
+    pub message: String,
+}
+
+/// Something that a reader has just done.
+#[derive(Debug, Clone, Serialize)]
+pub struct Notice {
+    /// What it is.
+    pub kind: NoticeKind,
+    /// The newsletters that it is about.
+    pub names: Vec<String>,
+    /// How to take it back.
+    pub undo: Option<UndoForm>,
+}
+
+/// What a notice reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoticeKind {
+    /// A link is on its way to the address.
+    CheckYourMail,
+    /// The address is confirmed for the first time.
+    SignedUp,
+    /// The newsletters come from now on.
+    Subscribed,
+    /// The link does not work any more.
+    LinkExpired,
+    /// The newsletters do not come any more.
+    Left,
+    /// A choice was kept.
+    Saved,
+}
+
+/// A button that takes something back.
+#[derive(Debug, Clone, Serialize)]
+pub struct UndoForm {
+    /// Where the form is sent.
+    pub action: String,
+    /// The value of its field `token`.
+    pub token: String,
+}
+
+/// A mail in the outbox, as the list shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct OutboxEntry {
+    /// The delivery's id: its page is `/outbox/ID/`.
+    pub id: String,
+    /// To whom.
+    pub to: String,
+    /// What about.
+    pub subject: String,
+    /// When, as people write it.
+    pub date: String,
+}
+
+/// A mail in the outbox.
+#[derive(Debug, Clone, Serialize)]
+pub struct OutboxMail {
+    /// What the list shows of it.
+    pub mail: OutboxEntry,
+    /// From whom.
+    pub from: String,
+    /// Where its HTML part is served by itself.
+    pub html_address: String,
+    /// Its text part.
+    pub text: String,
+    /// Where the whole message is served.
+    pub raw_address: String,
+    /// The addresses that it links to.
+    pub links: Vec<String>,
+}
+
+/// The HTML of a page on which a reader acts.
+pub fn reader_page(theme: &Theme, site: &SiteContext, reader: &ReaderPage) -> Result<String, RenderError> {
+    let (template, context) = reader.sheet(site);
+    theme.render(template, &context)
+}
+
+/// What happened, in few words: the last of several says what they came to.
+fn heading(notices: &[Notice]) -> &'static str {
+    match notices.last().map(|notice| notice.kind) {
+        Some(NoticeKind::CheckYourMail) => "Check your mail",
+        Some(NoticeKind::SignedUp) => "Your address is confirmed",
+        Some(NoticeKind::Subscribed) => "You are subscribed",
+        Some(NoticeKind::LinkExpired) => "This link does not work any more",
+        Some(NoticeKind::Left) => "You have left",
+        Some(NoticeKind::Saved) | None => "Saved",
+    }
+}
+
+/// Each of these templates with what it is given.
+pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
+    let site = SiteContext::new(&sample.imprint);
+    let sheets = ReaderPage::samples(&SignUp::new(sample.imprint.settings)).into_iter().map(|page| page.sheet(&site));
+    sheets.map(|(template, context)| (template.to_owned(), context)).collect()
+}
+
+impl ReaderPage {
+    /// Its template, and what that is given.
+    pub(super) fn sheet(&self, site: &SiteContext) -> (&'static str, Context) {
+        let (template, title) = match self {
+            ReaderPage::Subscribe { errors, .. } if errors.is_empty() => ("site/subscribe.html", "Subscribe"),
+            ReaderPage::Subscribe { .. } => ("site/subscribe.html", "Mistake in the form · Subscribe"),
+            ReaderPage::Confirm { .. } => ("site/confirm.html", "Confirm"),
+            ReaderPage::Unsubscribe { .. } => ("site/unsubscribe.html", "Leave"),
+            ReaderPage::Notices { notices } => ("site/notices.html", heading(notices)),
+            ReaderPage::Expired => ("site/expired.html", "This link does not work any more"),
+            ReaderPage::NobodysLeave => ("site/nobodys_leave.html", "This link is incomplete"),
+            ReaderPage::Problem { title, .. } => ("site/problem.html", title.as_str()),
+            ReaderPage::OutboxList { .. } => ("site/outbox.html", "Outbox"),
+            ReaderPage::OutboxMail(OutboxMail { mail, .. }) => ("site/outbox_mail.html", mail.subject.as_str()),
+        };
+        let page = PageMeta::new(site, title, "", "");
+        (template, page_context(site, Some(page), self))
+    }
+
+    pub(super) fn samples(sign_up: &SignUp) -> Vec<ReaderPage> {
+        use NoticeKind::{CheckYourMail, Left, LinkExpired, Saved, SignedUp, Subscribed};
+        let text = |text: &str| text.to_owned();
+        let (token, newsletter) = (text("token"), text("The Wire"));
+        let undo = UndoForm { action: text("/unsubscribe/token"), token: token.clone() };
+        let notice = |kind| Notice { kind, names: vec![newsletter.clone()], undo: Some(undo.clone()) };
+        let notices = [CheckYourMail, SignedUp, Subscribed, LinkExpired, Left, Saved].map(notice).to_vec();
+        let error = |field| FieldError { field, message: text("type it again") };
+        let mail = OutboxEntry {
+            id: text("17"),
+            to: text("reader@example.com"),
+            subject: text("A headline"),
+            date: text("23 November 2026, 08:00"),
+        };
+        vec![
+            ReaderPage::Subscribe {
+                sign_up: sign_up.clone(),
+                email: mail.to.clone(),
+                errors: ["email", "newsletter", "cadence"].map(error).to_vec(),
+            },
+            ReaderPage::Confirm { token: token.clone(), newsletters: vec![(newsletter.clone(), text("daily"))] },
+            ReaderPage::Unsubscribe { token, newsletter: newsletter.clone() },
+            ReaderPage::Notices { notices: vec![notice(CheckYourMail)] },
+            ReaderPage::Notices { notices },
+            ReaderPage::Expired,
+            ReaderPage::NobodysLeave,
+            ReaderPage::Problem {
+                status: 404,
+                title: text("Not found"),
+                message: text("Look in the archive."),
+                request: text("17"),
+            },
+            ReaderPage::OutboxList { mails: vec![mail.clone()] },
+            ReaderPage::OutboxMail(OutboxMail {
+                mail,
+                from: text("The Wire <wire@example.com>"),
+                html_address: text("/outbox/17/html"),
+                text: text("Good morning."),
+                raw_address: text("/outbox/17/eml"),
+                links: vec![text("https://example.com/")],
+            }),
+        ]
+    }
+}

@@ -1,0 +1,380 @@
+//! The pages of the site, its feed and its sitemap, as they look at one moment.
+//!
+//! What anybody may read and nothing more: nobody is signed in here, so the bytes can be kept in memory, written to
+//! disk and cached anywhere.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tera::Context;
+
+use crate::config::Author;
+use crate::content::{Article, Page};
+use crate::model::{Portion, Viewer};
+
+use super::address::{Place, article_address, author_address, in_query, page_address, tag_address};
+use super::context::{
+    AuthorContext, Moment, NamedAddress, PageMeta, SiteContext, Story, clipped, direction, page_context, preview_image,
+};
+use super::html;
+use super::pages::ReaderPage;
+use super::sample::Sample;
+use super::theme::RenderError;
+use super::{Imprint, shown};
+
+/// Stories on the home page, the lead among them.
+const ON_HOME: usize = 7;
+/// Entries of the feed.
+const IN_FEED: usize = 30;
+/// Stories below an article.
+const RELATED: usize = 3;
+
+/// A page, feed or text file of the site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedPage {
+    /// Such as `/`, `/a-headline/` or `/feed.xml`.
+    pub address: String,
+    /// For the Content-Type header.
+    pub content_type: &'static str,
+    /// What is in it.
+    pub body: String,
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const ATOM: &str = "application/atom+xml; charset=utf-8";
+const XML: &str = "application/xml; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+#[derive(Serialize)]
+struct HomePage {
+    lead: Option<Story>,
+    stories: Vec<Story>,
+    has_more: bool,
+}
+
+#[derive(Serialize)]
+struct ArticlePage<'a> {
+    story: Story,
+    body: String,
+    is_whole: bool,
+    related: Vec<Story>,
+    share: Vec<NamedAddress>,
+    extra: &'a serde_json::Value,
+}
+
+#[derive(Serialize)]
+struct ListPage<'a> {
+    kind: &'static str,
+    title: &'a str,
+    author: Option<AuthorContext>,
+    stories: Vec<Story>,
+}
+
+#[derive(Serialize)]
+struct ArchivePage {
+    years: Vec<ArchiveYear>,
+    tags: Vec<NamedAddress>,
+}
+
+#[derive(Serialize)]
+struct ArchiveYear {
+    title: String,
+    stories: Vec<Story>,
+}
+
+#[derive(Serialize)]
+struct TextPage<'a> {
+    title: &'a str,
+    summary: Option<&'a str>,
+    body: String,
+}
+
+#[derive(Serialize)]
+struct Feed {
+    updated: Moment,
+    entries: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    id: String,
+    story: Story,
+    content: String,
+}
+
+#[derive(Serialize)]
+struct Sitemap {
+    addresses: Vec<SitemapAddress>,
+}
+
+#[derive(Serialize)]
+struct SitemapAddress {
+    address: String,
+    changed: Option<Moment>,
+}
+
+/// Every page of the site at `now`, by address; the first template that cannot be rendered stops it.
+pub fn pages(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Result<Vec<RenderedPage>, RenderError> {
+    let site = SiteContext::new(imprint);
+    let desk = Desk::new(imprint, &site, now);
+    let rendered = |sheet: Sheet| {
+        let body = imprint.theme.render(sheet.template, &sheet.context)?;
+        Ok(RenderedPage { address: sheet.address, content_type: content_type(sheet.template), body })
+    };
+    let mut listed = Vec::new();
+    let mut pages = Vec::new();
+    for sheet in desk.sheets() {
+        listed.extend(desk.listed(&sheet));
+        pages.push(rendered(sheet)?);
+    }
+    pages.push(rendered(desk.sitemap(listed))?);
+    pages.sort_by(|one, other| one.address.cmp(&other.address));
+    Ok(pages)
+}
+
+/// Each template of the site with what it is given, in every branch that it may take.
+pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
+    let site = SiteContext::new(&sample.imprint);
+    let desk = Desk::new(&sample.imprint, &site, sample.at);
+    let mut sheets: Vec<Sheet> = desk.sheets().collect();
+    sheets.push(desk.sitemap(sheets.iter().filter_map(|sheet| desk.listed(sheet)).collect()));
+    for sheet in sheets.iter_mut().filter(|sheet| sheet.template == "site/home.html") {
+        sheet.context.insert("has_more", &true);
+    }
+    sheets.into_iter().map(|sheet| (sheet.template.to_owned(), sheet.context)).collect()
+}
+
+/// What becomes a page, feed or text file of the site.
+struct Sheet {
+    address: String,
+    template: &'static str,
+    context: Context,
+    changed: Option<DateTime<Utc>>,
+}
+
+fn content_type(template: &str) -> &'static str {
+    match template {
+        "site/feed.xml" => ATOM,
+        "site/sitemap.xml" => XML,
+        "site/robots.txt" => TEXT,
+        _ => HTML,
+    }
+}
+
+/// The published articles of a tag, the newest first.
+struct Section<'a> {
+    title: &'a str,
+    articles: Vec<&'a Article>,
+}
+
+fn sections<'a>(articles: &[&'a Article]) -> BTreeMap<String, Section<'a>> {
+    let mut sections = BTreeMap::new();
+    for article in articles {
+        for tag in &article.tags {
+            let section = sections.entry(tag_address(tag));
+            section.or_insert_with(|| Section { title: tag, articles: Vec::new() }).articles.push(*article);
+        }
+    }
+    sections
+}
+
+struct Desk<'a> {
+    imprint: &'a Imprint<'a>,
+    site: &'a SiteContext,
+    sections: BTreeMap<String, Section<'a>>,
+    articles: Vec<&'a Article>,
+}
+
+impl<'a> Desk<'a> {
+    fn new(imprint: &'a Imprint<'a>, site: &'a SiteContext, now: DateTime<Utc>) -> Desk<'a> {
+        let articles: Vec<&Article> = imprint.catalog.published(now).collect();
+        Desk { imprint, site, sections: sections(&articles), articles }
+    }
+
+    /// All but the sitemap, each made when it is asked for.
+    fn sheets(&self) -> impl Iterator<Item = Sheet> {
+        let singles = [Desk::home, Desk::archive, Desk::not_found, Desk::feed, Desk::robots];
+        let singles = singles.into_iter().map(|sheet| sheet(self));
+        let articles = self.articles.iter().map(|article| self.article(article));
+        let tags = self.sections.iter().map(|(address, section)| self.tag(address, section));
+        let authors = self.imprint.settings.authors.iter().map(|author| self.author(author));
+        let pages = self.imprint.catalog.pages.iter().map(|page| self.page(page));
+        singles.chain(articles).chain(tags).chain(authors).chain(pages)
+    }
+
+    fn sheet(
+        &self,
+        template: &'static str,
+        address: &str,
+        page: impl Into<Option<PageMeta>>,
+        content: impl Serialize,
+    ) -> Sheet {
+        let context = page_context(self.site, page.into(), content);
+        Sheet { address: address.to_owned(), template, context, changed: None }
+    }
+
+    fn story(&self, article: &Article) -> Story {
+        Story::new(self.imprint, article, Viewer::Anybody, false)
+    }
+
+    fn stories<'b>(&self, articles: impl IntoIterator<Item = &'b &'b Article>) -> Vec<Story> {
+        articles.into_iter().map(|article| self.story(article)).collect()
+    }
+
+    fn meta(&self, title: &str, description: &str, address: &str) -> PageMeta {
+        PageMeta::new(self.site, title, description, address)
+    }
+
+    /// The lead is the latest that is featured, if it is still among the latest.
+    fn home(&self) -> Sheet {
+        let mut latest: Vec<&Article> = self.articles.iter().take(ON_HOME).copied().collect();
+        let lead = latest.iter().position(|article| article.featured).unwrap_or(0);
+        let lead = (lead < latest.len()).then(|| self.story(latest.remove(lead)));
+        let page = self.meta(&self.site.title, &self.site.description, "/");
+        let page = PageMeta { image: preview_image(self.imprint, lead.as_ref()), ..page };
+        let has_more = self.articles.len() > ON_HOME;
+        self.sheet("site/home.html", "/", page, HomePage { lead, stories: self.stories(&latest), has_more })
+    }
+
+    fn article(&self, article: &Article) -> Sheet {
+        let address = article_address(article);
+        let story = self.story(article);
+        let page = self.meta(&story.title, &clipped(&story.intro, 200), &address);
+        let page = PageMeta {
+            canonical: article.canonical.clone().unwrap_or(page.canonical),
+            kind: "article",
+            image: preview_image(self.imprint, Some(&story)),
+            language: story.language.clone(),
+            direction: story.direction,
+            ..page
+        };
+        let content = ArticlePage {
+            share: share_links(&story.title, &self.imprint.absolute(&address)),
+            body: self.body(article, &address, false),
+            is_whole: shown(article, Viewer::Anybody).portion == Portion::Whole,
+            related: self.stories(&self.related(article)),
+            extra: &article.extra,
+            story,
+        };
+        let changed = article.updated.max(article.date);
+        Sheet { changed, ..self.sheet("site/article.html", &address, page, content) }
+    }
+
+    fn body(&self, article: &Article, address: &str, is_absolute: bool) -> String {
+        let place = Place { imprint: self.imprint, address, is_absolute };
+        html::web(place, shown(article, Viewer::Anybody).events)
+    }
+
+    /// The articles with the most tags in common, then the newest.
+    fn related(&self, article: &Article) -> Vec<&Article> {
+        let sections = article.tags.iter().filter_map(|tag| self.sections.get(&tag_address(tag)));
+        let mut candidates: Vec<(usize, &Article)> = Vec::new();
+        for other in sections.flat_map(|section| section.articles.iter().take(20)) {
+            match candidates.iter_mut().find(|(_, known)| known.path == other.path) {
+                Some((shared, _)) => *shared += 1,
+                None if other.path == article.path => {}
+                None => candidates.push((1, other)),
+            }
+        }
+        candidates.sort_by(|(one, a), (other, b)| other.cmp(one).then(b.date.cmp(&a.date)).then(a.path.cmp(&b.path)));
+        candidates.into_iter().take(RELATED).map(|(_, article)| article).collect()
+    }
+
+    fn tag(&self, address: &str, section: &Section<'_>) -> Sheet {
+        let Section { title, articles } = section;
+        let page = self.meta(title, &format!("Everything about {title}."), address);
+        let content = ListPage { kind: "tag", title, author: None, stories: self.stories(articles) };
+        self.sheet("site/list.html", address, page, content)
+    }
+
+    fn author(&self, author: &Author) -> Sheet {
+        let address = author_address(&author.id);
+        let description = author.bio.clone().unwrap_or_else(|| format!("Articles by {}.", author.name));
+        let articles = self.articles.iter().filter(|article| article.authors.contains(&author.id));
+        let content = ListPage {
+            kind: "author",
+            title: &author.name,
+            author: Some(AuthorContext::new(self.imprint, author)),
+            stories: self.stories(articles),
+        };
+        self.sheet("site/list.html", &address, self.meta(&author.name, &description, &address), content)
+    }
+
+    fn archive(&self) -> Sheet {
+        let mut years: Vec<ArchiveYear> = Vec::new();
+        for story in self.stories(&self.articles) {
+            let title = story.date.as_ref().map_or(String::new(), |date| date.year.clone());
+            match years.last_mut() {
+                Some(year) if year.title == title => year.stories.push(story),
+                _ => years.push(ArchiveYear { title, stories: vec![story] }),
+            }
+        }
+        let tags = self.sections.iter().map(|(address, section)| NamedAddress::new(section.title, address));
+        let page = self.meta("Archive", "Everything that was published.", "/archive/");
+        self.sheet("site/archive.html", "/archive/", page, ArchivePage { years, tags: tags.collect() })
+    }
+
+    fn page(&self, page: &Page) -> Sheet {
+        let address = page_address(page);
+        let place = Place { imprint: self.imprint, address: &address, is_absolute: false };
+        let language = page.language.as_ref().unwrap_or(&self.site.language);
+        let (title, summary) = (page.title.as_str(), page.summary.as_deref());
+        let meta = self.meta(title, summary.unwrap_or_default(), &address);
+        let meta = PageMeta { direction: direction(language), language: language.clone(), ..meta };
+        let body = html::web(place, &page.body.events);
+        self.sheet("site/page.html", &address, meta, TextPage { title, summary, body })
+    }
+
+    fn not_found(&self) -> Sheet {
+        let problem = ReaderPage::Problem {
+            status: 404,
+            title: "There is no such page".to_owned(),
+            message: "It may have moved. The archive lists everything that was published.".to_owned(),
+            request: String::new(),
+        };
+        let (template, context) = problem.sheet(self.site);
+        Sheet { address: "/404.html".to_owned(), template, context, changed: None }
+    }
+
+    /// Atom, RFC 4287; what changed last says when the feed changed.
+    fn feed(&self) -> Sheet {
+        let entry = |article: &&Article| {
+            let address = article_address(article);
+            let story = Story::new(self.imprint, article, Viewer::Anybody, true);
+            let id = article.id.as_ref().map_or(address.clone(), |id| format!("/#{}", in_query(id.as_str())));
+            Entry { id: self.imprint.absolute(&id), content: self.body(article, &address, true), story }
+        };
+        let articles = &self.articles[..self.articles.len().min(IN_FEED)];
+        let changed = articles.iter().filter_map(|article| article.updated.max(article.date)).max();
+        let updated = Moment::new(changed.unwrap_or_default(), &self.imprint.settings.publication.zone);
+        let entries = articles.iter().map(entry).collect();
+        self.sheet("site/feed.xml", "/feed.xml", None, Feed { updated, entries })
+    }
+
+    /// What the sitemap says of a page; files are not in it.
+    fn listed(&self, sheet: &Sheet) -> Option<SitemapAddress> {
+        let changed = sheet.changed.map(|changed| Moment::new(changed, &self.imprint.settings.publication.zone));
+        sheet.address.ends_with('/').then(|| SitemapAddress { address: self.imprint.absolute(&sheet.address), changed })
+    }
+
+    fn sitemap(&self, addresses: Vec<SitemapAddress>) -> Sheet {
+        self.sheet("site/sitemap.xml", "/sitemap.xml", None, Sitemap { addresses })
+    }
+
+    fn robots(&self) -> Sheet {
+        self.sheet("site/robots.txt", "/robots.txt", None, ())
+    }
+}
+
+/// Plain links that open a message elsewhere; no script, and nothing is fetched from there.
+fn share_links(title: &str, url: &str) -> Vec<NamedAddress> {
+    let (words, address) = (in_query(title), in_query(url));
+    let both = format!("{words}%0A{address}");
+    vec![
+        NamedAddress::new("Mail", &format!("mailto:?subject={words}&body={address}")),
+        NamedAddress::new("Bluesky", &format!("https://bsky.app/intent/compose?text={both}")),
+        NamedAddress::new("LinkedIn", &format!("https://www.linkedin.com/sharing/share-offsite/?url={address}")),
+        NamedAddress::new("WhatsApp", &format!("https://wa.me/?text={both}")),
+    ]
+}

@@ -1,0 +1,500 @@
+//! One small publication, rendered for every outlet.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Duration, Utc, Weekday};
+use pulldown_cmark::{Options, Parser, Tag};
+
+use crate::config::{Auth, Author, Link, Mail, Publication, Relay, Sending, Settings, Site, Store, Web};
+use crate::content::{Article, Body, BodyInMail, Catalog, Figure, Image, MailOptions, Page};
+use crate::diagnostic::Diagnostic;
+use crate::model::{
+    Access, ArticleId, Cadence, DigestTime, EmailAddress, Newsletter, NewsletterId, OnUnknown, SendPolicy, Sender,
+    Viewer,
+};
+use crate::zone::Zone;
+
+use super::*;
+
+const BASE_URL: &str = "https://example.com";
+const ISSUE: &str = "https://example.com/issues/0123/";
+const SECRET: &str = "the sentence that only subscribers may read";
+const RICH: &str = include_str!("tests/rich.md");
+
+fn now() -> DateTime<Utc> {
+    "2026-11-23T08:30:00Z".parse().unwrap()
+}
+
+/// As `content` parses a text, but without diagnostics.
+fn body(markdown: &str) -> Body {
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_FOOTNOTES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_GFM;
+    let mut events: Vec<_> = Parser::new_ext(markdown, options)
+        .into_offset_iter()
+        .map(|(event, range)| (event.into_static(), range))
+        .collect();
+    let is_more = |(event, _): &(Event<'_>, _)| matches!(event, Event::Html(html) if html.trim() == "<!-- more -->");
+    for index in 0..events.len() {
+        let words = notes::plain(&events[index..=notes::end_of(&events, index)]);
+        if let Event::Start(Tag::Heading { id, .. }) = &mut events[index].0 {
+            *id = Some(words.to_lowercase().replace(' ', "-").into());
+        }
+    }
+    Body {
+        headings: Vec::new(),
+        preview: events.iter().position(is_more).map(|index| index - 1),
+        words: markdown.split_whitespace().count(),
+        source: markdown.into(),
+        events,
+    }
+}
+
+fn article(slug: &str, title: &str, markdown: &str) -> Article {
+    Article {
+        path: format!("content/2026/{slug}.md"),
+        id: Some(ArticleId::new(format!("id-of-{slug}"))),
+        slug: slug.to_owned(),
+        title: title.to_owned(),
+        summary: Some(format!("What “{title}” says, in a sentence that is long enough to need a second line.")),
+        date: Some(now() - Duration::days(1)),
+        updated: None,
+        draft: false,
+        featured: false,
+        authors: vec!["security".to_owned()],
+        tags: vec!["Digital security".to_owned(), "Passwords".to_owned()],
+        newsletters: vec![NewsletterId::new("main")],
+        access: Access::Public,
+        image: None,
+        canonical: None,
+        language: None,
+        redirect_from: Vec::new(),
+        mail: MailOptions::default(),
+        extra: serde_json::Value::Null,
+        body: body(markdown),
+        hash: String::new(),
+    }
+}
+
+fn rich() -> Article {
+    let image = Figure {
+        src: "content/2026/key.png".to_owned(),
+        alt: "A key on a table".to_owned(),
+        caption: Some("A key opens one door".to_owned()),
+        credit: Some("Security desk".to_owned()),
+    };
+    Article { featured: true, image: Some(image), ..article("passkeys", "Passkeys, explained & compared", RICH) }
+}
+
+fn locked() -> Article {
+    let markdown = format!("What anybody may read.[^1]\n\n<!-- more -->\n\n{SECRET}\n\n[^1]: {SECRET}\n");
+    Article { access: Access::Subscribers, ..article("locked", "For subscribers", &markdown) }
+}
+
+/// Neither a summary nor a line that says where the public part ends.
+fn without_preview() -> Article {
+    Article { access: Access::Subscribers, summary: None, ..article("unseen", "For subscribers alone", SECRET) }
+}
+
+fn catalog() -> Catalog {
+    let plain = |number: i64, title: &str| Article {
+        date: Some(now() - Duration::days(400 * number)),
+        ..article(
+            &format!("story-{number}"),
+            title,
+            "A paragraph.\n\nAnother one, with a [link](content/2026/passkeys.md).\n",
+        )
+    };
+    let unseen = |slug: &str| article(slug, "Not yet out", SECRET);
+    let articles = vec![
+        rich(),
+        locked(),
+        Article { access: Access::Paid, summary: None, ..article("members", "For members", SECRET) },
+        plain(1, "How treaties enter into force"),
+        plain(2, "What a certificate says"),
+        Article { draft: true, ..unseen("draft") },
+        Article { date: Some(now() + Duration::days(1)), ..unseen("scheduled") },
+    ];
+    let page = Page {
+        path: "content/pages/about.md".to_owned(),
+        slug: "about".to_owned(),
+        title: "About".to_owned(),
+        summary: Some("Who writes here.".to_owned()),
+        language: None,
+        body: body("Two desks write here. Read [about passkeys](content/2026/passkeys.md#why).\n"),
+    };
+    let image = |pixels, digit: &str| Image { bytes: 10_000, pixels: Some(pixels), hash: digit.repeat(64) };
+    let images = BTreeMap::from([
+        ("content/2026/key.png".to_owned(), image((1600, 900), "a")),
+        ("content/images/steps.png".to_owned(), image((400, 300), "b")),
+    ]);
+    Catalog::assemble(articles, vec![page], images)
+}
+
+fn newsletter(id: &str, title: &str, cadences: Vec<Cadence>) -> Newsletter {
+    Newsletter {
+        id: NewsletterId::new(id),
+        title: title.to_owned(),
+        description: "Everything that we publish.".to_owned(),
+        from: Sender { name: title.to_owned(), address: EmailAddress::parse("wire@example.com").unwrap() },
+        reply_to: None,
+        default_cadence: cadences[0],
+        cadences,
+        digest_time: DigestTime { hour: 7, weekday: Weekday::Sun, zone: Zone::parse("Europe/Berlin").unwrap() },
+        access: Access::Public,
+        send: SendPolicy::Auto,
+    }
+}
+
+fn settings() -> Settings {
+    let author = |id: &str, name: &str| Author {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        bio: Some("Explains what can be checked.".to_owned()),
+        image: None,
+        url: None,
+    };
+    Settings {
+        publication: Publication {
+            title: "Example Wire".to_owned(),
+            url: None,
+            description: "International affairs and digital security, explained.".to_owned(),
+            language: "en".to_owned(),
+            zone: Zone::parse("Europe/Berlin").unwrap(),
+            address: Some("Example Wire, 1 Example Street, 10115 Berlin".to_owned()),
+        },
+        authors: vec![author("news", "News desk"), author("security", "Security desk")],
+        newsletters: vec![
+            newsletter("main", "The Wire", Cadence::ALL.to_vec()),
+            newsletter("weekly", "Security Weekly", vec![Cadence::Weekly]),
+        ],
+        site: Site {
+            links: vec![Link {
+                title: "Mastodon".to_owned(),
+                url: "https://social.example.com/@wire".parse().unwrap(),
+            }],
+        },
+        mail: Mail { relay: Relay::Outbox },
+        sending: Sending {
+            on_unknown: OnUnknown::default(),
+            undo: Duration::minutes(5),
+            max_lateness: Duration::hours(24),
+            plan_drift: 0.01,
+            retry_waits: Vec::new(),
+            give_up_after: None,
+        },
+        store: Store::Sqlite("data/pressrun.db".to_owned()),
+        web: Web::default(),
+        auth: Auth::default(),
+    }
+}
+
+/// Gives `look` the whole publication.
+fn with_imprint<T>(catalog: &Catalog, look: impl FnOnce(&Imprint<'_>) -> T) -> T {
+    let (theme, diagnostics) = Theme::load(&[]);
+    assert_eq!(diagnostics, []);
+    look(&Imprint::new(&theme, &settings(), catalog, BASE_URL))
+}
+
+fn occasion(newsletter: &Newsletter, cadence: Cadence, viewer: Viewer) -> Occasion<'_> {
+    Occasion { newsletter, cadence, at: now(), web_address: ISSUE, viewer }
+}
+
+fn instant_mail(article: &Article, viewer: Viewer) -> IssueMail {
+    with_imprint(&catalog(), |imprint| {
+        let newsletter = &imprint.settings.newsletters[0];
+        instant(imprint, occasion(newsletter, Cadence::Instant, viewer), article).unwrap()
+    })
+}
+
+fn digest_mail(viewer: Viewer) -> IssueMail {
+    let catalog = catalog();
+    with_imprint(&catalog, |imprint| {
+        let articles: Vec<_> = catalog.published(now()).collect();
+        let newsletter = &imprint.settings.newsletters[0];
+        digest(imprint, occasion(newsletter, Cadence::Weekly, viewer), &articles).unwrap()
+    })
+}
+
+fn all_pages() -> Vec<RenderedPage> {
+    with_imprint(&catalog(), |imprint| pages(imprint, now()).unwrap())
+}
+
+/// One page; the stylesheet's hash would change every snapshot with it.
+fn page(address: &str) -> String {
+    let (theme, _) = Theme::load(&[]);
+    let page = all_pages().into_iter().find(|page| page.address == address).unwrap();
+    page.body.replace(&theme.static_address("style.css"), "/static/style.HASH.css")
+}
+
+/// Every place where somebody without a subscription could read an article.
+fn what_anybody_sees() -> Vec<(String, String)> {
+    let mut seen: Vec<_> = all_pages().into_iter().map(|page| (page.address, page.body)).collect();
+    let mut add = |name: &str, mail: IssueMail| {
+        let parts = [("subject", mail.subject), ("intro", mail.preheader), ("html", mail.html), ("text", mail.text)];
+        seen.extend(parts.map(|(part, text)| (format!("{name} {part}"), text)));
+        seen.push((format!("{name} page"), mail.web_html));
+    };
+    add("instant mail", instant_mail(&locked(), Viewer::Anybody));
+    add("instant mail without a preview", instant_mail(&without_preview(), Viewer::Anybody));
+    add("digest", digest_mail(Viewer::Anybody));
+    let without_preview = instant_mail(&without_preview(), Viewer::Subscriber);
+    let for_readers = [instant_mail(&locked(), Viewer::Subscriber), without_preview, digest_mail(Viewer::Subscriber)];
+    seen.extend(for_readers.map(|mail| ("the page of a subscriber's issue".to_owned(), mail.web_html)));
+    seen
+}
+
+#[test]
+fn nobody_reads_what_is_for_subscribers_only() {
+    for (place, text) in what_anybody_sees() {
+        assert!(!text.contains(SECRET), "{place} tells it");
+    }
+    let mail = instant_mail(&locked(), Viewer::Subscriber);
+    assert!(mail.html.contains(SECRET) && mail.text.contains(SECRET));
+}
+
+#[test]
+fn an_issue_has_a_slot_in_both_parts_and_none_on_the_web() {
+    for mail in [instant_mail(&rich(), Viewer::Subscriber), digest_mail(Viewer::Subscriber)] {
+        let link = format!("https://example.com/unsubscribe/{LEAVE_TOKEN_SLOT}");
+        assert!(mail.html.contains(&link) && mail.text.contains(&link));
+        assert!(!mail.web_html.contains(LEAVE_TOKEN_SLOT));
+    }
+    assert_eq!(LEAVE_TOKEN_SLOT.len(), 43);
+}
+
+#[test]
+fn a_digest_of_five_stories_is_small() {
+    let mail = digest_mail(Viewer::Subscriber);
+    let counts = [">Read on</a>", ">For subscribers</span>", ">For members</span>"];
+    assert_eq!(counts.map(|words| mail.html.matches(words).count()), [4, 1, 1], "nothing leads to a closed page");
+    assert!(mail.html.len() <= 10 * 1024, "{} bytes", mail.html.len());
+}
+
+#[test]
+fn pages_keep_to_their_budget() {
+    let pages = all_pages();
+    let largest = pages.iter().map(|page| page.body.len()).max().unwrap();
+    assert!(largest <= 20 * 1024, "{largest} bytes");
+    let (theme, _) = Theme::load(&[]);
+    let style = theme.static_files().find(|file| file.content_type.starts_with("text/css")).unwrap();
+    assert!(style.bytes.len() <= 8 * 1024, "{} bytes", style.bytes.len());
+    assert!(pages.iter().all(|page| !page.body.contains("<script") && page.body.contains("example.com")));
+}
+
+#[test]
+fn a_mail_that_would_be_clipped_is_cut_between_two_blocks() {
+    let paragraph = "Words that go on and on, and then some more of them, so that it adds up.\n\n".repeat(2000);
+    let mail = instant_mail(&article("long", "Long", &paragraph), Viewer::Subscriber);
+    assert!(mail.is_cut && mail.html.len() <= LARGEST_MAIL && mail.html.len() > LARGEST_MAIL - 2048);
+    assert!(mail.html.contains("adds up.</p>") && mail.html.contains(">Read on</a>"));
+    assert!(!instant_mail(&rich(), Viewer::Subscriber).is_cut);
+}
+
+#[test]
+fn what_is_not_published_is_nowhere() {
+    let addresses: Vec<_> = all_pages().into_iter().map(|page| page.address).collect();
+    insta::assert_snapshot!(addresses.join("\n"));
+}
+
+#[test]
+fn a_link_leads_where_it_should() {
+    let catalog = catalog();
+    with_imprint(&catalog, |imprint| {
+        let check = |is_absolute, link: &str, expected: Option<&str>| {
+            let place = address::Place { imprint, address: "/passkeys/", is_absolute };
+            assert_eq!(place.link(link).as_deref(), expected, "{link}");
+        };
+        check(false, "content/2026/story-1.md", Some("/story-1/"));
+        check(false, "content/2026/story-1.md#why", Some("/story-1/#why"));
+        check(true, "content/pages/about.md", Some("https://example.com/about/"));
+        check(true, "#why", Some("https://example.com/passkeys/#why"));
+        check(false, "#why", Some("#why"));
+        check(true, "/archive/", Some("https://example.com/archive/"));
+        check(false, "content/2026/key.png", Some("/media/aaaaaaaaaaaaaaaa/key.png"));
+        check(false, "//elsewhere.example/x", Some("https://elsewhere.example/x"));
+        check(false, "mailto:desk@example.com", Some("mailto:desk@example.com"));
+        check(false, "javascript:alert(1)", None);
+        check(false, "JAVASCRIPT:alert(1)", None);
+        check(false, "data:text/html,x", None);
+    });
+}
+
+#[test]
+fn an_article_on_the_web() {
+    insta::assert_snapshot!(page("/passkeys/"));
+}
+
+#[test]
+fn the_home_page() {
+    insta::assert_snapshot!(page("/"));
+}
+
+#[test]
+fn a_preview_on_the_web() {
+    let page = page("/locked/");
+    let main = page.split("<main").nth(1).and_then(|rest| rest.split("<form").next()).unwrap();
+    insta::assert_snapshot!(main);
+}
+
+#[test]
+fn the_feed() {
+    insta::assert_snapshot!(page("/feed.xml"));
+}
+
+#[test]
+fn the_sitemap_and_robots() {
+    insta::assert_snapshot!(page("/sitemap.xml") + &page("/robots.txt"));
+}
+
+#[test]
+fn an_instant_mail() {
+    let mail = instant_mail(&rich(), Viewer::Subscriber);
+    insta::assert_snapshot!("an_instant_mail_as_html", mail.html);
+    insta::assert_snapshot!("an_instant_mail_as_text", mail.text);
+}
+
+#[test]
+fn a_digest() {
+    let mail = digest_mail(Viewer::Subscriber);
+    insta::assert_snapshot!("a_digest_as_html", mail.html);
+    insta::assert_snapshot!("a_digest_as_text", format!("Subject: {}\n\n{}", mail.subject, mail.text));
+}
+
+#[test]
+fn a_confirmation() {
+    let notice = with_imprint(&catalog(), |imprint| {
+        let subscriptions = [(&imprint.settings.newsletters[0], Cadence::Daily)];
+        let confirm_address = "https://example.com/confirm/TOKEN";
+        let request = ConfirmRequest { subscriptions: &subscriptions, confirm_address, requested_at: now(), hours: 72 };
+        confirm(imprint, &request).unwrap()
+    });
+    insta::assert_snapshot!("a_confirmation_as_text", format!("Subject: {}\n\n{}", notice.subject, notice.text));
+    assert!(notice.html.contains("href=\"https://example.com/confirm/TOKEN\""));
+}
+
+#[test]
+fn a_mail_of_a_summary_has_a_button() {
+    let mail = MailOptions {
+        subject: Some("Read this\r\nBcc: all@example.com".to_owned()),
+        preheader: Some("A line for the inbox".to_owned()),
+        body: BodyInMail::Summary,
+    };
+    let mail = instant_mail(&Article { mail, ..rich() }, Viewer::Subscriber);
+    assert_eq!(
+        (mail.subject.as_str(), mail.preheader.as_str()),
+        ("Read this Bcc: all@example.com", "A line for the inbox")
+    );
+    assert!(!mail.html.contains("A passkey is a pair") && mail.html.contains(">Read on</a>"));
+}
+
+#[test]
+fn the_pages_on_which_readers_act() {
+    let (theme, _) = Theme::load(&[]);
+    let choice = NewsletterChoice {
+        id: "main".to_owned(),
+        title: "The Wire".to_owned(),
+        description: "Everything we publish.".to_owned(),
+        rhythm: "each article at once or daily at 07:00 (UTC)".to_owned(),
+        is_chosen: true,
+    };
+    let second = NewsletterChoice { id: "weekly".to_owned(), is_chosen: false, ..choice.clone() };
+    let daily = Cadences { value: "daily", label: "Daily", is_chosen: true };
+    let (newsletters, cadences) = (vec![choice, second], vec![daily.clone(), daily]);
+    let sign_up = SignUp { action: "/subscribe".to_owned(), newsletters, cadences };
+    let catalog = catalog();
+    let settings = settings();
+    let site = SiteContext::new(&Imprint::new(&theme, &settings, &catalog, BASE_URL));
+    let pages = ReaderPage::samples(&sign_up).into_iter().map(|page| {
+        let html = reader_page(&theme, &site, &page).unwrap();
+        html.split("<main").nth(1).and_then(|rest| rest.split("</main>").next()).unwrap_or_default().to_owned()
+    });
+    insta::assert_snapshot!(pages.collect::<Vec<_>>().join("\n=====\n"));
+}
+
+#[track_caller]
+fn check_template(name: &str, text: &str, expected: &str) {
+    let (_, diagnostics) = Theme::load(&[(name.to_owned(), text.as_bytes().to_vec())]);
+    let shown = diagnostics.iter().map(|Diagnostic { code, message, file, span, help }| {
+        let (line, column) = span.as_ref().map_or((0, 0), |span| (span.line, span.column));
+        format!("{}: {message} at {file}:{line}:{column}; {help}", code.name)
+    });
+    assert_eq!(shown.collect::<Vec<_>>().join("\n"), expected);
+}
+
+#[test]
+fn a_broken_template_is_told_with_its_place() {
+    check_template("site/page.html", "{{ title }}", "");
+    check_template(
+        "site/page.html",
+        "<h1>\n{{ titel }}",
+        "template/unknown-variable: variable `titel` is not defined at templates/site/page.html:2:4; did you mean `title`?",
+    );
+    check_template(
+        "site/article.html",
+        "{{ story.titel }}",
+        "template/unknown-variable: field `titel` is not defined at templates/site/article.html:1:10; did you mean `title`?",
+    );
+    check_template(
+        "site/page.html",
+        "\n  {{ title | uper }}",
+        "template/unknown-name: unknown filter `uper` at templates/site/page.html:2:14; \
+         take the name from the built-in templates",
+    );
+    check_template(
+        "site/artcile.html",
+        "",
+        "template/unused: no page is made from `site/artcile.html` at templates/site/artcile.html:0:0; \
+         did you mean `site/article.html`?",
+    );
+    check_template(
+        "site/page.html",
+        "{% for a in range(end=99999) %}{% for b in range(end=99999) %}much too long{% endfor %}{% endfor %}",
+        "template/too-large: the page is larger than 8 MiB at templates/site/page.html:0:0; \
+         look for a loop that writes too much",
+    );
+}
+
+#[test]
+fn a_broken_template_leaves_the_built_in_one_in_its_place() {
+    let broken = ("site/page.html".to_owned(), b"{% if %}".to_vec());
+    let base = ("parts/more.html".to_owned(), b"{{ site.title }} at {{ site.url }}".to_vec());
+    let uses = ("site/list.html".to_owned(), b"{% include \"parts/more.html\" %}".to_vec());
+    let (theme, diagnostics) = Theme::load(&[uses, broken, base]);
+    let codes: Vec<_> = diagnostics.iter().map(|diagnostic| diagnostic.code.name).collect();
+    assert_eq!(codes, ["template/syntax"]);
+    let catalog = catalog();
+    let settings = settings();
+    let pages = pages(&Imprint::new(&theme, &settings, &catalog, BASE_URL), now()).unwrap();
+    let body = |address: &str| pages.iter().find(|page| page.address == address).unwrap().body.clone();
+    assert!(body("/about/").contains("Two desks write here"));
+    assert_eq!(body("/authors/news/"), "Example Wire at https://example.com");
+}
+
+#[test]
+fn a_static_file_of_the_publication_has_an_address_of_its_own() {
+    let (ours, _) = Theme::load(&[]);
+    let (theirs, _) = Theme::load(&[("static/style.css".to_owned(), b"body{}".to_vec())]);
+    assert_ne!(ours.static_address("style.css"), theirs.static_address("style.css"));
+    assert!(theirs.static_address("style.css").starts_with("/static/style."));
+}
+
+#[test]
+fn text_nested_however_deep_is_written() {
+    let deep = format!("{}end\n\n{}- end\n", "> ".repeat(300), "  ".repeat(100));
+    assert!(instant_mail(&article("deep", "Deep", &deep), Viewer::Subscriber).text.contains("end"));
+}
+
+#[test]
+fn every_template_is_tried_with_something_of_everything() {
+    let (theme, _) = Theme::load(&[]);
+    let samples = sample::samples(&theme);
+    let names: std::collections::BTreeSet<_> = samples.iter().map(|(name, _)| name).collect();
+    assert_eq!(names.len(), 27, "{names:?}");
+    let pages: String = samples.iter().map(|(name, context)| theme.render(name, context).unwrap()).collect();
+    for words in ["portrait", "figcaption", "Related", "All articles", "Updated", ">Read on</a>", "the rest", "Undo"] {
+        assert!(pages.to_lowercase().contains(&words.to_lowercase()), "{words}");
+    }
+}
