@@ -18,6 +18,8 @@ pub mod config;
 pub mod content;
 /// Words out: templates with typed contexts, pages, feeds, sitemap, mail bodies.
 pub mod render;
+/// One message: headers and MIME bytes.
+pub mod mail;
 
 // ── the outside world: each module owns one door ──
 

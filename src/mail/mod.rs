@@ -1,0 +1,178 @@
+//! One message: headers and MIME bytes, ready for the wire.
+//!
+//! Pure: the same input gives the same bytes, so that a repeat after a crash is the message that may have arrived
+//! already. All bytes are 7-bit, lines end in CRLF and keep to the limits of RFC 5322 and RFC 2045, whatever
+//! characters names, subjects and bodies hold. An issue is encoded once; a reader's copy costs a splice.
+//!
+//! What the mail says comes from `render`; who gets it, and doubling the dots on the wire, is left to others.
+
+mod body;
+mod header;
+
+use std::fmt::Write;
+
+use aws_lc_rs::{digest, hmac};
+use chrono::{DateTime, Utc};
+
+use crate::model::{DeliveryId, EmailAddress, Sender};
+
+use body::{Piece, splice};
+use header::Writer;
+
+/// Everything about one mail that is not in its body.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Headers {
+    /// Who it is from.
+    pub from: Sender,
+    /// Where replies go, if not to `from`.
+    pub reply_to: Option<EmailAddress>,
+    /// Who gets it. A local part outside ASCII is written in UTF-8 (RFC 6532): the relay has to offer SMTPUTF8.
+    pub to: EmailAddress,
+    /// The subject; control characters and runs of spaces become one space.
+    pub subject: String,
+    /// When the mail was made; the same in every repeat.
+    pub date: DateTime<Utc>,
+    /// With its angle brackets, as [`message_id`] makes it.
+    pub message_id: String,
+    /// For mail that belongs to a newsletter; none for notices.
+    pub list: Option<ListHeaders>,
+    /// Whether no person set this mail off: digests and notices (RFC 3834, 5).
+    pub auto_submitted: bool,
+}
+
+/// How mail programs tell a newsletter from others and leave it (RFC 2369, RFC 2919, RFC 8058).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListHeaders {
+    /// `label.domain`, the same for the newsletter's whole life.
+    pub id: String,
+    /// What readers call it.
+    pub title: String,
+    /// The https address that leaves at a POST without a question.
+    pub unsubscribe: String,
+    /// Where earlier issues are.
+    pub archive: Option<String>,
+}
+
+/// The body of an issue, encoded once, with slots for what differs from reader to reader.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    html: String,
+    text: String,
+    slots: Vec<String>,
+    content_type: String,
+    pieces: Vec<Piece>,
+}
+
+impl Compiled {
+    /// Encodes the two parts of a `multipart/alternative` message (RFC 2046, 5.1.4), each as quoted-printable or, where
+    /// that is shorter, as base64.
+    ///
+    /// `slots` are markers that stand in the parts where a reader's own text belongs. They and the values are of 8 to
+    /// 75 letters, digits, `-` and `_`, and a value is as long as its marker: then it is spliced into the encoded part.
+    pub fn new(html: &str, text: &str, slots: &[&str]) -> Compiled {
+        let boundary = boundary(html, text);
+        let mut pieces = Vec::new();
+        for (media_type, part) in [("text/plain", text), ("text/html", html)] {
+            let (encoding, encoded) = body::encode(part, slots);
+            pieces.push(Piece::Fixed(
+                format!(
+                    "--{boundary}\r\nContent-Type: {media_type}; charset=utf-8\r\n\
+                     Content-Transfer-Encoding: {encoding}\r\n\r\n"
+                )
+                .into_bytes(),
+            ));
+            pieces.extend(encoded);
+        }
+        pieces.push(Piece::Fixed(format!("--{boundary}--\r\n").into_bytes()));
+        Compiled {
+            html: html.to_owned(),
+            text: text.to_owned(),
+            slots: slots.iter().map(|slot| (*slot).to_owned()).collect(),
+            content_type: format!("multipart/alternative; boundary=\"{boundary}\""),
+            pieces,
+        }
+    }
+
+    /// The whole message with `values` in the slots, in the order of the markers.
+    ///
+    /// A value that cannot be spliced (of another length, or with characters that need encoding) is put into the text
+    /// and everything encoded anew: slower, and just as right.
+    pub fn message(&self, headers: &Headers, values: &[&str]) -> Vec<u8> {
+        if !self.takes(values) {
+            return self.with_values_in_the_text(values).message(headers, &[]);
+        }
+        let mut message = self.write_headers(headers);
+        splice(&self.pieces, values, &mut message);
+        message
+    }
+
+    fn takes(&self, values: &[&str]) -> bool {
+        let fits = |(marker, value): (&String, &&str)| {
+            marker.len() == value.len() && body::is_spliceable(marker) && body::is_spliceable(value)
+        };
+        values.len() == self.slots.len() && self.slots.iter().zip(values).all(fits)
+    }
+
+    fn with_values_in_the_text(&self, values: &[&str]) -> Compiled {
+        let (mut html, mut text) = (self.html.clone(), self.text.clone());
+        for (marker, value) in self.slots.iter().zip(values).filter(|(marker, _)| !marker.is_empty()) {
+            html = html.replace(marker.as_str(), value);
+            text = text.replace(marker.as_str(), value);
+        }
+        Compiled::new(&html, &text, &[])
+    }
+
+    fn write_headers(&self, headers: &Headers) -> Vec<u8> {
+        let mut writer = Writer::default();
+        writer.mailbox("From", &headers.from.name, &headers.from.address);
+        writer.mailbox("To", "", &headers.to);
+        if let Some(reply_to) = &headers.reply_to {
+            writer.mailbox("Reply-To", "", reply_to);
+        }
+        writer.unstructured("Subject", &headers.subject);
+        writer.tokens("Date", &headers.date.format("%a, %d %b %Y %H:%M:%S +0000").to_string());
+        writer.in_angles("Message-ID", "", &headers.message_id);
+        if let Some(list) = &headers.list {
+            writer.in_angles("List-Id", &list.title, &list.id);
+            writer.in_angles("List-Unsubscribe", "", &list.unsubscribe);
+            writer.tokens("List-Unsubscribe-Post", "List-Unsubscribe=One-Click");
+            if let Some(archive) = &list.archive {
+                writer.in_angles("List-Archive", "", archive);
+            }
+        }
+        if headers.auto_submitted {
+            writer.tokens("Auto-Submitted", "auto-generated");
+        }
+        writer.tokens("MIME-Version", "1.0");
+        writer.tokens("Content-Type", &self.content_type);
+        writer.finish()
+    }
+}
+
+/// The Message-ID of a delivery: its own for each, the same in each repeat, and not to be guessed, so that a bounce
+/// that names it is about a mail of ours.
+pub fn message_id(delivery: &DeliveryId, key: &[u8], domain: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    let tag = hmac::sign(&key, format!("message-id|{delivery}").as_bytes());
+    format!("<{delivery}.{}@{domain}>", hex(tag.as_ref(), 8))
+}
+
+/// A line that no part holds: `=_` occurs neither in quoted-printable nor in base64 (RFC 2045, 6.7). The rest differs
+/// from mail to mail, so that a mail forwarded inside another one is not cut in two.
+fn boundary(html: &str, text: &str) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(&html.len().to_be_bytes());
+    context.update(html.as_bytes());
+    context.update(text.as_bytes());
+    format!("=_{}", hex(context.finish().as_ref(), 12))
+}
+
+fn hex(bytes: &[u8], length: usize) -> String {
+    bytes.iter().take(length).fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // a String takes everything
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests;
