@@ -20,6 +20,8 @@ pub mod content;
 pub mod render;
 /// One message: headers and MIME bytes.
 pub mod mail;
+/// A catalog, its pages and mails, and a listing of files in; diagnostics out.
+pub mod checks;
 
 // ── the outside world: each module owns one door ──
 

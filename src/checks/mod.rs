@@ -1,0 +1,41 @@
+//! What can only be seen with everything on the table: articles against each other, against the settings and against
+//! the files beside them; and a mail as it would go out.
+//!
+//! Pure: a catalog, rendered mails and what is known of files come in, diagnostics come out. Mistakes that one file
+//! shows by itself are noted where it is read.
+
+mod addresses;
+mod articles;
+mod mails;
+mod targets;
+#[cfg(test)]
+mod tests;
+
+pub use mails::{RenderedMail, mail, mail_was_cut};
+
+use crate::config::Settings;
+use crate::content::Catalog;
+use crate::diagnostic::{Diagnostic, Sources, Wrong, codes};
+
+/// Everything that is wrong across files.
+///
+/// `sources` holds the texts of all files of words by path, so that a link to one whose front matter cannot be read
+/// is not called missing as well.
+pub fn catalog(settings: &Settings, catalog: &Catalog, sources: &Sources) -> Vec<Diagnostic> {
+    let mut diagnostics = addresses::check(catalog);
+    diagnostics.extend(articles::check(settings, catalog));
+    diagnostics.extend(targets::check(catalog, sources));
+    diagnostics
+}
+
+/// A symbolic link whose file lies outside of the publication.
+pub fn leads_outside(path: &str) -> Diagnostic {
+    let help = "put the file itself here instead of a link to it";
+    Wrong::new(&codes::FILE_OUTSIDE, "the symbolic link leads out of the publication", help).of(path, None)
+}
+
+/// A file that the system does not let us read; `reason` in its words.
+pub fn not_readable(path: &str, reason: &str) -> Diagnostic {
+    let help = "let the account that runs pressrun read it, or take it out of the folder";
+    Wrong::new(&codes::FILE_NOT_READABLE, format!("the file cannot be read: {reason}"), help).of(path, None)
+}
