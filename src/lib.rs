@@ -25,6 +25,11 @@ pub mod checks;
 
 // ── the outside world: each module owns one door ──
 
+/// The time and the dice.
+pub mod clock;
+/// The files of a publication: read, write atomically, watch.
+pub mod files;
+
 // ── what happens when ──
 
 // ── faces ──
