@@ -29,6 +29,8 @@ pub mod checks;
 pub mod clock;
 /// The files of a publication: read, write atomically, watch.
 pub mod files;
+/// The database: every SQL statement lives here.
+pub mod store;
 
 // ── what happens when ──
 

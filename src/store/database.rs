@@ -1,0 +1,363 @@
+//! Values in, rows out, over both drivers; and one writer for SQLite that commits many callers' work at once.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use sqlx::pool::PoolConnection;
+use sqlx::{Column as _, PgConnection, Postgres, Row as _, SqliteConnection, TypeInfo as _, ValueRef as _};
+use tokio::sync::{mpsc, oneshot};
+
+/// What goes into a statement and comes out of a row. The types are the schema's: whole numbers and text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// BIGINT, or NULL in its place.
+    Int(Option<i64>),
+    /// TEXT, or NULL in its place.
+    Text(Option<String>),
+}
+
+/// Why the database did not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The driver's own words; a full disk, a lost connection, a broken rule of the schema.
+    #[error("the database did not do it: {0}")]
+    Database(Arc<sqlx::Error>),
+    /// It was made by a later version of the program.
+    #[error(
+        "the database is of version {found}, this program knows versions up to {known}: run a newer pressrun, or restore a backup made before the update"
+    )]
+    Newer {
+        /// The version found.
+        found: i64,
+        /// The newest version known.
+        known: i64,
+    },
+    /// Something about the place where the database should be.
+    #[error("{0}")]
+    Place(String),
+    /// A row that this program cannot have written.
+    #[error("a row of the database does not have the expected form: {0}")]
+    Form(String),
+    /// The writer ended with the program.
+    #[error("the database is closed")]
+    Closed,
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> StoreError {
+        StoreError::Database(Arc::new(error))
+    }
+}
+
+impl StoreError {
+    /// Whether a rule of the schema (UNIQUE) said no: somebody else did the same thing first.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, StoreError::Database(error)
+            if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation))
+    }
+}
+
+macro_rules! into_value {
+    ($($kind:ty => $variant:ident),* $(,)?) => {
+        $(
+            impl From<$kind> for Value {
+                fn from(value: $kind) -> Value {
+                    Value::$variant(Some(value.into()))
+                }
+            }
+            impl From<Option<$kind>> for Value {
+                fn from(value: Option<$kind>) -> Value {
+                    Value::$variant(value.map(Into::into))
+                }
+            }
+        )*
+    };
+}
+into_value!(i64 => Int, &str => Text, String => Text, &String => Text);
+
+/// Writes a list of [`Value`]s from whatever turns into them.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { vec![$($crate::store::database::Value::from($value)),*] };
+}
+pub(crate) use values;
+
+/// One row of an answer, by position of its columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row(Vec<Value>);
+
+impl Row {
+    /// A number that the statement promises.
+    pub fn int(&self, column: usize) -> Result<i64, StoreError> {
+        self.opt_int(column)?.ok_or_else(|| StoreError::Form(format!("column {column} is NULL")))
+    }
+
+    /// A number that may be missing.
+    pub fn opt_int(&self, column: usize) -> Result<Option<i64>, StoreError> {
+        match self.0.get(column) {
+            Some(Value::Int(number)) => Ok(*number),
+            Some(Value::Text(None)) => Ok(None),
+            _ => Err(StoreError::Form(format!("column {column} is not a number"))),
+        }
+    }
+
+    /// A text that the statement promises.
+    pub fn text(&self, column: usize) -> Result<String, StoreError> {
+        self.opt_text(column)?.ok_or_else(|| StoreError::Form(format!("column {column} is NULL")))
+    }
+
+    /// A text that may be missing.
+    pub fn opt_text(&self, column: usize) -> Result<Option<String>, StoreError> {
+        match self.0.get(column) {
+            Some(Value::Text(text)) => Ok(text.clone()),
+            Some(Value::Int(None)) => Ok(None),
+            _ => Err(StoreError::Form(format!("column {column} is not a text"))),
+        }
+    }
+
+    /// A word of a fixed list that the schema keeps.
+    pub fn word<T>(&self, column: usize, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
+        let text = self.text(column)?;
+        parse(&text).ok_or_else(|| StoreError::Form(format!("`{text}` in column {column} is not a known word")))
+    }
+}
+
+/// A connection on which statements run, one after the other.
+pub(super) enum Connection {
+    /// SQLite: the writer's own.
+    Sqlite(SqliteConnection),
+    /// SQLite: one of the readers'.
+    SqliteReader(PoolConnection<sqlx::Sqlite>),
+    /// PostgreSQL.
+    Postgres(PoolConnection<Postgres>),
+}
+
+/// Statements that take effect together or not at all.
+pub struct Transaction {
+    pub(super) connection: Connection,
+}
+
+/// What [`super::Store::write`] runs inside of a transaction.
+pub type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 't>>;
+
+macro_rules! bound {
+    ($sql:expr, $values:expr) => {{
+        let mut query = sqlx::query($sql);
+        for value in $values {
+            query = match value {
+                Value::Int(number) => query.bind(number),
+                Value::Text(text) => query.bind(text),
+            };
+        }
+        query
+    }};
+}
+
+impl Transaction {
+    /// Whether this is PostgreSQL, for the few statements of [`super::dialect`].
+    pub(super) fn is_postgres(&self) -> bool {
+        matches!(self.connection, Connection::Postgres(_))
+    }
+
+    /// Runs a statement; says how many rows it changed.
+    pub(crate) async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64, StoreError> {
+        Ok(match &mut self.connection {
+            Connection::Sqlite(connection) => bound!(sql, values).execute(connection).await?.rows_affected(),
+            Connection::SqliteReader(connection) => {
+                bound!(sql, values).execute(&mut **connection).await?.rows_affected()
+            }
+            Connection::Postgres(connection) => bound!(sql, values).execute(&mut **connection).await?.rows_affected(),
+        })
+    }
+
+    /// Runs statements without values, such as a step of the schema.
+    pub(super) async fn script(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        let script = sqlx::raw_sql(sql);
+        match &mut self.connection {
+            Connection::Sqlite(connection) => script.execute(connection).await.map(|_| ())?,
+            Connection::SqliteReader(connection) => script.execute(&mut **connection).await.map(|_| ())?,
+            Connection::Postgres(connection) => script.execute(&mut **connection).await.map(|_| ())?,
+        }
+        Ok(())
+    }
+
+    /// Runs a question, or a statement with RETURNING; gives all rows.
+    pub(crate) async fn rows(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        match &mut self.connection {
+            Connection::Sqlite(connection) => sqlite_rows(connection, sql, values).await,
+            Connection::SqliteReader(connection) => sqlite_rows(connection, sql, values).await,
+            Connection::Postgres(connection) => postgres_rows(connection, sql, values).await,
+        }
+    }
+
+    /// As [`Transaction::rows`], but the first row only.
+    pub(crate) async fn row(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(sql, values).await?.into_iter().next())
+    }
+
+    /// Inserts many rows in few statements: `head` is `INSERT INTO t (a, b) VALUES`, `tail` what follows the rows.
+    /// Says how many rows were inserted.
+    pub(crate) async fn insert_many(
+        &mut self,
+        head: &'static str,
+        rows: Vec<Vec<Value>>,
+        tail: &'static str,
+    ) -> Result<u64, StoreError> {
+        const PER_STATEMENT: usize = 500;
+        let mut inserted = 0;
+        let mut rows = rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            let chunk: Vec<Vec<Value>> = rows.by_ref().take(PER_STATEMENT).collect();
+            let sql = sqlx::AssertSqlSafe(format!("{head} {} {tail}", placeholders(&chunk)));
+            let values: Vec<Value> = chunk.into_iter().flatten().collect();
+            inserted += match &mut self.connection {
+                Connection::Sqlite(connection) => bound!(sql, values).execute(connection).await?.rows_affected(),
+                Connection::SqliteReader(connection) => {
+                    bound!(sql, values).execute(&mut **connection).await?.rows_affected()
+                }
+                Connection::Postgres(connection) => {
+                    bound!(sql, values).execute(&mut **connection).await?.rows_affected()
+                }
+            };
+        }
+        Ok(inserted)
+    }
+}
+
+/// `($1, $2), ($3, $4)` for rows of two.
+fn placeholders(rows: &[Vec<Value>]) -> String {
+    let mut number = 0;
+    let rows = rows.iter().map(|row| {
+        let row = row.iter().map(|_| {
+            number += 1;
+            format!("${number}")
+        });
+        format!("({})", row.collect::<Vec<_>>().join(", "))
+    });
+    rows.collect::<Vec<_>>().join(", ")
+}
+
+async fn sqlite_rows(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    values: Vec<Value>,
+) -> Result<Vec<Row>, StoreError> {
+    let rows = bound!(sql, values).fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            let columns = 0..row.columns().len();
+            let value = |column| {
+                let raw = row.try_get_raw(column)?;
+                Ok(match (raw.is_null(), raw.type_info().name()) {
+                    (true, _) => Value::Int(None),
+                    (false, "INTEGER") => Value::Int(Some(row.try_get(column)?)),
+                    _ => Value::Text(Some(row.try_get(column)?)),
+                })
+            };
+            columns.map(value).collect::<Result<_, sqlx::Error>>().map(Row).map_err(StoreError::from)
+        })
+        .collect()
+}
+
+async fn postgres_rows(
+    connection: &mut PgConnection,
+    sql: &'static str,
+    values: Vec<Value>,
+) -> Result<Vec<Row>, StoreError> {
+    let rows = bound!(sql, values).fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            let value = |column: &sqlx::postgres::PgColumn| {
+                let at = column.ordinal();
+                Ok(match column.type_info().name() {
+                    "INT8" => Value::Int(row.try_get(at)?),
+                    "INT4" => Value::Int(row.try_get::<Option<i32>, _>(at)?.map(i64::from)),
+                    "BOOL" => Value::Int(row.try_get::<Option<bool>, _>(at)?.map(i64::from)),
+                    _ => Value::Text(row.try_get(at)?),
+                })
+            };
+            row.columns().iter().map(value).collect::<Result<_, sqlx::Error>>().map(Row).map_err(StoreError::from)
+        })
+        .collect()
+}
+
+/// Answers one caller, once it is known whether the commit held.
+type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// One caller's work; says whether it is to be kept. Without a transaction, it answers with the reason.
+type Job = Box<dyn for<'t> FnOnce(Result<&'t mut Transaction, StoreError>) -> Done<'t> + Send>;
+type Done<'t> = Pin<Box<dyn Future<Output = (bool, Answer)> + Send + 't>>;
+
+/// The one writer of a SQLite file in this process.
+///
+/// Work of many callers is done in one transaction, each behind a savepoint of its own, and each caller hears only
+/// after the commit: one wait for the disk serves all of them.
+#[derive(Debug, Clone)]
+pub(super) struct Writer(mpsc::Sender<Job>);
+
+/// No transaction takes in new work after this long, so that no other process waits for longer.
+const LONGEST_TURN: std::time::Duration = std::time::Duration::from_millis(25);
+
+impl Writer {
+    /// Starts the writer on `connection`.
+    pub(super) fn start(connection: SqliteConnection) -> Writer {
+        let (sender, jobs) = mpsc::channel(1024);
+        tokio::spawn(write_until_closed(Transaction { connection: Connection::Sqlite(connection) }, jobs));
+        Writer(sender)
+    }
+
+    /// Does `work` with whatever else waits, and answers after the commit.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |transaction| {
+            Box::pin(async move {
+                let result = match transaction {
+                    Ok(transaction) => work(transaction).await,
+                    Err(error) => Err(error),
+                };
+                let keep = result.is_ok();
+                let reply: Answer = Box::new(move |committed| drop(answer.send(committed.and(result))));
+                (keep, reply)
+            })
+        });
+        self.0.send(job).await.map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+async fn write_until_closed(mut transaction: Transaction, mut jobs: mpsc::Receiver<Job>) {
+    while let Some(first) = jobs.recv().await {
+        let mut answers = Vec::new();
+        let committed = write_together(&mut transaction, first, &mut jobs, &mut answers).await;
+        if committed.is_err() {
+            let _ = transaction.script("ROLLBACK").await;
+        }
+        for answer in answers {
+            answer(committed.clone());
+        }
+    }
+}
+
+async fn write_together(
+    transaction: &mut Transaction,
+    first: Job,
+    jobs: &mut mpsc::Receiver<Job>,
+    answers: &mut Vec<Answer>,
+) -> Result<(), StoreError> {
+    if let Err(error) = transaction.script("BEGIN IMMEDIATE").await {
+        answers.push(first(Err(error.clone())).await.1);
+        return Err(error);
+    }
+    let started = tokio::time::Instant::now();
+    let mut next = Some(first);
+    while let Some(job) = next {
+        transaction.script("SAVEPOINT job").await?;
+        let (keep, answer) = job(Ok(transaction)).await;
+        answers.push(answer);
+        transaction.script(if keep { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" }).await?;
+        next = if started.elapsed() < LONGEST_TURN { jobs.try_recv().ok() } else { None };
+    }
+    transaction.script("COMMIT").await
+}

@@ -1,0 +1,468 @@
+//! Deliveries: claimed with a lease, noted before the final dot, recorded after the answer.
+//!
+//! A claim, a note and a record each ask whether the sender still holds the lease (owner and epoch), so that a sender
+//! that slept through its lease can neither send nor record anything.
+
+use chrono::{DateTime, Utc};
+
+use crate::model::{DeliveryId, DeliveryState, EmailAddress, IssueId, OnUnknown, SubscriptionId, Viewer};
+
+use super::database::{Row, StoreError, values};
+use super::dialect::claim;
+use super::open::Store;
+use super::{millis, moment};
+
+/// A delivery that this sender may hand over, until its lease ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// What it carries.
+    pub content: Content,
+    /// To whom.
+    pub to: EmailAddress,
+    /// Which claim of this delivery it is; later writes must name it.
+    pub epoch: i64,
+    /// Attempts that a relay answered so far.
+    pub attempts: i64,
+    /// Lines dropped in a row before the final dot.
+    pub drops: i64,
+    /// When it was first claimed: how long it is tried counts from here.
+    pub first_due_at: DateTime<Utc>,
+    /// Fixed by its first note: Date, and which server key its links are made with.
+    pub fixed: Option<Fixed>,
+}
+
+/// A sender's right to a delivery: it ends when another claim is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Lease<'a> {
+    /// The delivery.
+    pub delivery: &'a DeliveryId,
+    /// The sender.
+    pub owner: &'a str,
+    /// Which claim.
+    pub epoch: i64,
+}
+
+impl Claimed {
+    /// The right that this claim gave to `owner`.
+    pub fn lease<'a>(&'a self, owner: &'a str) -> Lease<'a> {
+        Lease { delivery: &self.id, owner, epoch: self.epoch }
+    }
+}
+
+/// What a delivery carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// An issue, in the variant for this viewer.
+    Issue {
+        /// The issue.
+        issue: IssueId,
+        /// Whose leave link goes into it.
+        subscription: SubscriptionId,
+        /// Which variant.
+        viewer: Viewer,
+    },
+    /// A notice: the id of the flow that it belongs to.
+    Notice {
+        /// The flow.
+        flow: String,
+    },
+}
+
+/// What must be the same in every try, so that a repeat is the same byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fixed {
+    /// The Date header.
+    pub date_at: DateTime<Utc>,
+    /// Which server key its links and its Message-ID are made with.
+    pub key_id: String,
+    /// The Message-ID.
+    pub message_id: String,
+}
+
+/// What became of a handed over delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The relay took it.
+    Sent,
+    /// The relay said "not now"; try again then.
+    Deferred(DateTime<Utc>),
+    /// Refused, or put off for too long.
+    Failed(&'static str),
+    /// The final dot may have arrived; try again then, or hold it.
+    Unknown(Option<DateTime<Utc>>),
+    /// The line was dropped before the final dot: nothing happened. Back in the queue, for then.
+    Dropped(DateTime<Utc>),
+    /// It was never offered: the relay as a whole could not take mail. Back in the queue, for then.
+    Untouched(DateTime<Utc>),
+}
+
+/// What a relay said, for the attempts of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Which relay.
+    pub relay: String,
+    /// Basic code, if it answered.
+    pub code: Option<i64>,
+    /// Enhanced code (RFC 3463).
+    pub enhanced: Option<String>,
+    /// Its words, or ours about the line.
+    pub text: String,
+}
+
+/// One attempt, read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptRow {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What was said.
+    pub said: Said,
+}
+
+/// One person's delivery of an issue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryRow {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// Why, where the state alone does not say.
+    pub reason: Option<String>,
+    /// Its Message-ID, once it was noted.
+    pub message_id: Option<String>,
+}
+
+/// The sealed parts of an issue from which a mail is composed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssueMail {
+    /// Subject.
+    pub subject: String,
+    /// From: the display name.
+    pub from_name: String,
+    /// From: the address.
+    pub from_email: String,
+    /// Reply-To.
+    pub reply_to: Option<String>,
+    /// The newsletter's id.
+    pub newsletter: String,
+    /// The newsletter's title.
+    pub list_title: String,
+    /// Where links lead, without a final slash.
+    pub base_url: String,
+    /// Whether it is a digest, which no person wrote by hand (RFC 3834).
+    pub is_digest: bool,
+    /// HTML with slots.
+    pub html: String,
+    /// Text with slots.
+    pub text: String,
+}
+
+/// Whether a person is to be mailed: active, not suppressed, and the whole not held. Said again in claim and note.
+macro_rules! may_be_mailed {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM facts WHERE name = 'hold')
+        AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.email_key = d.email_key
+            AND (d.lane = 'issue' OR x.reason = 'hard-bounce'))
+        AND (d.issue IS NULL OR (
+            EXISTS (SELECT 1 FROM issues i WHERE i.id = d.issue AND i.state = 'sending')
+            AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = d.subscription AND s.state = 'active')))"
+    };
+}
+
+/// Takes picked rows under a lease. The reader's variant of the mail is chosen here, from the subscription as it is at
+/// this moment: an active one reads as a subscriber, anything else as anybody.
+macro_rules! take {
+    () => {
+        "UPDATE deliveries SET state = 'sending', lease_owner = $2, lease_until = $3, epoch = epoch + 1,
+            noted_at = NULL, first_due_at = CASE attempts WHEN 0 THEN $1 ELSE first_due_at END, viewer = CASE WHEN EXISTS (
+                SELECT 1 FROM subscriptions s WHERE s.id = deliveries.subscription AND s.state = 'active')
+            THEN 'subscriber' ELSE 'anybody' END
+        WHERE id IN (SELECT id FROM picked)
+        RETURNING id, issue, subscription, viewer, flow, email, epoch, attempts, drops, first_due_at, date_at, key_id,
+            message_id"
+    };
+}
+
+impl Store {
+    /// Claims up to `most` due deliveries of `issue` (none: notices) for `owner`, in one statement.
+    ///
+    /// That the subscription is active, the address not suppressed, the issue being sent and nothing held are
+    /// conditions of the same statement: after a goodbye is committed, no new claim picks that person.
+    pub async fn claim(
+        &self,
+        issue: Option<&IssueId>,
+        owner: &str,
+        now: DateTime<Utc>,
+        lease_until: DateTime<Utc>,
+        most: i64,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let sql = if issue.is_some() { claim_issue(self.is_postgres()) } else { claim_notices(self.is_postgres()) };
+        let mut values = values![millis(now), owner, millis(lease_until), most];
+        values.extend(issue.map(|issue| issue.as_str().into()));
+        let rows = self.write(move |transaction| Box::pin(transaction.rows(sql, values))).await?;
+        rows.iter().map(claimed).collect()
+    }
+
+    /// Makes the intent durable before the final dot is written. False: the lease is lost, or the person left, or the
+    /// issue was paused, or all is held: the dot must not be written.
+    pub async fn note(&self, lease: Lease<'_>, fixed: &Fixed, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let sql = concat!(
+            "UPDATE deliveries AS d SET noted_at = $4, date_at = $5, key_id = $6, message_id = $7
+            WHERE d.id = $1 AND d.lease_owner = $2 AND d.epoch = $3 AND d.state = 'sending' AND d.lease_until > $4
+            AND ",
+            may_be_mailed!()
+        );
+        let Lease { delivery, owner, epoch } = lease;
+        let date_at = millis(fixed.date_at);
+        let values = values![
+            delivery.as_str(),
+            owner,
+            epoch,
+            millis(now),
+            date_at,
+            fixed.key_id.as_str(),
+            fixed.message_id.as_str()
+        ];
+        Ok(self.execute(sql, values).await? == 1)
+    }
+
+    /// Records what became of a delivery, with the attempt, in one transaction. False: the lease was lost meanwhile,
+    /// and whoever has it now will say.
+    pub async fn record(
+        &self,
+        lease: Lease<'_>,
+        outcome: Outcome,
+        said: Said,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let (id, owner, epoch) = (lease.delivery.as_str().to_owned(), lease.owner.to_owned(), lease.epoch);
+        self.write(move |transaction| {
+            Box::pin(async move {
+                let (state, due_at, reason) = resting_place(&outcome);
+                let is_attempt = !matches!(outcome, Outcome::Dropped(_) | Outcome::Untouched(_));
+                let is_drop = matches!(outcome, Outcome::Dropped(_));
+                let is_rest = due_at.is_none();
+                // A yes that comes after the lease ended is still a yes, as long as nobody claimed again.
+                let sql = "UPDATE deliveries SET state = $4, due_at = $5, reason = $6, attempts = attempts + $7,
+                        drops = CASE WHEN $8 = 1 THEN drops + 1 ELSE 0 END, finished_at = $9,
+                        may_have_arrived = CASE $4 WHEN 'unknown' THEN 1 ELSE may_have_arrived END,
+                        lease_owner = NULL, lease_until = NULL
+                    WHERE id = $1 AND epoch = $3 AND ((lease_owner = $2 AND state = 'sending')
+                        OR (state = 'unknown' AND $4 = 'sent'))";
+                let values = values![
+                    id.as_str(),
+                    owner,
+                    epoch,
+                    state.as_str(),
+                    due_at.map(millis),
+                    reason,
+                    i64::from(is_attempt),
+                    i64::from(is_drop),
+                    is_rest.then_some(millis(now)),
+                ];
+                if transaction.execute(sql, values).await? == 0 {
+                    return Ok(false);
+                }
+                if !matches!(outcome, Outcome::Untouched(_)) {
+                    let sql = "INSERT INTO attempts (delivery, epoch, at, relay, code, enhanced, text)
+                        VALUES ($1, $2, $3, $4, $5, $6, $7)
+                        ON CONFLICT (delivery, epoch) DO UPDATE SET at = excluded.at, relay = excluded.relay,
+                            code = excluded.code, enhanced = excluded.enhanced, text = excluded.text";
+                    let row = values![id, epoch, millis(now), said.relay, said.code, said.enhanced, said.text];
+                    transaction.execute(sql, row).await?;
+                }
+                Ok(true)
+            })
+        })
+        .await
+    }
+
+    /// Gives deliveries back that were claimed and never offered, because the sender stops. Says how many.
+    pub async fn give_back(&self, owner: &str, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        let sql = "UPDATE deliveries SET state = 'queued', due_at = $2, lease_owner = NULL, lease_until = NULL
+            WHERE lease_owner = $1 AND state = 'sending' AND noted_at IS NULL";
+        self.execute(sql, values![owner, millis(now)]).await
+    }
+
+    /// Prolongs every lease of `owner`, one statement.
+    pub async fn renew_leases(&self, owner: &str, until: DateTime<Utc>) -> Result<u64, StoreError> {
+        let sql = "UPDATE deliveries SET lease_until = $2 WHERE lease_owner = $1 AND state = 'sending'";
+        self.execute(sql, values![owner, millis(until)]).await
+    }
+
+    /// Takes deliveries back from senders that died: without a note they go back to the queue; with one, the final
+    /// dot may have arrived: they are unknown, to be sent again or held. One transaction. Says how many.
+    pub async fn release_expired(&self, now: DateTime<Utc>, on_unknown: OnUnknown) -> Result<u64, StoreError> {
+        self.write(move |transaction| {
+            Box::pin(async move {
+                let now = millis(now);
+                let attempts = "INSERT INTO attempts (delivery, epoch, at, relay, code, enhanced, text)
+                    SELECT id, epoch, noted_at, '', NULL, NULL, 'the sender stopped after the mail was noted; it may have arrived'
+                    FROM deliveries WHERE state = 'sending' AND lease_until <= $1 AND noted_at IS NOT NULL
+                    ON CONFLICT (delivery, epoch) DO NOTHING";
+                transaction.execute(attempts, values![now]).await?;
+                let due_again = (on_unknown == OnUnknown::Resend).then_some(now);
+                let unknown = "UPDATE deliveries SET state = 'unknown', reason = 'unknown', due_at = $2,
+                        may_have_arrived = 1, lease_owner = NULL, lease_until = NULL
+                    WHERE state = 'sending' AND lease_until <= $1 AND noted_at IS NOT NULL";
+                let noted = transaction.execute(unknown, values![now, due_again]).await?;
+                let queued = "UPDATE deliveries SET state = 'queued', due_at = $1, lease_owner = NULL, lease_until = NULL
+                    WHERE state = 'sending' AND lease_until <= $1 AND noted_at IS NULL";
+                Ok(noted + transaction.execute(queued, values![now]).await?)
+            })
+        })
+        .await
+    }
+
+    /// Marks as suppressed whatever of a sending issue waits for people who left or are suppressed by now, so that
+    /// the issue can finish. Says how many.
+    pub async fn retire_unreachable(&self, issue: &IssueId, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        let sql = "UPDATE deliveries AS d SET state = 'suppressed', due_at = NULL, finished_at = $2,
+                reason = CASE WHEN EXISTS (SELECT 1 FROM suppressions x WHERE x.email_key = d.email_key)
+                    THEN 'suppressed' ELSE 'left' END
+            WHERE d.issue = $1 AND d.state IN ('queued', 'deferred', 'unknown') AND d.due_at IS NOT NULL
+            AND (EXISTS (SELECT 1 FROM suppressions x WHERE x.email_key = d.email_key)
+                OR NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = d.subscription AND s.state = 'active'))";
+        self.execute(sql, values![issue.as_str(), millis(now)]).await
+    }
+
+    /// The earliest moment at which something may be claimed; none: nothing waits.
+    pub async fn next_due(&self, issue: Option<&IssueId>) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let of_issue = "SELECT MIN(due_at) FROM deliveries WHERE issue = $1
+            AND state IN ('queued', 'deferred', 'unknown')";
+        let of_any = "SELECT MIN(d.due_at) FROM deliveries d LEFT JOIN issues i ON i.id = d.issue
+            WHERE d.state IN ('queued', 'deferred', 'unknown') AND (i.id IS NULL OR i.state = 'sending')";
+        let row = match issue {
+            Some(issue) => self.row(of_issue, values![issue.as_str()]).await?,
+            None => self.row(of_any, vec![]).await?,
+        };
+        Ok(row.map_or(Ok(None), |row| row.opt_int(0))?.map(moment))
+    }
+
+    /// Whether any sender has a delivery of an issue in its hands.
+    pub async fn is_being_handed_over(&self, issue: &IssueId) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM deliveries WHERE issue = $1 AND state = 'sending' LIMIT 1";
+        Ok(self.row(sql, values![issue.as_str()]).await?.is_some())
+    }
+
+    /// How many deliveries would go once a hold is lifted, by issue (none: notices).
+    pub async fn waiting_deliveries(&self) -> Result<Vec<(Option<IssueId>, i64)>, StoreError> {
+        let sql = "SELECT d.issue, COUNT(*) FROM deliveries d LEFT JOIN issues i ON i.id = d.issue
+            WHERE d.due_at IS NOT NULL AND d.state IN ('queued', 'deferred', 'unknown', 'sending')
+            AND (i.id IS NULL OR i.state IN ('sealing', 'sealed', 'sending')) GROUP BY d.issue";
+        let rows = self.rows(sql, vec![]).await?;
+        rows.iter().map(|row| Ok((row.opt_text(0)?.map(IssueId::new), row.int(1)?))).collect()
+    }
+
+    /// The sealed parts of an issue for one viewer.
+    pub async fn issue_mail(&self, issue: &IssueId, viewer: Viewer) -> Result<Option<IssueMail>, StoreError> {
+        let sql = "SELECT i.subject, i.from_name, i.from_email, i.reply_to, i.newsletter, i.list_title, i.base_url,
+                CASE i.kind WHEN 'digest' THEN 1 ELSE 0 END, b.html, b.text
+            FROM issues i JOIN issue_bodies b ON b.issue = i.id WHERE i.id = $1 AND b.viewer = $2";
+        let Some(row) = self.row(sql, values![issue.as_str(), viewer.as_str()]).await? else { return Ok(None) };
+        Ok(Some(IssueMail {
+            subject: row.text(0)?,
+            from_name: row.text(1)?,
+            from_email: row.text(2)?,
+            reply_to: row.opt_text(3)?,
+            newsletter: row.text(4)?,
+            list_title: row.text(5)?,
+            base_url: row.text(6)?,
+            is_digest: row.int(7)? == 1,
+            html: row.text(8)?,
+            text: row.text(9)?,
+        }))
+    }
+
+    /// One address's delivery of an issue.
+    pub async fn delivery_to(&self, issue: &IssueId, email_key: &str) -> Result<Option<DeliveryRow>, StoreError> {
+        let sql = "SELECT id, state, reason, message_id FROM deliveries WHERE issue = $1 AND email_key = $2";
+        let Some(row) = self.row(sql, values![issue.as_str(), email_key]).await? else { return Ok(None) };
+        Ok(Some(DeliveryRow {
+            id: DeliveryId::new(row.text(0)?),
+            state: row.word(1, DeliveryState::parse)?,
+            reason: row.opt_text(2)?,
+            message_id: row.opt_text(3)?,
+        }))
+    }
+
+    /// What relays said about a delivery, in order.
+    pub async fn attempts(&self, delivery: &DeliveryId) -> Result<Vec<AttemptRow>, StoreError> {
+        let sql = "SELECT at, relay, code, enhanced, text FROM attempts WHERE delivery = $1 ORDER BY epoch";
+        let rows = self.rows(sql, values![delivery.as_str()]).await?;
+        rows.iter()
+            .map(|row| {
+                let (relay, code) = (row.text(1)?, row.opt_int(2)?);
+                let said = Said { relay, code, enhanced: row.opt_text(3)?, text: row.text(4)? };
+                Ok(AttemptRow { at: moment(row.int(0)?), said })
+            })
+            .collect()
+    }
+}
+
+fn claim_issue(is_postgres: bool) -> &'static str {
+    macro_rules! pick {
+        () => {
+            concat!(
+                "SELECT d.id FROM deliveries d WHERE d.issue = $5 AND d.state IN ('queued', 'deferred', 'unknown')
+                AND d.due_at <= $1 AND ",
+                may_be_mailed!(),
+                " ORDER BY d.due_at LIMIT $4"
+            )
+        };
+    }
+    claim!(is_postgres, pick!(), take!())
+}
+
+fn claim_notices(is_postgres: bool) -> &'static str {
+    macro_rules! pick {
+        () => {
+            concat!(
+                "SELECT d.id FROM deliveries d WHERE d.issue IS NULL AND d.state IN ('queued', 'deferred', 'unknown')
+                AND d.due_at <= $1 AND ",
+                may_be_mailed!(),
+                " ORDER BY d.due_at LIMIT $4"
+            )
+        };
+    }
+    claim!(is_postgres, pick!(), take!())
+}
+
+fn resting_place(outcome: &Outcome) -> (DeliveryState, Option<DateTime<Utc>>, Option<&'static str>) {
+    match outcome {
+        Outcome::Sent => (DeliveryState::Sent, None, None),
+        Outcome::Deferred(until) => (DeliveryState::Deferred, Some(*until), None),
+        Outcome::Failed(reason) => (DeliveryState::Failed, None, Some(reason)),
+        Outcome::Unknown(until) => (DeliveryState::Unknown, *until, Some("unknown")),
+        Outcome::Dropped(until) | Outcome::Untouched(until) => (DeliveryState::Queued, Some(*until), None),
+    }
+}
+
+fn claimed(row: &Row) -> Result<Claimed, StoreError> {
+    let content = match (row.opt_text(1)?, row.opt_text(2)?, row.opt_text(4)?) {
+        (Some(issue), Some(subscription), _) => Content::Issue {
+            issue: IssueId::new(issue),
+            subscription: SubscriptionId::new(subscription),
+            viewer: row.word(3, |word| Viewer::ALL.into_iter().find(|viewer| viewer.as_str() == word))?,
+        },
+        (_, _, Some(flow)) => Content::Notice { flow },
+        _ => return Err(StoreError::Form("a delivery carries neither an issue nor a notice".to_owned())),
+    };
+    let fixed = match (row.opt_int(10)?, row.opt_text(11)?, row.opt_text(12)?) {
+        (Some(date_at), Some(key_id), Some(message_id)) => Some(Fixed { date_at: moment(date_at), key_id, message_id }),
+        _ => None,
+    };
+    let to = EmailAddress::parse(&row.text(5)?)
+        .map_err(|error| StoreError::Form(format!("an address in a delivery: {error}")))?;
+    Ok(Claimed {
+        id: DeliveryId::new(row.text(0)?),
+        content,
+        to,
+        epoch: row.int(6)?,
+        attempts: row.int(7)?,
+        drops: row.int(8)?,
+        first_due_at: moment(row.int(9)?),
+        fixed,
+    })
+}

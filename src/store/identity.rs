@@ -1,0 +1,76 @@
+//! What the database knows about itself: whose it is, where it lives, and whether sending is held.
+
+use super::database::{StoreError, values};
+use super::open::Store;
+
+/// Where a database believes it is at home. Opened anywhere else, it must not send by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    /// The publication's url; empty while none is set.
+    pub url: String,
+    /// The machine and, for a file, its path; for PostgreSQL the database itself.
+    pub host: String,
+}
+
+const SET: &str = "INSERT INTO facts (name, value) VALUES ($1, $2)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+impl Store {
+    /// A fact by its name.
+    async fn fact(&self, name: &'static str) -> Result<Option<String>, StoreError> {
+        let row = self.row("SELECT value FROM facts WHERE name = $1", values![name]).await?;
+        row.map(|row| row.text(0)).transpose()
+    }
+
+    /// Where the database was last at home; none: it is new.
+    pub async fn home(&self) -> Result<Option<Home>, StoreError> {
+        Ok(match (self.fact("url").await?, self.fact("host").await?) {
+            (Some(url), Some(host)) => Some(Home { url, host }),
+            _ => None,
+        })
+    }
+
+    /// Settles the database at `home` and lifts the hold on sending, in one transaction.
+    pub async fn settle(&self, home: Home) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            Box::pin(async move {
+                transaction.execute(SET, values!["url", home.url]).await?;
+                transaction.execute(SET, values!["host", home.host]).await?;
+                transaction.execute("DELETE FROM facts WHERE name = 'hold'", vec![]).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Where `serve` was last reached, for commands that work beside it while the publication has no url.
+    pub async fn bound_url(&self) -> Result<Option<String>, StoreError> {
+        self.fact("bound-url").await
+    }
+
+    /// Remembers where `serve` is reached.
+    pub async fn set_bound_url(&self, url: &str) -> Result<(), StoreError> {
+        self.execute(SET, values!["bound-url", url]).await.map(drop)
+    }
+
+    /// Holds all sending from the next claim and the next note on.
+    pub async fn hold(&self, reason: String) -> Result<(), StoreError> {
+        self.execute(SET, values!["hold", reason]).await.map(drop)
+    }
+
+    /// Why all sending is held; none: it is not.
+    pub async fn held(&self) -> Result<Option<String>, StoreError> {
+        self.fact("hold").await
+    }
+
+    /// A name for the PostgreSQL database itself: the cluster's identifier and the database's number, so that a
+    /// dump loaded elsewhere is told apart. None for SQLite.
+    pub async fn postgres_identity(&self) -> Result<Option<String>, StoreError> {
+        if !self.is_postgres() {
+            return Ok(None);
+        }
+        let sql = "SELECT c.system_identifier::text || '/' || d.oid::text
+            FROM pg_control_system() c, pg_database d WHERE d.datname = current_database()";
+        self.row(sql, vec![]).await?.map(|row| row.text(0)).transpose()
+    }
+}

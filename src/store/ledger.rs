@@ -1,0 +1,321 @@
+//! The publication ledger: which article is owed to which newsletter's readers, by number.
+
+use chrono::{DateTime, Utc};
+
+use crate::model::{ArticleId, Cadence, NewsletterId};
+
+use super::database::{StoreError, Transaction, values};
+use super::open::Store;
+use super::{millis, moment};
+
+/// Why an article is in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It was out before this database or newsletter was first seen: never mailed by itself.
+    BeforeStart,
+    /// It was first seen too long after its date: waits for an editor.
+    Late,
+    /// It is owed, under its number.
+    Owed,
+    /// It was owed, but was taken back before it was sealed.
+    Withdrawn,
+}
+
+impl Standing {
+    const ALL: [Standing; 4] = [Standing::BeforeStart, Standing::Late, Standing::Owed, Standing::Withdrawn];
+
+    /// The word in the database and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Standing::BeforeStart => "before-start",
+            Standing::Late => "late",
+            Standing::Owed => "owed",
+            Standing::Withdrawn => "withdrawn",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Standing> {
+        Standing::ALL.into_iter().find(|standing| standing.as_str() == text)
+    }
+}
+
+/// One (article, newsletter) in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The article.
+    pub article: ArticleId,
+    /// Why it is here.
+    pub standing: Standing,
+    /// Its number; only what is owed has one.
+    pub sequence: Option<i64>,
+    /// Whether its instant issue is still to be sealed.
+    pub instant_waits: bool,
+    /// When it was entered.
+    pub first_seen_at: DateTime<Utc>,
+}
+
+/// An article that is out and has not been seen before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// The article.
+    pub article: ArticleId,
+    /// Its date.
+    pub published_at: DateTime<Utc>,
+    /// Whether it was seen in time.
+    pub in_time: bool,
+}
+
+/// One slot of a newsletter's digests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DigestRun {
+    /// Whose.
+    pub newsletter: NewsletterId,
+    /// Daily or weekly.
+    pub cadence: Cadence,
+    /// The moment it was due.
+    pub slot_at: DateTime<Utc>,
+    /// The number of the last article that had been published then.
+    pub covers_to: i64,
+}
+
+const ENTER: &str = "INSERT INTO ledger (newsletter, article, state, sequence, instant, published_at, first_seen_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (newsletter, article) DO NOTHING";
+/// Giving out a number locks the newsletter's row, so that two schedulers never give out the same one.
+const NEXT_NUMBER: &str = "UPDATE newsletters SET sequence = sequence + 1 WHERE id = $1 RETURNING sequence";
+
+impl Store {
+    /// Enters a newsletter. At its first time, whatever is `already_due` is entered as before-start in the same
+    /// transaction, and so are the `past_slots` of its digests: an empty ledger mails nothing. Says whether it was new.
+    pub async fn enter_newsletter(
+        &self,
+        newsletter: NewsletterId,
+        already_due: Vec<(ArticleId, DateTime<Utc>)>,
+        past_slots: Vec<(Cadence, DateTime<Utc>)>,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        self.write(move |transaction| {
+            Box::pin(async move {
+                let sql = "INSERT INTO newsletters (id, first_seen_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
+                let id = newsletter.as_str();
+                if transaction.execute(sql, values![id, millis(now)]).await? == 0 {
+                    return Ok(false);
+                }
+                for (article, published_at) in already_due {
+                    let standing = Standing::BeforeStart.as_str();
+                    let (at, now) = (millis(published_at), millis(now));
+                    let row = values![id, article.as_str(), standing, None::<i64>, "none", at, now];
+                    transaction.execute(ENTER, row).await?;
+                }
+                for (cadence, slot_at) in past_slots {
+                    enter_run(transaction, id, cadence, slot_at, "missed").await?;
+                }
+                Ok(true)
+            })
+        })
+        .await
+    }
+
+    /// All that a newsletter's ledger knows, by number.
+    pub async fn seen_articles(&self, newsletter: &NewsletterId) -> Result<Vec<Entry>, StoreError> {
+        let sql = "SELECT article, state, sequence, instant, first_seen_at FROM ledger WHERE newsletter = $1 ORDER BY sequence";
+        let rows = self.rows(sql, values![newsletter.as_str()]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Entry {
+                    article: ArticleId::new(row.text(0)?),
+                    standing: row.word(1, Standing::parse)?,
+                    sequence: row.opt_int(2)?,
+                    instant_waits: row.text(3)? == "waiting",
+                    first_seen_at: moment(row.int(4)?),
+                })
+            })
+            .collect()
+    }
+
+    /// Enters articles at first sight, in the order given: seen in time, each gets the next number; else it is late.
+    /// One transaction; an article that another scheduler entered first keeps its entry.
+    pub async fn enter_articles(
+        &self,
+        newsletter: NewsletterId,
+        sightings: Vec<Sighting>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            Box::pin(async move {
+                let id = newsletter.as_str();
+                lock_newsletter(transaction, id).await?;
+                for sighting in sightings {
+                    let known = "SELECT 1 FROM ledger WHERE newsletter = $1 AND article = $2";
+                    if transaction.row(known, values![id, sighting.article.as_str()]).await?.is_some() {
+                        continue;
+                    }
+                    let number = if sighting.in_time { Some(next_number(transaction, id).await?) } else { None };
+                    let (standing, instant) =
+                        if sighting.in_time { (Standing::Owed, "waiting") } else { (Standing::Late, "none") };
+                    let (article, at) = (sighting.article.as_str(), millis(sighting.published_at));
+                    let row = values![id, article, standing.as_str(), number, instant, at, millis(now)];
+                    transaction.execute(ENTER, row).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// An editor's word that an article is owed: it gets its number now. What is owed already keeps its number, and
+    /// waits for its instant issue again if there was to be none.
+    pub async fn owe(
+        &self,
+        newsletter: NewsletterId,
+        article: ArticleId,
+        published_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<i64, StoreError> {
+        self.write(move |transaction| {
+            Box::pin(async move {
+                let (id, article) = (newsletter.as_str(), article.as_str());
+                lock_newsletter(transaction, id).await?;
+                let wanted = "UPDATE ledger SET instant = 'waiting'
+                    WHERE newsletter = $1 AND article = $2 AND sequence IS NOT NULL AND instant IN ('none', 'skipped')";
+                transaction.execute(wanted, values![id, article]).await?;
+                let found = "SELECT sequence FROM ledger WHERE newsletter = $1 AND article = $2";
+                let row = transaction.row(found, values![id, article]).await?;
+                if let Some(number) = row.map_or(Ok(None), |row| row.opt_int(0))? {
+                    return Ok(number);
+                }
+                let number = next_number(transaction, id).await?;
+                let sql =
+                    "INSERT INTO ledger (newsletter, article, state, sequence, instant, published_at, first_seen_at)
+                    VALUES ($1, $2, 'owed', $3, 'waiting', $4, $5) ON CONFLICT (newsletter, article)
+                    DO UPDATE SET state = 'owed', sequence = excluded.sequence, instant = 'waiting'";
+                let row = values![id, article, number, millis(published_at), millis(now)];
+                transaction.execute(sql, row).await?;
+                Ok(number)
+            })
+        })
+        .await
+    }
+
+    /// Takes back what is owed and not sealed, because the article is no longer out.
+    pub async fn withdraw(&self, newsletter: &NewsletterId, article: &ArticleId) -> Result<(), StoreError> {
+        let sql = "UPDATE ledger SET state = 'withdrawn', sequence = NULL, instant = 'none'
+            WHERE newsletter = $1 AND article = $2 AND instant = 'waiting'";
+        self.execute(sql, values![newsletter.as_str(), article.as_str()]).await.map(drop)
+    }
+
+    /// There will be no instant issue of this article: nobody wants it at once, or an editor said no. False: none was
+    /// waiting.
+    pub async fn skip_instant(&self, newsletter: &NewsletterId, article: &ArticleId) -> Result<bool, StoreError> {
+        let sql = "UPDATE ledger SET instant = 'skipped'
+            WHERE newsletter = $1 AND article = $2 AND instant = 'waiting'";
+        Ok(self.execute(sql, values![newsletter.as_str(), article.as_str()]).await? > 0)
+    }
+
+    /// Whatever was owed before this moment waits for an editor from now on: instant issues that are not sealed are
+    /// late, digest runs are missed. One transaction; for a database that comes back from elsewhere.
+    pub async fn leave_to_editors(&self) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            Box::pin(async move {
+                let late =
+                    "UPDATE ledger SET state = 'late', sequence = NULL, instant = 'none' WHERE instant = 'waiting'";
+                transaction.execute(late, vec![]).await?;
+                let missed = "UPDATE digest_runs SET state = 'missed' WHERE state = 'waiting'";
+                transaction.execute(missed, vec![]).await.map(drop)
+            })
+        })
+        .await
+    }
+
+    /// Notes that a slot of a newsletter's digests has come, together with the last number given out by then.
+    /// Waiting runs of earlier slots are merged into it. Says whether this call was the first to note it.
+    pub async fn enter_digest_run(
+        &self,
+        newsletter: NewsletterId,
+        cadence: Cadence,
+        slot_at: DateTime<Utc>,
+        in_time: bool,
+    ) -> Result<bool, StoreError> {
+        self.write(move |transaction| {
+            Box::pin(async move {
+                let (id, slot) = (newsletter.as_str(), millis(slot_at));
+                let state = if in_time { "waiting" } else { "missed" };
+                let is_new = enter_run(transaction, id, cadence, slot_at, state).await? > 0;
+                if is_new && in_time {
+                    let sql = "UPDATE digest_runs SET state = 'merged'
+                        WHERE newsletter = $1 AND cadence = $2 AND slot_at < $3 AND state = 'waiting'";
+                    transaction.execute(sql, values![id, cadence.as_str(), slot]).await?;
+                }
+                Ok(is_new)
+            })
+        })
+        .await
+    }
+
+    /// Digest runs whose issues are not sealed yet.
+    pub async fn waiting_digest_runs(&self, newsletter: &NewsletterId) -> Result<Vec<DigestRun>, StoreError> {
+        let sql = "SELECT cadence, slot_at, covers_to FROM digest_runs
+            WHERE newsletter = $1 AND state = 'waiting' ORDER BY cadence, slot_at";
+        let rows = self.rows(sql, values![newsletter.as_str()]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(DigestRun {
+                    newsletter: newsletter.clone(),
+                    cadence: row.word(0, Cadence::parse)?,
+                    slot_at: moment(row.int(1)?),
+                    covers_to: row.int(2)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Ends a digest run: its issues are sealed, or there was nothing for anybody.
+    pub async fn end_digest_run(&self, run: &DigestRun, sealed: bool) -> Result<(), StoreError> {
+        let sql = "UPDATE digest_runs SET state = $4
+            WHERE newsletter = $1 AND cadence = $2 AND slot_at = $3 AND state = 'waiting'";
+        let state = if sealed { "sealed" } else { "empty" };
+        let row = values![run.newsletter.as_str(), run.cadence.as_str(), millis(run.slot_at), state];
+        self.execute(sql, row).await.map(drop)
+    }
+
+    /// Remembers how many a plan would go to when it was last shown to an editor.
+    pub async fn show_plan(&self, plan: &str, recipients: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let sql = "INSERT INTO plans (id, recipients, shown_at) VALUES ($1, $2, $3)
+            ON CONFLICT (id) DO UPDATE SET recipients = excluded.recipients, shown_at = excluded.shown_at";
+        self.execute(sql, values![plan, recipients, millis(now)]).await.map(drop)
+    }
+
+    /// An editor's yes to a plan that was shown. False: no such plan was ever shown.
+    pub async fn approve_plan(&self, plan: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        Ok(self.execute("UPDATE plans SET approved_at = $2 WHERE id = $1", values![plan, millis(now)]).await? > 0)
+    }
+
+    /// A plan that was shown: to how many, and whether an editor said yes.
+    pub async fn shown_plan(&self, plan: &str) -> Result<Option<(i64, bool)>, StoreError> {
+        let sql = "SELECT recipients, CASE WHEN approved_at IS NULL THEN 0 ELSE 1 END FROM plans WHERE id = $1";
+        self.row(sql, values![plan]).await?.map(|row| Ok((row.int(0)?, row.int(1)? == 1))).transpose()
+    }
+}
+
+/// Holds other schedulers off until the transaction ends, so that numbers and sealings of a newsletter have one order.
+pub(super) async fn lock_newsletter(transaction: &mut Transaction, newsletter: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE newsletters SET sequence = sequence WHERE id = $1";
+    transaction.execute(sql, values![newsletter]).await.map(drop)
+}
+
+async fn next_number(transaction: &mut Transaction, newsletter: &str) -> Result<i64, StoreError> {
+    let row = transaction.row(NEXT_NUMBER, values![newsletter]).await?;
+    row.ok_or_else(|| StoreError::Form(format!("newsletter `{newsletter}` is not in the database")))?.int(0)
+}
+
+async fn enter_run(
+    transaction: &mut Transaction,
+    newsletter: &str,
+    cadence: Cadence,
+    slot_at: DateTime<Utc>,
+    state: &'static str,
+) -> Result<u64, StoreError> {
+    let sql = "INSERT INTO digest_runs (newsletter, cadence, slot_at, covers_to, state)
+        SELECT id, $2, $3, sequence, $4 FROM newsletters WHERE id = $1
+        ON CONFLICT (newsletter, cadence, slot_at) DO NOTHING";
+    transaction.execute(sql, values![newsletter, cadence.as_str(), millis(slot_at), state]).await
+}

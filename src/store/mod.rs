@@ -1,0 +1,46 @@
+//! The database: SQLite or PostgreSQL behind one set of functions.
+//!
+//! Every SQL statement of the program lives here. One function is one statement or one transaction, and its doc line
+//! says what it guarantees. The text of the SQL is the same for both; the few places where they differ are named in
+//! `dialect`.
+//!
+//! Nothing queries outside of an open transaction on the same connection, and no transaction is open while SMTP or
+//! HTTP is spoken.
+
+mod database;
+mod deliveries;
+mod dialect;
+mod flows;
+#[cfg(test)]
+pub(crate) mod fresh;
+mod identity;
+mod issues;
+mod ledger;
+mod limits;
+mod open;
+mod schema;
+mod subscribers;
+mod upkeep;
+
+pub use database::{Row, StoreError, Transaction, Value, Work};
+pub use deliveries::{AttemptRow, Claimed, Content, DeliveryRow, Fixed, IssueMail, Lease, Outcome, Said};
+pub use flows::{Choice, Confirmed, Flow, SignUp};
+pub use identity::Home;
+pub use issues::{Audience, Count, Coverage, IssueRow, Sealing};
+pub use ledger::{DigestRun, Entry, Sighting, Standing};
+pub use limits::{Counted, Limit};
+pub use open::{Store, StoreAddress};
+pub use subscribers::{Newcomer, Subscriber, Subscription};
+pub use upkeep::{hold_copy, look_over};
+
+use chrono::{DateTime, Utc};
+
+/// A moment as the database keeps it: milliseconds since 1970 in UTC.
+pub(crate) fn millis(at: DateTime<Utc>) -> i64 {
+    at.timestamp_millis()
+}
+
+/// A moment as the database keeps it, read back.
+pub(crate) fn moment(millis: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(millis).unwrap_or_default()
+}

@@ -1,0 +1,197 @@
+//! Opening a database: where it is, whether it is sound, and bringing its schema up to date.
+
+use std::path::PathBuf;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, PgPool, SqlitePool};
+
+use super::database::{Connection, Row, StoreError, Transaction, Value, Work, Writer, values};
+use super::schema::STEPS;
+
+/// Where a database is.
+#[derive(Debug, Clone)]
+pub enum StoreAddress {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A `postgres://` url.
+    Postgres(crate::config::Secret),
+}
+
+/// The open database. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    backend: Backend,
+}
+
+#[derive(Debug, Clone)]
+enum Backend {
+    Sqlite { writer: Writer, readers: SqlitePool, path: PathBuf },
+    Postgres(PgPool),
+}
+
+/// How long one process waits for another's transaction on the same file.
+const BUSY: Duration = Duration::from_secs(30);
+/// The first release without the bug that could lose pages when a WAL is reset.
+const OLDEST_SQLITE: &str = "3.51.3";
+
+impl Store {
+    /// Opens the database, makes it if it is not there, and brings its schema up to date.
+    ///
+    /// A database made by a newer program is refused, and so is an SQLite library that is known to lose data.
+    pub async fn open(address: &StoreAddress) -> Result<Store, StoreError> {
+        let backend = match address {
+            StoreAddress::Sqlite(path) => open_sqlite(path.clone()).await?,
+            StoreAddress::Postgres(url) => open_postgres(url.reveal()).await?,
+        };
+        let store = Store { backend };
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// Whether this is PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.backend, Backend::Postgres(_))
+    }
+
+    /// The SQLite file.
+    pub fn path(&self) -> Option<&PathBuf> {
+        match &self.backend {
+            Backend::Sqlite { path, .. } => Some(path),
+            Backend::Postgres(_) => None,
+        }
+    }
+
+    /// Does `work` in one transaction: all of it is durable when this returns, or none of it happened.
+    ///
+    /// On SQLite other callers' work may share the commit; on an error, only this work is undone.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match &self.backend {
+            Backend::Sqlite { writer, .. } => writer.run(work).await,
+            Backend::Postgres(pool) => {
+                // A task of its own: whoever stops waiting for it cannot leave a transaction open.
+                let task = tokio::spawn(write_to_postgres(pool.clone(), work));
+                task.await.map_err(|_| StoreError::Closed)?
+            }
+        }
+    }
+
+    /// One statement that changes something; says how many rows it changed.
+    pub(crate) async fn execute(&self, sql: &'static str, values: Vec<Value>) -> Result<u64, StoreError> {
+        self.write(move |transaction| Box::pin(transaction.execute(sql, values))).await
+    }
+
+    /// One question.
+    pub(crate) async fn rows(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        let connection = match &self.backend {
+            Backend::Sqlite { readers, .. } => Connection::SqliteReader(readers.acquire().await?),
+            Backend::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+        };
+        Transaction { connection }.rows(sql, values).await
+    }
+
+    /// One question with at most one row for an answer.
+    pub(crate) async fn row(&self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(sql, values).await?.into_iter().next())
+    }
+
+    /// The version of the schema; 0 for an empty database.
+    pub async fn version(&self) -> Result<i64, StoreError> {
+        let row = self.row("SELECT MAX(version) FROM schema_steps", vec![]).await?;
+        row.map_or(Ok(0), |row| Ok(row.opt_int(0)?.unwrap_or(0)))
+    }
+
+    /// Takes the steps that are missing, all in one transaction, so that two processes starting at once do not collide.
+    async fn migrate(&self) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            Box::pin(async move {
+                if transaction.is_postgres() {
+                    transaction.rows("SELECT pg_advisory_xact_lock(7305721411)::text", vec![]).await?;
+                }
+                transaction.script("CREATE TABLE IF NOT EXISTS schema_steps (version BIGINT PRIMARY KEY)").await?;
+                let row = transaction.row("SELECT MAX(version) FROM schema_steps", vec![]).await?;
+                let found = row.map_or(Ok(None), |row| row.opt_int(0))?.unwrap_or(0);
+                let known = STEPS.last().map_or(0, |step| step.version);
+                if found > known {
+                    return Err(StoreError::Newer { found, known });
+                }
+                for step in STEPS.iter().filter(|step| step.version > found) {
+                    transaction.script(step.sql).await?;
+                    transaction
+                        .execute("INSERT INTO schema_steps (version) VALUES ($1)", values![step.version])
+                        .await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+async fn open_sqlite(path: PathBuf) -> Result<Backend, StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .disable_statement_logging();
+    let explain = |error: sqlx::Error| {
+        StoreError::Place(format!(
+            "the database `{}` cannot be opened: {error}; its folder must exist and be writable",
+            path.display()
+        ))
+    };
+    let mut connection = options.connect().await.map_err(explain)?;
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut connection).await?;
+    if numbers(&version) < numbers(OLDEST_SQLITE) {
+        return Err(StoreError::Place(format!(
+            "SQLite {version} can lose data; this program must be built with {OLDEST_SQLITE} or later"
+        )));
+    }
+    let readers = SqlitePoolOptions::new()
+        .max_connections(4)
+        .connect_with(options.create_if_missing(false).read_only(true))
+        .await
+        .map_err(explain)?;
+    Ok(Backend::Sqlite { writer: Writer::start(connection), readers, path })
+}
+
+async fn open_postgres(url: &str) -> Result<Backend, StoreError> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|_| StoreError::Place("the PostgreSQL url of `[store]` cannot be read".to_owned()))?
+        .disable_statement_logging();
+    let place = format!("{}:{}", options.get_host(), options.get_port());
+    let pool = PgPoolOptions::new()
+        .max_connections(16)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options)
+        .await
+        .map_err(|error| StoreError::Place(format!("PostgreSQL at {place} does not answer: {error}")))?;
+    Ok(Backend::Postgres(pool))
+}
+
+async fn write_to_postgres<T>(
+    pool: PgPool,
+    work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T>,
+) -> Result<T, StoreError> {
+    let mut transaction = Transaction { connection: Connection::Postgres(pool.acquire().await?) };
+    transaction.script("BEGIN").await?;
+    match work(&mut transaction).await {
+        Ok(result) => transaction.script("COMMIT").await.map(|()| result),
+        Err(error) => {
+            let _ = transaction.script("ROLLBACK").await;
+            Err(error)
+        }
+    }
+}
+
+fn numbers(version: &str) -> Vec<u32> {
+    version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
+}

@@ -1,0 +1,224 @@
+//! The tables, one text for both databases, and the steps that lead to them.
+//!
+//! Ids and words are text, times are milliseconds since 1970 in UTC. What must never
+//! be false is said here, so that no code has to be trusted with it.
+
+/// One numbered step. Steps are only ever added; each first expands, a later one contracts.
+pub(super) struct Step {
+    /// Counts from 1 without gaps.
+    pub version: i64,
+    /// Statements, separated by semicolons.
+    pub sql: &'static str,
+}
+
+/// All steps.
+pub(super) const STEPS: &[Step] = &[Step { version: 1, sql: FIRST }];
+
+const FIRST: &str = "
+CREATE TABLE facts (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+
+-- People and what they agreed to -----------------------------------------------------------------------------------
+
+CREATE TABLE subscribers (
+    id TEXT PRIMARY KEY,
+    email TEXT NOT NULL,
+    email_key TEXT NOT NULL UNIQUE,
+    name TEXT,
+    time_zone TEXT,
+    language TEXT,
+    tags TEXT,
+    created_at BIGINT NOT NULL
+);
+
+CREATE TABLE newsletters (
+    id TEXT PRIMARY KEY,
+    first_seen_at BIGINT NOT NULL,
+    sequence BIGINT NOT NULL DEFAULT 0,
+    largest_audience BIGINT
+);
+
+CREATE TABLE subscriptions (
+    id TEXT PRIMARY KEY,
+    subscriber TEXT NOT NULL REFERENCES subscribers (id),
+    newsletter TEXT NOT NULL REFERENCES newsletters (id),
+    cadence TEXT NOT NULL CHECK (cadence IN ('instant', 'daily', 'weekly')),
+    state TEXT NOT NULL CHECK (state IN ('pending', 'active', 'ended')),
+    covered_to BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    activated_at BIGINT,
+    ended_at BIGINT,
+    UNIQUE (subscriber, newsletter)
+);
+CREATE INDEX subscriptions_by_newsletter ON subscriptions (newsletter, id);
+CREATE INDEX subscriptions_by_coverage ON subscriptions (newsletter, cadence, state, covered_to);
+
+CREATE TABLE consents (
+    id TEXT PRIMARY KEY,
+    subscriber TEXT NOT NULL REFERENCES subscribers (id),
+    newsletter TEXT NOT NULL,
+    event TEXT NOT NULL CHECK (event IN ('confirmed', 'left', 'undone', 'imported')),
+    source TEXT NOT NULL,
+    at BIGINT NOT NULL
+);
+CREATE INDEX consents_by_subscriber ON consents (subscriber, at);
+
+CREATE TABLE suppressions (
+    email_key TEXT PRIMARY KEY,
+    reason TEXT NOT NULL CHECK (reason IN ('hard-bounce', 'complaint', 'request')),
+    at BIGINT NOT NULL
+);
+
+CREATE TABLE flows (
+    id TEXT PRIMARY KEY,
+    purpose TEXT NOT NULL CHECK (purpose IN ('confirm')),
+    email TEXT NOT NULL,
+    email_key TEXT NOT NULL,
+    token_hash TEXT NOT NULL UNIQUE,
+    payload TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    used_at BIGINT
+);
+CREATE INDEX flows_by_email ON flows (email_key, created_at);
+
+CREATE TABLE limit_events (
+    scope TEXT NOT NULL,
+    key TEXT NOT NULL,
+    at BIGINT NOT NULL
+);
+CREATE INDEX limit_events_by_key ON limit_events (scope, key, at);
+
+-- What is owed, and what went out ----------------------------------------------------------------------------------
+
+CREATE TABLE ledger (
+    newsletter TEXT NOT NULL REFERENCES newsletters (id),
+    article TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('before-start', 'late', 'owed', 'withdrawn')),
+    sequence BIGINT,
+    instant TEXT NOT NULL CHECK (instant IN ('none', 'waiting', 'sealed', 'skipped')),
+    published_at BIGINT NOT NULL,
+    first_seen_at BIGINT NOT NULL,
+    PRIMARY KEY (newsletter, article),
+    UNIQUE (newsletter, sequence),
+    CHECK ((state = 'owed') = (sequence IS NOT NULL))
+);
+
+CREATE TABLE plans (
+    id TEXT PRIMARY KEY,
+    recipients BIGINT NOT NULL,
+    shown_at BIGINT NOT NULL,
+    approved_at BIGINT
+);
+
+CREATE TABLE issues (
+    id TEXT PRIMARY KEY,
+    newsletter TEXT NOT NULL REFERENCES newsletters (id),
+    kind TEXT NOT NULL CHECK (kind IN ('instant', 'digest')),
+    article TEXT,
+    edition BIGINT,
+    replaces TEXT REFERENCES issues (id),
+    cadence TEXT NOT NULL CHECK (cadence IN ('instant', 'daily', 'weekly')),
+    slot_at BIGINT,
+    covered_from BIGINT NOT NULL,
+    covered_before BIGINT NOT NULL,
+    covers_to BIGINT NOT NULL,
+    plan TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    from_name TEXT NOT NULL,
+    from_email TEXT NOT NULL,
+    reply_to TEXT,
+    list_title TEXT NOT NULL,
+    base_url TEXT NOT NULL,
+    web_page TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('sealing', 'sealed', 'sending', 'paused', 'finished', 'cancelled')),
+    cursor TEXT NOT NULL DEFAULT '',
+    send_at BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    started_at BIGINT,
+    finished_at BIGINT,
+    UNIQUE (newsletter, article, edition),
+    UNIQUE (newsletter, cadence, slot_at, covered_from),
+    CHECK ((kind = 'instant') = (article IS NOT NULL AND edition IS NOT NULL)),
+    CHECK ((kind = 'digest') = (slot_at IS NOT NULL))
+);
+CREATE INDEX issues_by_state ON issues (state, send_at);
+CREATE INDEX issues_by_newsletter ON issues (newsletter, created_at);
+
+CREATE TABLE issue_articles (
+    issue TEXT NOT NULL REFERENCES issues (id),
+    position BIGINT NOT NULL,
+    article TEXT NOT NULL,
+    title TEXT NOT NULL,
+    PRIMARY KEY (issue, position)
+);
+
+CREATE TABLE issue_bodies (
+    issue TEXT NOT NULL REFERENCES issues (id),
+    viewer TEXT NOT NULL CHECK (viewer IN ('anybody', 'subscriber')),
+    html TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (issue, viewer)
+);
+
+CREATE TABLE digest_runs (
+    newsletter TEXT NOT NULL REFERENCES newsletters (id),
+    cadence TEXT NOT NULL CHECK (cadence IN ('daily', 'weekly')),
+    slot_at BIGINT NOT NULL,
+    covers_to BIGINT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'sealed', 'empty', 'missed', 'merged')),
+    PRIMARY KEY (newsletter, cadence, slot_at)
+);
+
+CREATE TABLE deliveries (
+    id TEXT PRIMARY KEY,
+    lane TEXT NOT NULL CHECK (lane IN ('notice', 'issue')),
+    issue TEXT REFERENCES issues (id),
+    subscriber TEXT REFERENCES subscribers (id),
+    subscription TEXT REFERENCES subscriptions (id),
+    article TEXT,
+    edition BIGINT,
+    flow TEXT REFERENCES flows (id),
+    email TEXT NOT NULL,
+    email_key TEXT NOT NULL,
+    state TEXT NOT NULL
+        CHECK (state IN ('queued', 'sending', 'sent', 'deferred', 'failed', 'suppressed', 'unknown')),
+    reason TEXT,
+    due_at BIGINT,
+    first_due_at BIGINT NOT NULL,
+    attempts BIGINT NOT NULL DEFAULT 0,
+    drops BIGINT NOT NULL DEFAULT 0,
+    lease_owner TEXT,
+    lease_until BIGINT,
+    epoch BIGINT NOT NULL DEFAULT 0,
+    noted_at BIGINT,
+    may_have_arrived BIGINT NOT NULL DEFAULT 0,
+    date_at BIGINT,
+    key_id TEXT,
+    message_id TEXT,
+    viewer TEXT,
+    finished_at BIGINT,
+    UNIQUE (issue, subscriber),
+    UNIQUE (subscriber, article, edition),
+    CHECK ((lane = 'issue') = (issue IS NOT NULL AND subscriber IS NOT NULL AND subscription IS NOT NULL)),
+    CHECK ((lane = 'notice') = (flow IS NOT NULL))
+);
+CREATE INDEX deliveries_due ON deliveries (issue, due_at) WHERE state IN ('queued', 'deferred', 'unknown');
+CREATE INDEX deliveries_leased ON deliveries (lease_owner, lease_until) WHERE state = 'sending';
+CREATE INDEX deliveries_by_issue ON deliveries (issue, state);
+CREATE INDEX deliveries_by_flow ON deliveries (flow) WHERE flow IS NOT NULL;
+CREATE INDEX deliveries_by_subscription ON deliveries (subscription);
+
+CREATE TABLE attempts (
+    delivery TEXT NOT NULL REFERENCES deliveries (id),
+    epoch BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    relay TEXT NOT NULL,
+    code BIGINT,
+    enhanced TEXT,
+    text TEXT NOT NULL,
+    PRIMARY KEY (delivery, epoch)
+)
+";

@@ -1,0 +1,87 @@
+//! Copies of the database, and whether it is sound.
+
+use std::path::Path;
+
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
+
+use super::database::{Connection, StoreError, Transaction, values};
+use super::open::Store;
+
+/// Sums that must add up; each question gives one row for each place where they do not.
+const RULES: &[(&str, &str)] = &[
+    (
+        "an active subscription is served to a number that was never given out",
+        "SELECT s.id FROM subscriptions s JOIN newsletters n ON n.id = s.newsletter WHERE s.covered_to > n.sequence",
+    ),
+    (
+        "a finished issue has deliveries that are not at rest",
+        "SELECT DISTINCT i.id FROM issues i JOIN deliveries d ON d.issue = i.id
+         WHERE i.state = 'finished' AND d.state IN ('queued', 'sending', 'deferred')",
+    ),
+    (
+        "a delivery was sent without an attempt that says so",
+        "SELECT d.id FROM deliveries d WHERE d.state = 'sent'
+         AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.delivery = d.id)",
+    ),
+];
+
+impl Store {
+    /// Copies an SQLite database to a new file as it is at one moment, while it is in use.
+    pub async fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
+        let name = file.to_str().ok_or_else(|| StoreError::Place("the file's name is not text".to_owned()))?;
+        self.rows("VACUUM INTO $1", values![name]).await.map(drop)
+    }
+
+    /// What is wrong with the database: damage that the engine finds, and sums that do not add up.
+    pub async fn problems(&self) -> Result<Vec<String>, StoreError> {
+        let mut problems = Vec::new();
+        if !self.is_postgres() {
+            let integrity = self.rows("PRAGMA integrity_check", vec![]).await?;
+            for row in &integrity {
+                let said = row.text(0)?;
+                if said != "ok" {
+                    problems.push(format!("the file is damaged: {said}"));
+                }
+            }
+            for row in self.rows("PRAGMA foreign_key_check", vec![]).await? {
+                problems.push(format!("a row of `{}` refers to one that is not there", row.text(0)?));
+            }
+        }
+        for (problem, sql) in RULES {
+            for row in self.rows(sql, vec![]).await? {
+                problems.push(format!("{problem}: {}", row.text(0)?));
+            }
+        }
+        Ok(problems)
+    }
+}
+
+/// Holds all sending in a copy that is not in use, before it gets its name.
+pub async fn hold_copy(file: &Path, reason: String) -> Result<(), StoreError> {
+    let mut copy = alone(file, false).await?;
+    let sql = "INSERT INTO facts (name, value) VALUES ('hold', $1)
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    copy.execute(sql, values![reason]).await.map(drop)
+}
+
+/// Whether a file is a sound database of ours, of a version that this program knows.
+pub async fn look_over(file: &Path) -> Result<(), StoreError> {
+    if !file.is_file() {
+        return Err(StoreError::Place("there is no such file".to_owned()));
+    }
+    let mut copy = alone(file, true).await?;
+    let said = copy.row("PRAGMA integrity_check", vec![]).await?.map(|row| row.text(0)).transpose()?;
+    if said.as_deref() != Some("ok") {
+        return Err(StoreError::Place("the file is damaged".to_owned()));
+    }
+    let found = copy.row("SELECT MAX(version) FROM schema_steps", vec![]).await?;
+    let found = found.map_or(Ok(None), |row| row.opt_int(0))?.unwrap_or(0);
+    let known = super::schema::STEPS.last().map_or(0, |step| step.version);
+    if found > known { Err(StoreError::Newer { found, known }) } else { Ok(()) }
+}
+
+async fn alone(file: &Path, read_only: bool) -> Result<Transaction, StoreError> {
+    let options = SqliteConnectOptions::new().filename(file).read_only(read_only).disable_statement_logging();
+    Ok(Transaction { connection: Connection::Sqlite(options.connect().await?) })
+}
