@@ -31,6 +31,8 @@ pub mod clock;
 pub mod files;
 /// The database: every SQL statement lives here.
 pub mod store;
+/// The servers that take our mail: SMTP on our own stream, and the outbox folder.
+pub mod relay;
 
 // ── what happens when ──
 
