@@ -36,5 +36,8 @@ pub mod relay;
 
 // ── what happens when ──
 
+/// The publication in memory: files to catalog to pages and mails.
+pub mod press;
+
 // ── faces ──
 

@@ -1,0 +1,199 @@
+//! From a folder to an edition.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use chrono::{DateTime, Utc};
+use url::Url;
+
+use crate::checks;
+use crate::config::{self, Settings};
+use crate::content::{self, Article, Catalog, Page, fingerprint};
+use crate::diagnostic::{Diagnostic, Severity, Sources};
+use crate::files::{self, Refusal, Refused, SETTINGS_FILE, TextFile, Tree};
+use crate::render::{self, Theme};
+
+use super::mails;
+use super::site::{self, Site};
+use super::{Edition, MediaFile, PressError};
+
+/// Where readers find the site when nobody has said it.
+const LOCAL: &str = "http://127.0.0.1:8000";
+/// Below this many files a thread costs more than it saves.
+const FEW: usize = 64;
+
+/// What an edition is made with, besides its folder.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The environment's `PRESSRUN_…` variables.
+    pub environment: Vec<(String, String)>,
+    /// Where the site is found, instead of the publication's url.
+    pub base_url: Option<Url>,
+    /// Where readers find the site if the publication has no url: what `serve` listens on.
+    pub bound_url: Option<Url>,
+    /// Whether the pages will lie on a server that knows no readers, so that forms lead to the publication's url.
+    pub is_static: bool,
+    /// Whether drafts and scheduled articles are out too.
+    pub drafts: bool,
+}
+
+/// Reads the publication in `root` and prints it as it is at `now`.
+///
+/// Whatever an editor did wrong is in the edition's diagnostics, and the rest is there all the same; only a folder
+/// that is no publication, or cannot be read, is an error.
+pub fn load(root: &Path, options: &Options, now: DateTime<Utc>) -> Result<Edition, PressError> {
+    let mut tree = files::read_tree(root).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => PressError::NoPublication(root.to_path_buf()),
+        _ => PressError::Files(error),
+    })?;
+    let text = tree.settings.take().ok_or_else(|| PressError::NoPublication(root.to_path_buf()))?;
+    let mut diagnostics: Vec<Diagnostic> = tree.refused.iter().map(refused).collect();
+    let settings = note(&mut diagnostics, read_settings(root, &text, options));
+    let article = |file: &TextFile| content::read_article(&file.path, &file.bytes, &settings);
+    let articles = note(&mut diagnostics, read_each(&tree.articles, article));
+    let page = |file: &TextFile| content::read_page(&file.path, &file.bytes, &settings);
+    let pages = note(&mut diagnostics, read_each(&tree.pages, page));
+    let theme = note(&mut diagnostics, Theme::load(&templates(&tree)));
+    let mut sources = sources(&tree, &articles, &pages);
+    sources.insert(SETTINGS_FILE.to_owned(), text.into());
+    let revision = revision(&settings, &tree, &articles, &pages);
+    let media = media(&tree);
+    let read_at = now;
+    let (articles, now) = if options.drafts { as_if_published(articles, now) } else { (articles, now) };
+    let edition = Edition {
+        root: root.to_path_buf(),
+        base_url: base_url(&settings, options),
+        readers_url: settings.publication.base_url().filter(|_| options.is_static).unwrap_or_default().to_owned(),
+        settings: Arc::new(settings),
+        catalog: Arc::new(Catalog::assemble(articles, pages, tree.media)),
+        theme: Arc::new(theme),
+        site: Site::default(),
+        media: Arc::new(media),
+        diagnostics,
+        sources,
+        read_at,
+        revision,
+    };
+    Ok(printed(edition, now))
+}
+
+/// Prints the pages, looks at everything together, and puts what is wrong in the order of files and lines.
+fn printed(mut edition: Edition, now: DateTime<Utc>) -> Edition {
+    match site::compose(&edition.imprint(), now) {
+        Ok(site) => edition.site = site,
+        Err(error) => edition.diagnostics.push(error.into_diagnostic()),
+    }
+    let mut found = checks::catalog(&edition.settings, &edition.catalog, &edition.sources);
+    found.extend(mails::check(&edition.imprint(), now));
+    edition.diagnostics.append(&mut found);
+    edition.diagnostics.sort_by_key(place);
+    edition.diagnostics.dedup();
+    edition
+}
+
+fn place(diagnostic: &Diagnostic) -> (String, usize, Severity, &'static str) {
+    let start = diagnostic.span.as_ref().map_or(0, |span| span.bytes.start);
+    (diagnostic.file.clone(), start, diagnostic.severity(), diagnostic.code.name)
+}
+
+/// Keeps the diagnostics and passes the value on.
+fn note<T>(diagnostics: &mut Vec<Diagnostic>, (value, mut found): (T, Vec<Diagnostic>)) -> T {
+    diagnostics.append(&mut found);
+    value
+}
+
+fn refused(refused: &Refused) -> Diagnostic {
+    match refused.why {
+        Refusal::TooLarge(bytes) if refused.path.ends_with(".md") => content::too_large(&refused.path, bytes),
+        Refusal::LeadsOutside => checks::leads_outside(&refused.path),
+        _ => checks::not_readable(&refused.path, &refused.why.to_string()),
+    }
+}
+
+fn read_settings(root: &Path, text: &str, options: &Options) -> (Settings, Vec<Diagnostic>) {
+    let mut source =
+        config::Source { text: text.to_owned(), environment: options.environment.clone(), ..Default::default() };
+    // A secret that cannot be read is missing, which the settings complain about.
+    let read = |name: String| files::read_secret(root, &name).ok().map(|secret| (name, secret));
+    source.secret_files = config::secret_files_named(&source).into_iter().filter_map(read).collect();
+    config::read(&source)
+}
+
+/// Reads files in as many threads as there are processors, where that is worth it; the order stays.
+fn read_each<T: Send>(
+    files: &[TextFile],
+    read: impl Fn(&TextFile) -> (Option<T>, Vec<Diagnostic>) + Sync,
+) -> (Vec<T>, Vec<Diagnostic>) {
+    let read_some = |files: &[TextFile]| files.iter().map(&read).collect::<Vec<_>>();
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let mut shares = files.chunks(files.len().div_ceil(threads).max(FEW));
+    let first = shares.next().unwrap_or_default();
+    let found = thread::scope(|scope| {
+        let others: Vec<_> = shares.map(|share| scope.spawn(|| read_some(share))).collect();
+        let mut found = read_some(first);
+        for other in others {
+            found.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        found
+    });
+    let (read, diagnostics): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    (read.into_iter().flatten().collect(), diagnostics.concat())
+}
+
+fn templates(tree: &Tree) -> Vec<(String, Vec<u8>)> {
+    let name = |file: &TextFile| file.path.trim_start_matches("templates/").to_owned();
+    tree.templates.iter().map(|file| (name(file), file.bytes.clone())).collect()
+}
+
+/// The texts that diagnostics point into; an article that was read shares its own.
+fn sources(tree: &Tree, articles: &[Article], pages: &[Page]) -> Sources {
+    let mut sources: Sources =
+        articles.iter().map(|article| (article.path.clone(), article.body.source.clone())).collect();
+    sources.extend(pages.iter().map(|page| (page.path.clone(), page.body.source.clone())));
+    for file in tree.articles.iter().chain(&tree.pages).chain(&tree.templates) {
+        let text = || String::from_utf8_lossy(&file.bytes).into();
+        sources.entry(file.path.clone()).or_insert_with(text);
+    }
+    sources
+}
+
+fn base_url(settings: &Settings, options: &Options) -> String {
+    let own = settings.publication.base_url();
+    let chosen = options.base_url.as_ref().map(Url::as_str).or(own).or(options.bound_url.as_ref().map(Url::as_str));
+    chosen.unwrap_or(LOCAL).trim_end_matches('/').to_owned()
+}
+
+fn media(tree: &Tree) -> BTreeMap<String, MediaFile> {
+    let media = tree.media.iter().filter_map(|(path, image)| {
+        let file = MediaFile { path: path.clone(), content_type: render::media_type(path)? };
+        Some((render::media_address(path, image), file))
+    });
+    media.collect()
+}
+
+/// Every article out, and the moment at which that is so.
+fn as_if_published(mut articles: Vec<Article>, now: DateTime<Utc>) -> (Vec<Article>, DateTime<Utc>) {
+    for article in &mut articles {
+        article.draft = false;
+        article.date.get_or_insert(now);
+    }
+    let last = articles.iter().filter_map(|article| article.date).fold(now, DateTime::max);
+    (articles, last)
+}
+
+/// A hash over everything that pages and mails are made from; secrets have no part in it.
+fn revision(settings: &Settings, tree: &Tree, articles: &[Article], pages: &[Page]) -> String {
+    let mut inputs = format!("{}\n{settings:?}\n", env!("CARGO_PKG_VERSION"));
+    let articles = articles.iter().map(|article| (&article.path, article.hash.clone()));
+    let pages = pages.iter().map(|page| (&page.path, fingerprint(page.body.source.as_bytes())));
+    let templates = tree.templates.iter().map(|file| (&file.path, fingerprint(&file.bytes)));
+    let media = tree.media.iter().map(|(path, image)| (path, image.hash.clone()));
+    for (path, hash) in articles.chain(pages).chain(templates).chain(media) {
+        let _ = writeln!(inputs, "{hash} {path}");
+    }
+    fingerprint(inputs.as_bytes())
+}
