@@ -38,6 +38,8 @@ pub mod relay;
 
 /// The publication in memory: files to catalog to pages and mails.
 pub mod press;
+/// Sign up, confirm, leave; import and export.
+pub mod audience;
 
 // ── faces ──
 

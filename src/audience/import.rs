@@ -1,0 +1,366 @@
+//! People from a file: read line by line, decided line by line, written a thousand at a time. It mails nobody.
+//!
+//! Only a state that plainly means active makes anybody active. Whoever has left here, or is not to be mailed, stays
+//! so, whatever the file says. A second run of the same file changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io::Read;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use csv::ByteRecord;
+
+use crate::config::{Settings, is_unfit};
+use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriptionEvent, SubscriptionState, SuppressionReason};
+use crate::store::{Newcomer, Store, StoreError, Subscriber};
+
+use super::csv_cells::unguarded;
+use super::export::COLUMNS;
+use super::{choice, clean_name};
+
+/// Lines written in one transaction.
+const AT_ONCE: usize = 1_000;
+
+/// What stands for columns that the file does not have.
+#[derive(Debug, Clone, Default)]
+pub struct ImportOptions {
+    /// To what, where there is no column `newsletter` or nothing in it.
+    pub newsletters: Vec<NewsletterId>,
+    /// How often, in the same way.
+    pub cadence: Option<Cadence>,
+    /// Where everybody stands, if there is no column `state`.
+    pub state: Option<SubscriptionState>,
+    /// Only say what would happen.
+    pub dry_run: bool,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Lines with a person on them.
+    pub rows: u64,
+    /// New subscriptions.
+    pub imported: u64,
+    /// Subscriptions and people that changed.
+    pub updated: u64,
+    /// Whatever was so already.
+    pub unchanged: u64,
+    /// Whoever left or is not to be mailed.
+    pub suppressed: u64,
+    /// Lines that cannot be read.
+    pub rejected: u64,
+    /// Every line that was not imported, and why.
+    pub report: Vec<Rejected>,
+    /// Columns that nothing was read from.
+    pub unread_columns: Vec<String>,
+}
+
+/// A line that was not imported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Its line number.
+    pub line: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// Why nothing, or nothing more, was imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// What the person who started it can put right.
+    #[error("{0}")]
+    File(String),
+    /// The database's trouble.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a line wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Wish {
+    Subscription(SubscriptionState),
+    Suppression,
+}
+
+/// A line that could be read: one person, perhaps several newsletters.
+struct Line {
+    number: u64,
+    newcomers: Vec<Newcomer>,
+    wish: Wish,
+}
+
+/// What is to be done about a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Imported,
+    Updated,
+    Unchanged,
+    Suppressed(&'static str),
+}
+
+/// Reads a CSV with a line of column names, and writes what it says.
+pub async fn import(
+    store: &Store,
+    settings: &Settings,
+    file: impl Read + Send,
+    options: &ImportOptions,
+    now: DateTime<Utc>,
+) -> Result<Imported, ImportError> {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
+    let header = reader.byte_headers().map_err(|error| ImportError::File(format!("cannot read the file: {error}")))?;
+    let columns = Columns::read(header, settings, options)?;
+    let mut report = Imported { unread_columns: columns.unread.clone(), ..Imported::default() };
+    let (mut batch, mut seen) = (Vec::new(), HashSet::new());
+    let mut record = ByteRecord::new();
+    loop {
+        match reader.read_byte_record(&mut record) {
+            Ok(false) => break,
+            Ok(true) => {}
+            Err(error) => return Err(ImportError::File(format!("cannot read the file any further: {error}"))),
+        }
+        report.rows += 1;
+        let number = record.position().map_or(0, csv::Position::line);
+        match columns.line(&record, number, now) {
+            Err(reason) => report.reject(number, reason),
+            Ok(line) => {
+                let keys: Vec<_> = line.keys().collect();
+                if batch.len() >= AT_ONCE || keys.iter().any(|key| seen.contains(key)) {
+                    write(store, std::mem::take(&mut batch), options, now, &mut report).await?;
+                    seen.clear();
+                }
+                seen.extend(keys);
+                batch.push(line);
+            }
+        }
+    }
+    write(store, batch, options, now, &mut report).await?;
+    report.report.sort_by_key(|rejected| rejected.line);
+    Ok(report)
+}
+
+/// Decides about lines by what is known, writes those that change something, and counts all.
+async fn write(
+    store: &Store,
+    batch: Vec<Line>,
+    options: &ImportOptions,
+    now: DateTime<Utc>,
+    report: &mut Imported,
+) -> Result<(), ImportError> {
+    let keys: BTreeSet<&str> =
+        batch.iter().flat_map(|line| &line.newcomers).map(|newcomer| newcomer.email.key()).collect();
+    let keys: Vec<&str> = keys.into_iter().collect();
+    let known = store.subscribers_with(&keys).await?;
+    let known: BTreeMap<String, Subscriber> =
+        known.into_iter().map(|subscriber| (subscriber.email_key.clone(), subscriber)).collect();
+    let suppressions = store.suppressions_of(&keys).await?;
+    let (mut newcomers, mut unwanted) = (Vec::new(), Vec::new());
+    for mut line in batch {
+        let Some(key) = line.newcomers.first().map(|newcomer| newcomer.email.key().to_owned()) else { continue };
+        let fates: Vec<Fate> = line
+            .newcomers
+            .iter_mut()
+            .map(|newcomer| decide(newcomer, &line.wish, known.get(&key), suppressions.contains_key(&key)))
+            .collect();
+        report.count(line.number, &fates);
+        if line.wish == Wish::Suppression {
+            unwanted.push(key);
+        }
+        let changed = line.newcomers.into_iter().zip(fates);
+        newcomers.extend(changed.filter(|(_, fate)| fate.writes()).map(|(newcomer, _)| newcomer));
+    }
+    if !options.dry_run {
+        if !newcomers.is_empty() {
+            store.import(newcomers, now).await?;
+        }
+        if !unwanted.is_empty() {
+            store.suppress(unwanted, SuppressionReason::Request, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What happens to one subscription, which is set to where it will stand.
+fn decide(newcomer: &mut Newcomer, wish: &Wish, known: Option<&Subscriber>, is_suppressed: bool) -> Fate {
+    let Wish::Subscription(wanted) = wish else { return Fate::Suppressed("the file says not to mail this address") };
+    if is_suppressed {
+        return Fate::Suppressed("the address is not to be mailed: it bounced, complained or asked for that");
+    }
+    let (newsletter, cadence, state) = &mut newcomer.subscription;
+    let Some(subscriber) = known else { return Fate::Imported };
+    let Some(theirs) = subscriber.subscriptions.iter().find(|theirs| theirs.newsletter == *newsletter) else {
+        return Fate::Imported;
+    };
+    *state = match wanted {
+        SubscriptionState::Pending => theirs.state,
+        SubscriptionState::Active => theirs.state.after(SubscriptionEvent::Imported),
+        SubscriptionState::Ended => theirs.state.after(SubscriptionEvent::Left),
+    };
+    if theirs.state == SubscriptionState::Ended && *wanted != SubscriptionState::Ended {
+        return Fate::Suppressed("the reader has left this newsletter");
+    }
+    let brings = |new: &Option<String>, old: &Option<String>| new.is_some() && new != old;
+    let changes_person = brings(&newcomer.name, &subscriber.name)
+        || newcomer.details.iter().zip(&subscriber.details).any(|(new, old)| brings(new, old));
+    let changes_subscription =
+        *state != theirs.state || (*cadence != theirs.cadence && theirs.state != SubscriptionState::Ended);
+    if changes_person || changes_subscription { Fate::Updated } else { Fate::Unchanged }
+}
+
+impl Fate {
+    fn writes(self) -> bool {
+        matches!(self, Fate::Imported | Fate::Updated)
+    }
+}
+
+impl Line {
+    fn keys(&self) -> impl Iterator<Item = (String, NewsletterId)> {
+        self.newcomers.iter().map(|newcomer| (newcomer.email.key().to_owned(), newcomer.subscription.0.clone()))
+    }
+}
+
+impl Imported {
+    fn reject(&mut self, line: u64, reason: String) {
+        self.rejected += 1;
+        self.report.push(Rejected { line, reason });
+    }
+
+    /// A line counts once, as the most that happened to any of its newsletters.
+    fn count(&mut self, line: u64, fates: &[Fate]) {
+        let suppressed = fates.iter().find_map(|fate| match fate {
+            Fate::Suppressed(reason) => Some(*reason),
+            _ => None,
+        });
+        if let Some(reason) = suppressed {
+            self.report.push(Rejected { line, reason: reason.to_owned() });
+        }
+        if fates.contains(&Fate::Imported) {
+            self.imported += 1;
+        } else if fates.contains(&Fate::Updated) {
+            self.updated += 1;
+        } else if suppressed.is_some() {
+            self.suppressed += 1;
+        } else {
+            self.unchanged += 1;
+        }
+    }
+}
+
+/// Where each column stands, and what stands in for those that are missing.
+struct Columns<'a> {
+    places: BTreeMap<&'static str, usize>,
+    unread: Vec<String>,
+    settings: &'a Settings,
+    options: &'a ImportOptions,
+}
+
+impl<'a> Columns<'a> {
+    fn read(
+        header: &ByteRecord,
+        settings: &'a Settings,
+        options: &'a ImportOptions,
+    ) -> Result<Columns<'a>, ImportError> {
+        let (mut places, mut unread) = (BTreeMap::new(), Vec::new());
+        for (place, name) in header.iter().enumerate() {
+            let name = String::from_utf8_lossy(name);
+            let name = name.trim_start_matches('\u{feff}').trim().to_lowercase().replace([' ', '-'], "_");
+            match COLUMNS.into_iter().find(|column| *column == name) {
+                Some(column) if places.contains_key(column) => {
+                    return Err(ImportError::File(format!("two columns are called `{column}`; leave one out")));
+                }
+                Some(column) => drop(places.insert(column, place)),
+                None => unread.push(name),
+            }
+        }
+        if !places.contains_key("email") {
+            let message = "the first line names no column `email`; name the columns there, such as `email,name,state`";
+            return Err(ImportError::File(message.to_owned()));
+        }
+        if !places.contains_key("state") && options.state.is_none() {
+            let message = "the file has no column `state`; say where its people stand with `--state active` or \
+                `--state pending`";
+            return Err(ImportError::File(message.to_owned()));
+        }
+        if !places.contains_key("newsletter") && options.newsletters.is_empty() && settings.newsletters.len() > 1 {
+            let message = "the file has no column `newsletter`; say which one with `--newsletter ID`";
+            return Err(ImportError::File(message.to_owned()));
+        }
+        Ok(Columns { places, unread, settings, options })
+    }
+
+    /// A cell without the white space around it; none if it is empty.
+    fn cell<'r>(&self, record: &'r ByteRecord, column: &str) -> Result<Option<&'r str>, String> {
+        let cell = self.places.get(column).and_then(|place| record.get(*place)).unwrap_or_default();
+        let cell = str::from_utf8(cell).map_err(|_| format!("`{column}` is not UTF-8"))?;
+        Ok(Some(unguarded(cell).trim()).filter(|cell| !cell.is_empty()))
+    }
+
+    fn line(&self, record: &ByteRecord, number: u64, now: DateTime<Utc>) -> Result<Line, String> {
+        let email = EmailAddress::parse(self.cell(record, "email")?.unwrap_or_default());
+        let email = email.map_err(|error| error.to_string())?;
+        let name = clean_name(self.cell(record, "name")?.unwrap_or_default())?;
+        let detail = |column| Ok::<_, String>(clean_name(self.cell(record, column)?.unwrap_or_default())?);
+        let details = [detail("time_zone")?, detail("language")?, detail("tags")?];
+        let created_at = self.cell(record, "created_at")?.map_or(Ok(now), moment)?;
+        let wish = match self.cell(record, "state")? {
+            Some(word) => wish(word)?,
+            None => Wish::Subscription(self.options.state.ok_or("there is nothing in `state`")?),
+        };
+        let state = match wish {
+            Wish::Subscription(state) => state,
+            Wish::Suppression => SubscriptionState::Ended,
+        };
+        let cadence = match self.cell(record, "cadence")? {
+            Some(word) => Some(
+                Cadence::parse(&word.to_lowercase())
+                    .ok_or_else(|| format!("the cadence `{word}` is none of instant, daily, weekly"))?,
+            ),
+            None => self.options.cadence,
+        };
+        let newcomer = |id: NewsletterId| {
+            let known = self.settings.newsletter(&id).ok_or_else(|| format!("there is no newsletter `{id}`"))?;
+            let choice = choice(known, cadence);
+            let subscription = (choice.newsletter, choice.cadence, state);
+            let (email, name, details) = (email.clone(), name.clone(), details.clone());
+            Ok::<_, String>(Newcomer { email, name, details, created_at, subscription })
+        };
+        let newcomers = self.newsletters(record)?.into_iter().map(newcomer).collect::<Result<_, _>>()?;
+        Ok(Line { number, newcomers, wish })
+    }
+
+    /// Those of the cell, separated by `;`; else those of the command line; else the only one there is.
+    fn newsletters(&self, record: &ByteRecord) -> Result<BTreeSet<NewsletterId>, String> {
+        let cell = self.cell(record, "newsletter")?.unwrap_or_default();
+        let named = cell.split([';', ',']).map(str::trim).filter(|id| !id.is_empty()).map(NewsletterId::new);
+        let named: BTreeSet<NewsletterId> = named.collect();
+        if !named.is_empty() {
+            return Ok(named);
+        }
+        match (self.options.newsletters.as_slice(), self.settings.newsletters.as_slice()) {
+            ([], [only]) => Ok(BTreeSet::from([only.id.clone()])),
+            ([], _) => Err("there is nothing in `newsletter`".to_owned()),
+            (named, _) => Ok(named.iter().cloned().collect()),
+        }
+    }
+}
+
+/// What a word of the column `state` means, in any case. A word that could mean either is refused.
+fn wish(word: &str) -> Result<Wish, String> {
+    match word.to_lowercase().as_str() {
+        "active" | "subscribed" | "confirmed" | "enabled" | "verified" => {
+            Ok(Wish::Subscription(SubscriptionState::Active))
+        }
+        "pending" | "unconfirmed" | "unverified" => Ok(Wish::Subscription(SubscriptionState::Pending)),
+        "ended" | "unsubscribed" | "left" => Ok(Wish::Subscription(SubscriptionState::Ended)),
+        "suppressed" | "blocklisted" | "bounced" | "complained" => Ok(Wish::Suppression),
+        _ => {
+            let word: String = word.chars().filter(|character| !is_unfit(*character)).take(40).collect();
+            Err(format!("the state `{word}` does not plainly say active, pending, ended or suppressed"))
+        }
+    }
+}
+
+/// RFC 3339, or a day.
+fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+    let moment = DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc());
+    let day = || NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|day| day.and_time(NaiveTime::MIN).and_utc());
+    moment.or_else(|_| day()).map_err(|_| "`created_at` is not a moment such as `2026-03-01`".to_owned())
+}

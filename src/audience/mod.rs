@@ -1,0 +1,192 @@
+//! How readers come and go: sign up, confirm, leave; and how editors bring them along, list and export them.
+//!
+//! Whoever asks, the answer and the work are the same for every address: nobody learns here who reads what. No mail is
+//! sent; a notice is a row that `sending` finds. Time comes in as an argument, and so do the bits of a new flow.
+
+mod confirmation;
+mod csv_cells;
+mod export;
+mod import;
+mod tokens;
+
+#[cfg(test)]
+mod tests;
+
+pub use confirmation::{ConfirmMail, ConfirmMailError, confirm_mail};
+pub use export::export;
+pub use import::{ImportError, ImportOptions, Imported, Rejected, import};
+pub use tokens::{ServerKeys, confirm_token, confirm_token_again, leave_token, undo_token};
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Duration, Utc};
+
+use crate::config::{Settings, is_unfit};
+use crate::model::{Access, Cadence, EmailAddress, Newsletter, NewsletterId, SubscriptionState};
+use crate::store::{Choice, Confirmed, Counted, Flow, Limit, SignUp, Store, StoreError, Subscription};
+
+/// How long a confirmation link holds.
+pub const CONFIRM_WITHIN: Duration = Duration::hours(72);
+/// How long a goodbye can be taken back on the page that said it.
+pub const UNDO_WITHIN: Duration = Duration::hours(1);
+
+/// How often one address is mailed a confirmation.
+const PER_ADDRESS: &[Limit] = &[
+    Limit { times: 1, window: Duration::seconds(60) },
+    Limit { times: 5, window: Duration::hours(1) },
+    Limit { times: 10, window: Duration::hours(24) },
+];
+/// How often one client may ask for confirmations.
+const PER_CLIENT: &[Limit] = &[Limit { times: 20, window: Duration::hours(1) }];
+
+/// What a reader asks for on the sign-up page, parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Who.
+    pub email: EmailAddress,
+    /// How they want to be called.
+    pub name: Option<String>,
+    /// What, and how often.
+    pub choices: Vec<Choice>,
+}
+
+/// What became of a sign-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Whatever is known of the address, the answer is that a link is on its way.
+    Accepted,
+    /// This client has asked too often.
+    TooOften,
+}
+
+/// The newsletters that anybody may sign up to.
+pub fn offered(settings: &Settings) -> impl Iterator<Item = &Newsletter> {
+    settings.newsletters.iter().filter(|newsletter| newsletter.access != Access::Paid)
+}
+
+/// What is signed up to when `cadence` is wanted of `newsletter`: where it does not have it, the next less frequent one,
+/// else the least frequent it has, so that nobody gets more mail than they asked for if that can be helped.
+pub fn choice(newsletter: &Newsletter, cadence: Option<Cadence>) -> Choice {
+    let cadence = cadence.map_or(newsletter.default_cadence, |wanted| {
+        let rarer = newsletter.cadences.iter().filter(|offered| **offered >= wanted).min();
+        rarer.or(newsletter.cadences.iter().max()).copied().unwrap_or(newsletter.default_cadence)
+    });
+    Choice { newsletter: newsletter.id.clone(), cadence }
+}
+
+/// A name as it may stand in a mail: one line, nothing that turns the direction of text, at most 200 characters; none
+/// if nothing is left.
+pub fn clean_name(text: &str) -> Result<Option<String>, &'static str> {
+    let text = text.trim();
+    if text.chars().count() > 200 {
+        return Err("a name has at most 200 characters");
+    }
+    if text.contains(is_unfit) {
+        return Err("a name is one line, without control characters");
+    }
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// Writes a sign-up: the same rows for any address. `dice` are 256 bits that nobody can guess.
+pub async fn sign_up(
+    store: &Store,
+    keys: &ServerKeys,
+    request: Request,
+    client: IpAddr,
+    now: DateTime<Utc>,
+    dice: [u8; 32],
+) -> Result<Asked, StoreError> {
+    let flow: String = dice.iter().map(|byte| format!("{byte:02x}")).collect();
+    let address = keys.sign("limit-address", request.email.key());
+    let network = keys.sign("limit-client", &network(client));
+    let sign_up = SignUp {
+        token_hash: tokens::hash(&confirm_token(keys, &flow)),
+        flow,
+        email: request.email,
+        name: request.name,
+        choices: request.choices,
+        client: Counted { scope: "sign-up-client", key: network, limits: PER_CLIENT },
+        address: Counted { scope: "sign-up-address", key: address, limits: PER_ADDRESS },
+        now,
+        expires_at: now + CONFIRM_WITHIN,
+    };
+    Ok(if store.sign_up(sign_up).await? { Asked::Accepted } else { Asked::TooOften })
+}
+
+/// Whom a limit counts as one: an IPv4 address, or the /64 of an IPv6 address, which one subscriber of a provider has.
+fn network(client: IpAddr) -> String {
+    match client.to_canonical() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => format!("{:016x}/64", v6.to_bits() >> 64),
+    }
+}
+
+/// What a confirmation link would confirm. Changes nothing.
+pub async fn awaiting(store: &Store, token: &str, now: DateTime<Utc>) -> Result<Option<Flow>, StoreError> {
+    store.live_flow(&tokens::hash(token), now).await
+}
+
+/// Uses a confirmation link: of many at once, exactly one gets an answer.
+pub async fn confirm(
+    store: &Store,
+    settings: &Settings,
+    token: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Confirmed>, StoreError> {
+    let offered: Vec<NewsletterId> = offered(settings).map(|newsletter| newsletter.id.clone()).collect();
+    store.confirm(tokens::hash(token), offered, now).await
+}
+
+/// Who would leave by a link; none for a link that we did not make. Changes nothing.
+pub async fn leaving(store: &Store, keys: &ServerKeys, token: &str) -> Result<Option<Subscription>, StoreError> {
+    match tokens::subscription_of(keys, token) {
+        Some(subscription) => store.subscription(&subscription).await,
+        None => Ok(None),
+    }
+}
+
+/// Ends the subscription of a leave link, however often it is asked; none for a link that we did not make.
+pub async fn leave(
+    store: &Store,
+    keys: &ServerKeys,
+    token: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Subscription>, StoreError> {
+    match tokens::subscription_of(keys, token) {
+        Some(subscription) => store.leave(subscription, "link", now).await,
+        None => Ok(None),
+    }
+}
+
+/// Takes a goodbye back, within [`UNDO_WITHIN`] and by whoever was shown its page. Says of what, if it did.
+pub async fn undo(
+    store: &Store,
+    keys: &ServerKeys,
+    token: &str,
+    undo: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Subscription>, StoreError> {
+    let Some(subscription) = leaving(store, keys, token).await? else { return Ok(None) };
+    let Some(ended_at) = subscription.ended_at.filter(|ended_at| now - *ended_at < UNDO_WITHIN) else {
+        return Ok(None);
+    };
+    if !tokens::is_undo(keys, &subscription.id, ended_at, undo) {
+        return Ok(None);
+    }
+    let undone = store.undo_leaving(subscription.id.clone(), ended_at, now).await?;
+    Ok(undone.then_some(subscription))
+}
+
+/// One word for where a person stands, over all their subscriptions.
+pub fn standing(subscriber: &crate::store::Subscriber) -> &'static str {
+    let has = |state| subscriber.subscriptions.iter().any(|subscription| subscription.state == state);
+    if subscriber.suppression.is_some() {
+        "suppressed"
+    } else if has(SubscriptionState::Active) {
+        "active"
+    } else if has(SubscriptionState::Pending) {
+        "pending"
+    } else {
+        "ended"
+    }
+}

@@ -1,0 +1,307 @@
+use chrono::TimeDelta;
+
+use super::*;
+use crate::clock;
+use crate::config::{self, Source};
+use crate::model::SuppressionReason;
+use crate::store::fresh::stores;
+
+/// A publication with two newsletters, whose readers come and go.
+struct Audience<'s> {
+    store: &'s Store,
+    settings: Settings,
+    keys: ServerKeys,
+    now: DateTime<Utc>,
+}
+
+impl<'s> Audience<'s> {
+    async fn of(store: &'s Store) -> Audience<'s> {
+        let text = "[[newsletters]]\nid = \"wire\"\ntitle = \"The Wire\"\n[[newsletters]]\nid = \"weekly\"\n\
+            title = \"The Week\"\ncadences = [\"weekly\"]\ndefault-cadence = \"weekly\"\n";
+        let settings = config::read(&Source { text: text.to_owned(), ..Source::default() }).0;
+        let now = clock::now();
+        for newsletter in &settings.newsletters {
+            store.enter_newsletter(newsletter.id.clone(), vec![], vec![], now).await.unwrap();
+        }
+        Audience { store, settings, keys: ServerKeys::new(*b"key", []), now }
+    }
+
+    async fn signs_up(&self, address: &str, client: &str) -> (Asked, String) {
+        let choices = offered(&self.settings).map(|newsletter| choice(newsletter, Some(Cadence::Daily))).collect();
+        let request = Request { email: EmailAddress::parse(address).unwrap(), name: None, choices };
+        let dice = clock::random::<32>();
+        let flow: String = dice.iter().map(|byte| format!("{byte:02x}")).collect();
+        let client = client.parse().unwrap();
+        let asked = sign_up(self.store, &self.keys, request, client, self.now, dice).await.unwrap();
+        (asked, confirm_token(&self.keys, &flow))
+    }
+
+    async fn confirms(&self, token: &str) -> Option<Confirmed> {
+        confirm(self.store, &self.settings, token, self.now).await.unwrap()
+    }
+
+    /// How many notices wait to be sent.
+    async fn notices(&self) -> i64 {
+        let waiting = self.store.waiting_deliveries().await.unwrap();
+        waiting.iter().filter(|(issue, _)| issue.is_none()).map(|(_, count)| count).sum()
+    }
+
+    async fn imports(&self, file: &str) -> Imported {
+        let options = ImportOptions { newsletters: vec![NewsletterId::new("wire")], ..ImportOptions::default() };
+        import(self.store, &self.settings, file.as_bytes(), &options, self.now).await.unwrap()
+    }
+
+    /// `wire daily active; …` of one reader.
+    async fn standing_of(&self, address: &str) -> String {
+        let people = self.store.subscribers_with(&[address]).await.unwrap();
+        let subscriptions = people
+            .iter()
+            .flat_map(|person| &person.subscriptions)
+            .map(|theirs| format!("{} {} {}", theirs.newsletter, theirs.cadence.as_str(), theirs.state.as_str()));
+        subscriptions.collect::<Vec<_>>().join("; ")
+    }
+
+    async fn leave_token_of(&self, address: &str) -> String {
+        let people = self.store.subscribers_with(&[address]).await.unwrap();
+        let wire = people[0].subscriptions.iter().find(|theirs| theirs.newsletter.as_str() == "wire").unwrap();
+        leave_token(self.keys.current(), &wire.id)
+    }
+}
+
+const READER: &str = "reader@example.com";
+
+#[tokio::test]
+async fn of_a_hundred_clicks_one_confirms() {
+    for (store, _folder) in stores().await {
+        let audience = Audience::of(&store).await;
+        let (_, token) = audience.signs_up(READER, "192.0.2.1").await;
+        assert_eq!(audience.standing_of(READER).await, "weekly weekly pending; wire daily pending");
+        assert!(awaiting(&store, &token, audience.now).await.unwrap().is_some());
+        let clicks: Vec<_> = (0..100)
+            .map(|_| {
+                let (store, settings, token, now) =
+                    (store.clone(), audience.settings.clone(), token.clone(), audience.now);
+                tokio::spawn(async move { confirm(&store, &settings, &token, now).await.unwrap() })
+            })
+            .collect();
+        let mut confirmed = Vec::new();
+        for click in clicks {
+            confirmed.extend(click.await.unwrap());
+        }
+        assert_eq!(confirmed.iter().map(|confirmed| confirmed.is_first).collect::<Vec<_>>(), [true]);
+        assert_eq!(audience.standing_of(READER).await, "weekly weekly active; wire daily active");
+        assert!(awaiting(&store, &token, audience.now).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_newer_link_ends_the_older_one_but_a_refused_request_does_not() {
+    for (store, _folder) in stores().await {
+        let mut audience = Audience::of(&store).await;
+        let (_, first) = audience.signs_up(READER, "192.0.2.1").await;
+        let (asked, too_soon) = audience.signs_up("Reader@EXAMPLE.com", "192.0.2.1").await;
+        assert_eq!((asked, audience.notices().await), (Asked::Accepted, 1));
+        assert!(awaiting(&store, &first, audience.now).await.unwrap().is_some());
+        assert_eq!(audience.confirms(&too_soon).await, None);
+        audience.now += TimeDelta::seconds(61);
+        let (_, second) = audience.signs_up(READER, "192.0.2.1").await;
+        assert_eq!(audience.notices().await, 1, "the dead link is not mailed");
+        assert_eq!(audience.confirms(&first).await, None);
+        audience.now += CONFIRM_WITHIN - TimeDelta::seconds(1);
+        assert!(audience.confirms(&second).await.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_link_holds_for_three_days() {
+    for (store, _folder) in stores().await {
+        let mut audience = Audience::of(&store).await;
+        let (_, token) = audience.signs_up(READER, "192.0.2.1").await;
+        audience.now += CONFIRM_WITHIN;
+        assert_eq!(audience.confirms(&token).await, None);
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_flooded_and_no_client_asks_for_ever() {
+    for (store, _folder) in stores().await {
+        let mut audience = Audience::of(&store).await;
+        for minute in 0..50 {
+            audience.now += TimeDelta::seconds(61);
+            let client = format!("2001:db8:0:{minute:x}::1");
+            assert_eq!(audience.signs_up(READER, &client).await.0, Asked::Accepted);
+            let sent = i64::from(audience.notices().await > 0);
+            assert_eq!(sent, 1);
+        }
+        let mut refused = 0;
+        for host in 0..25 {
+            let client = format!("2001:db8:1:1::{host:x}");
+            let (asked, _) = audience.signs_up(&format!("reader{host}@example.com"), &client).await;
+            refused += u32::from(asked == Asked::TooOften);
+        }
+        assert_eq!(refused, 5, "a /64 counts as one client");
+        assert_eq!(audience.notices().await, 21);
+        audience.now += TimeDelta::hours(1);
+        assert_eq!(audience.signs_up("late@example.com", "2001:db8:1:1::ff").await.0, Asked::Accepted);
+    }
+}
+
+#[tokio::test]
+async fn an_hour_holds_five_notices_for_one_address() {
+    for (store, _folder) in stores().await {
+        let mut audience = Audience::of(&store).await;
+        let mut live = 0;
+        for minute in 0..20 {
+            audience.now += TimeDelta::seconds(61);
+            let (_, token) = audience.signs_up(READER, &format!("192.0.2.{minute}")).await;
+            live += u32::from(awaiting(&store, &token, audience.now).await.unwrap().is_some());
+        }
+        assert_eq!(live, 5);
+    }
+}
+
+#[tokio::test]
+async fn a_dead_mailbox_gets_the_same_answer_and_no_mail() {
+    for (store, _folder) in stores().await {
+        let audience = Audience::of(&store).await;
+        store.suppress(vec![READER.to_owned()], SuppressionReason::HardBounce, audience.now).await.unwrap();
+        assert_eq!(audience.signs_up(READER, "192.0.2.1").await.0, Asked::Accepted);
+        assert_eq!(audience.notices().await, 0);
+        let other = "other@example.com";
+        store.suppress(vec![other.to_owned()], SuppressionReason::Request, audience.now).await.unwrap();
+        let (_, token) = audience.signs_up(other, "192.0.2.1").await;
+        assert_eq!(audience.notices().await, 1, "who asks for a notice gets it");
+        assert!(audience.confirms(&token).await.is_some());
+        assert!(store.suppressions_of(&[other]).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn leaving_is_once_and_can_be_taken_back_for_an_hour() {
+    for (store, _folder) in stores().await {
+        let mut audience = Audience::of(&store).await;
+        audience.imports("email,state\nreader@example.com,active\n").await;
+        let token = audience.leave_token_of(READER).await;
+        assert!(leaving(&store, &audience.keys, &token).await.unwrap().is_some());
+        assert_eq!(audience.standing_of(READER).await, "wire instant active", "looking changes nothing");
+        let left = leave(&store, &audience.keys, &token, audience.now).await.unwrap().unwrap();
+        let again = leave(&store, &audience.keys, &token, audience.now + TimeDelta::minutes(1)).await.unwrap();
+        assert_eq!(again.unwrap().ended_at, left.ended_at);
+        assert_eq!(audience.standing_of(READER).await, "wire instant ended");
+        let proof = undo_token(&audience.keys, &left.id, left.ended_at.unwrap());
+        let undone = undo(&store, &audience.keys, &token, "forged", audience.now).await.unwrap();
+        assert_eq!(undone, None);
+        audience.now += UNDO_WITHIN;
+        assert_eq!(undo(&store, &audience.keys, &token, &proof, audience.now).await.unwrap(), None);
+        audience.now -= TimeDelta::seconds(1);
+        assert!(undo(&store, &audience.keys, &token, &proof, audience.now).await.unwrap().is_some());
+        assert_eq!(audience.standing_of(READER).await, "wire instant active");
+        assert_eq!(undo(&store, &audience.keys, &token, &proof, audience.now).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn only_a_plain_word_makes_a_reader_active() {
+    for (store, _folder) in stores().await {
+        let audience = Audience::of(&store).await;
+        let file = "\u{feff}E-Mail,Email,State,Cadence,colour\n\
+            x,a@example.com,ACTIVE,daily,red\nx,b@example.com,inactive,,\nx,c@example.com,unsubscribed,,\n\
+            x,d@example.com,pending,,\nx,not an address,active,,\nx,e@example.com,active,hourly,\n\
+            x,f@example.com,bounced,,\nx,a@example.com,active,daily,\nx,g@example.com,,,\n";
+        let imported = audience.imports(file).await;
+        assert_eq!(imported.unread_columns, ["e_mail", "colour"]);
+        let Imported { rows, imported, updated, unchanged, suppressed, rejected, report, .. } = imported;
+        assert_eq!((rows, imported, updated, unchanged, suppressed, rejected), (9, 3, 0, 1, 1, 4));
+        let report: Vec<String> = report.iter().map(|line| format!("{}: {}", line.line, line.reason)).collect();
+        insta::assert_snapshot!("what_was_not_imported", report.join("\n"));
+        assert_eq!(audience.standing_of("a@example.com").await, "wire daily active");
+        assert_eq!(audience.standing_of("b@example.com").await, "");
+        assert_eq!(audience.standing_of("c@example.com").await, "wire instant ended");
+        assert_eq!(audience.standing_of("d@example.com").await, "wire instant pending");
+        assert_eq!(store.suppressions_of(&["f@example.com"]).await.unwrap().len(), 1);
+        assert_eq!(audience.notices().await, 0, "an import mails nobody");
+    }
+}
+
+#[tokio::test]
+async fn an_import_revives_nobody() {
+    for (store, _folder) in stores().await {
+        let audience = Audience::of(&store).await;
+        let file = "email,state\nleft@example.com,active\nkept@example.com,active\n";
+        audience.imports(file).await;
+        store.unsubscribe("left@example.com".to_owned(), None, audience.now).await.unwrap();
+        store.suppress(vec!["kept@example.com".to_owned()], SuppressionReason::Complaint, audience.now).await.unwrap();
+        let again = audience.imports(file).await;
+        assert_eq!((again.imported, again.updated, again.unchanged, again.suppressed), (0, 0, 0, 2));
+        assert_eq!(audience.standing_of("left@example.com").await, "wire instant ended");
+    }
+}
+
+#[tokio::test]
+async fn what_is_exported_comes_back_the_same() {
+    let file = "email,name,newsletter,cadence,state,time_zone,language,tags,created_at\n\
+        a@example.com,'=1+1,wire;weekly,daily,active,Europe/Berlin,de,\"one,two\",2026-03-01\n\
+        b@example.com,\"O\"\"Neil, B\",wire,instant,ended,,,,2026-03-02T10:00:00Z\n\
+        c@example.com,,wire,weekly,pending,,,,2026-03-03\nd@example.com,,wire,weekly,active,,,,2026-03-03\n";
+    for (store, _folder) in stores().await {
+        let audience = Audience::of(&store).await;
+        audience.imports(file).await;
+        store.suppress(vec!["d@example.com".to_owned()], SuppressionReason::Complaint, audience.now).await.unwrap();
+        let exported = exported(&store).await;
+        assert!(exported.contains("d@example.com,,wire,weekly,suppressed,"), "{exported}");
+        let unchanged = audience.imports(&exported).await;
+        assert_eq!((unchanged.unchanged, unchanged.suppressed, unchanged.rows), (4, 1, 5));
+        for (other, _folder) in stores().await {
+            Audience::of(&other).await.imports(&exported).await;
+            let without =
+                |text: &str| text.lines().filter(|line| !line.starts_with("d@")).collect::<Vec<_>>().join("\n");
+            assert_eq!(without(&exported_sorted(&other).await), without(&exported_sorted(&store).await));
+        }
+    }
+}
+
+async fn exported(store: &Store) -> String {
+    let mut file = Vec::new();
+    export(store, None, &mut file).await.unwrap();
+    String::from_utf8(file).unwrap()
+}
+
+async fn exported_sorted(store: &Store) -> String {
+    let text = exported(store).await;
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    lines.join("\n")
+}
+
+#[tokio::test]
+async fn a_large_file_is_read_in_pieces() {
+    for (store, _folder) in stores().await {
+        let audience = Audience::of(&store).await;
+        let rows = (0..10_000).map(|row| format!("reader{row}@example.com,active\n"));
+        let file = format!("email,state\n{}", rows.collect::<String>());
+        let imported = audience.imports(&file).await;
+        assert_eq!((imported.imported, imported.rejected), (10_000, 0));
+        assert_eq!(audience.imports(&file).await.unchanged, 10_000);
+    }
+}
+
+#[test]
+fn a_name_is_one_visible_line() {
+    assert_eq!(clean_name("  Ann Example "), Ok(Some("Ann Example".to_owned())));
+    assert_eq!(clean_name("  "), Ok(None));
+    for hidden in ["a\r\nBcc: x@example.com", "a\u{0}", "a\u{85}b", "a\u{2028}b", "a\u{202e}b", "a\u{200b}b"] {
+        assert!(clean_name(hidden).is_err(), "{hidden:?}");
+    }
+    assert!(clean_name(&"a".repeat(201)).is_err());
+}
+
+#[test]
+fn nobody_gets_more_mail_than_they_asked_for() {
+    let text = "[[newsletters]]\nid = \"wire\"\ncadences = [\"instant\", \"weekly\"]\n[[newsletters]]\nid = \"daily\"\ncadences = [\"daily\"]\n";
+    let (settings, _) = config::read(&Source { text: text.to_owned(), ..Source::default() });
+    let chosen =
+        |wanted| settings.newsletters.iter().map(|newsletter| choice(newsletter, wanted).cadence).collect::<Vec<_>>();
+    assert_eq!(chosen(Some(Cadence::Daily)), [Cadence::Weekly, Cadence::Daily]);
+    assert_eq!(chosen(Some(Cadence::Weekly)), [Cadence::Weekly, Cadence::Daily], "the least frequent there is");
+    assert_eq!(chosen(None), [Cadence::Instant, Cadence::Daily]);
+}
