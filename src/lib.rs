@@ -40,6 +40,8 @@ pub mod relay;
 pub mod press;
 /// Sign up, confirm, leave; import and export.
 pub mod audience;
+/// Articles become issues, issues become deliveries; the scheduler and the digests.
+pub mod publishing;
 
 // ── faces ──
 

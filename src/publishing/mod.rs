@@ -1,0 +1,21 @@
+//! What is owed, and when: articles become issues, issues become deliveries.
+//!
+//! The scheduler's [`tick`] and an editor's own word ([`send_article`]) go the same way: a [`Plan`] says what would be
+//! sent to whom, sealing freezes it, and delivery rows follow in chunks. Everything that is decided is decided from
+//! the database, the edition and `now`; two schedulers at once come to the same result, because the database forbids
+//! it twice. Nothing here sends.
+
+mod compose;
+mod editor;
+mod ledger;
+mod plan;
+mod scheduler;
+
+#[cfg(test)]
+mod tests;
+
+pub use compose::{ComposeError, Composed, Purpose, compose};
+pub use editor::{Refusal, SendError, Sent, cancel, send_article};
+pub use ledger::{enter_as_late, enter_new_newsletters, enter_what_is_due};
+pub use plan::{Plan, WaitsFor, digest_plans, plan_article, plans};
+pub use scheduler::{Tick, finish_sealings, tick};
