@@ -42,6 +42,8 @@ pub mod press;
 pub mod audience;
 /// Articles become issues, issues become deliveries; the scheduler and the digests.
 pub mod publishing;
+/// Deliveries become sent mail; retries and leases.
+pub mod sending;
 
 // ── faces ──
 

@@ -1,0 +1,174 @@
+//! One claimed delivery becomes the bytes of one mail: an issue's parts are encoded once, a reader's are spliced in.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use url::Url;
+
+use crate::audience::{ServerKeys, confirm_mail, leave_token};
+use crate::mail::{Compiled, Headers, ListHeaders, message_id};
+use crate::model::{EmailAddress, IssueId, Sender, SubscriptionId, Viewer};
+use crate::relay::Envelope;
+use crate::render::LEAVE_TOKEN_SLOT;
+use crate::store::{Claimed, Content, Fixed, IssueMail, StoreError};
+
+use super::Means;
+
+/// A mail that is ready to be handed over.
+pub(super) struct Composed {
+    /// Between whom.
+    pub envelope: Envelope,
+    /// All of it, with CRLF.
+    pub bytes: Vec<u8>,
+    /// What its first note fixes.
+    pub fixed: Fixed,
+    /// Whether a machine wrote it on its own (a digest, a notice): how long it is tried depends on it.
+    pub kind: Kind,
+}
+
+/// How long a mail is worth trying.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Instant,
+    Digest,
+    Notice,
+}
+
+/// Why a delivery cannot become a mail.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ComposeError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// For good: what it was made from is not there any more.
+    #[error("{0}")]
+    Gone(String),
+}
+
+/// Composes mails, and keeps the encoded parts of the issues that are being sent.
+pub(super) struct Composer {
+    means: Means,
+    issues: Mutex<HashMap<(IssueId, Viewer), Arc<Encoded>>>,
+}
+
+struct Encoded {
+    mail: IssueMail,
+    from: Sender,
+    body: Compiled,
+}
+
+/// So many issues' parts are kept at once.
+const KEPT: usize = 16;
+
+impl Composer {
+    pub fn new(means: Means) -> Composer {
+        Composer { means, issues: Mutex::default() }
+    }
+
+    /// The mail for a claimed delivery. What an earlier note fixed is used again, so that a repeat has the same bytes.
+    pub async fn compose(&self, claimed: &Claimed, now: DateTime<Utc>) -> Result<Composed, ComposeError> {
+        match &claimed.content {
+            Content::Issue { issue, subscription, viewer } => {
+                let encoded = self.encoded(issue, *viewer).await?;
+                self.issue_mail(claimed, &encoded, subscription, now)
+            }
+            Content::Notice { flow } => self.notice(claimed, flow, now).await,
+        }
+    }
+
+    async fn encoded(&self, issue: &IssueId, viewer: Viewer) -> Result<Arc<Encoded>, ComposeError> {
+        let key = (issue.clone(), viewer);
+        if let Some(encoded) = self.issues.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(Arc::clone(encoded));
+        }
+        let mail = self.means.store.issue_mail(issue, viewer).await?;
+        let mail = mail.ok_or_else(|| ComposeError::Gone("the sealed issue has no text".to_owned()))?;
+        let address = EmailAddress::parse(&mail.from_email).map_err(|error| ComposeError::Gone(error.to_string()))?;
+        let from = Sender { name: mail.from_name.clone(), address };
+        let body = Compiled::new(&mail.html, &mail.text, &[LEAVE_TOKEN_SLOT]);
+        let encoded = Arc::new(Encoded { mail, from, body });
+        let mut issues = self.issues.lock().unwrap_or_else(PoisonError::into_inner);
+        if issues.len() >= KEPT {
+            issues.clear();
+        }
+        issues.insert(key, Arc::clone(&encoded));
+        Ok(encoded)
+    }
+
+    fn issue_mail(
+        &self,
+        claimed: &Claimed,
+        encoded: &Encoded,
+        subscription: &SubscriptionId,
+        now: DateTime<Utc>,
+    ) -> Result<Composed, ComposeError> {
+        let Encoded { mail, from, body } = encoded;
+        let (key, fixed) = self.fixed(claimed, from, now);
+        let token = leave_token(key, subscription);
+        let list = ListHeaders {
+            id: format!("{}.{}", mail.newsletter, host(&mail.base_url)),
+            title: mail.list_title.clone(),
+            unsubscribe: format!("{}/unsubscribe/{token}", mail.base_url),
+            archive: Some(format!("{}/archive/", mail.base_url)),
+        };
+        let headers = Headers {
+            from: from.clone(),
+            reply_to: mail.reply_to.as_deref().and_then(|text| EmailAddress::parse(text).ok()),
+            to: claimed.to.clone(),
+            subject: mail.subject.clone(),
+            date: fixed.date_at,
+            message_id: fixed.message_id.clone(),
+            list: Some(list),
+            auto_submitted: mail.is_digest,
+        };
+        let envelope = Envelope { from: from.address.clone(), to: claimed.to.clone() };
+        let kind = if mail.is_digest { Kind::Digest } else { Kind::Instant };
+        Ok(Composed { envelope, bytes: body.message(&headers, &[&token]), fixed, kind })
+    }
+
+    async fn notice(&self, claimed: &Claimed, flow: &str, now: DateTime<Utc>) -> Result<Composed, ComposeError> {
+        let edition = Arc::clone(&self.means.edition.borrow());
+        let flow = self.means.store.flow(flow).await?;
+        let flow = flow.ok_or_else(|| ComposeError::Gone("the request behind this notice is gone".to_owned()))?;
+        let notice = confirm_mail(&edition, &self.means.keys, &flow)
+            .map_err(|error| ComposeError::Gone(format!("the notice cannot be made: {error}")))?;
+        let from = notice.from;
+        let (_, fixed) = self.fixed(claimed, &from, now);
+        let headers = Headers {
+            from: from.clone(),
+            reply_to: None,
+            to: claimed.to.clone(),
+            subject: notice.subject,
+            date: fixed.date_at,
+            message_id: fixed.message_id.clone(),
+            list: None,
+            auto_submitted: true,
+        };
+        let envelope = Envelope { from: from.address, to: claimed.to.clone() };
+        let body = Compiled::new(&notice.html, &notice.text, &[]);
+        Ok(Composed { envelope, bytes: body.message(&headers, &[]), fixed, kind: Kind::Notice })
+    }
+
+    /// What is fixed by the first note, and the key that goes with it.
+    fn fixed(&self, claimed: &Claimed, from: &Sender, now: DateTime<Utc>) -> (&[u8], Fixed) {
+        let keys = &self.means.keys;
+        if let Some(fixed) = &claimed.fixed {
+            return (keys.by_id(&fixed.key_id).unwrap_or(keys.current()), fixed.clone());
+        }
+        let key = keys.current();
+        let fixed = Fixed {
+            date_at: now,
+            key_id: ServerKeys::id_of(key),
+            message_id: message_id(&claimed.id, key, from.address.domain()),
+        };
+        (key, fixed)
+    }
+}
+
+/// The host of a base url, for List-Id (RFC 2919).
+fn host(base_url: &str) -> String {
+    Url::parse(base_url)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_else(|| "localhost".to_owned())
+}
