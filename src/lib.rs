@@ -47,3 +47,5 @@ pub mod sending;
 
 // ── faces ──
 
+/// The site, the readers' pages and the outbox, over HTTP.
+pub mod web;

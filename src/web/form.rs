@@ -1,0 +1,128 @@
+//! What a form sends: read within bounds, or refused with the reason.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequest as _, Multipart};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use hyper::{Request, StatusCode};
+use tokio::time::timeout;
+
+/// No form of ours comes near.
+const LARGEST: usize = 64 * 1024;
+/// How many fields a form may have.
+const MOST_FIELDS: usize = 64;
+/// How long a form may take to arrive.
+const ARRIVE_WITHIN: Duration = Duration::from_secs(15);
+
+/// Why a form was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Malformed,
+    TooSlow,
+    TooLarge,
+    WrongKind,
+}
+
+impl Refusal {
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Refusal::Malformed => StatusCode::BAD_REQUEST,
+            Refusal::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::WrongKind => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        }
+    }
+
+    pub(super) fn message(self) -> &'static str {
+        match self {
+            Refusal::Malformed => "The form could not be read. Open the page again and send it once more.",
+            Refusal::TooSlow => "The form took too long to arrive. Send it once more.",
+            Refusal::TooLarge => "The form was larger than any form of this site.",
+            Refusal::WrongKind => "This address takes forms only.",
+        }
+    }
+}
+
+/// The fields of a form, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Form(Vec<(String, String)>);
+
+impl Form {
+    /// Reads `application/x-www-form-urlencoded` or `multipart/form-data`.
+    pub(super) async fn read(headers: &HeaderMap, body: Incoming) -> Result<Form, Refusal> {
+        let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
+        let plain_kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let is_multipart = match plain_kind.as_str() {
+            "application/x-www-form-urlencoded" => false,
+            "multipart/form-data" => true,
+            _ => return Err(Refusal::WrongKind),
+        };
+        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if length.is_some_and(|length| length > LARGEST) {
+            return Err(Refusal::TooLarge);
+        }
+        let bytes = timeout(ARRIVE_WITHIN, whole(body)).await.map_err(|_| Refusal::TooSlow)??;
+        if is_multipart { multipart(&kind, bytes).await } else { Form::from_pairs(url_encoded(&bytes)?) }
+    }
+
+    fn from_pairs(pairs: Vec<(String, String)>) -> Result<Form, Refusal> {
+        let is_text = |text: &str| !text.contains(char::REPLACEMENT_CHARACTER);
+        let is_sound = pairs.len() <= MOST_FIELDS && pairs.iter().all(|(name, value)| is_text(name) && is_text(value));
+        if is_sound { Ok(Form(pairs)) } else { Err(Refusal::Malformed) }
+    }
+
+    /// All values of a field that may be repeated.
+    pub(super) fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
+        self.0.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a field that may not.
+    pub(super) fn one(&self, name: &str) -> Result<Option<&str>, Refusal> {
+        let mut values = self.0.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str());
+        let first = values.next();
+        if values.next().is_some() { Err(Refusal::Malformed) } else { Ok(first) }
+    }
+
+    /// Refuses a form with any other field.
+    pub(super) fn only(&self, names: &[&str]) -> Result<(), Refusal> {
+        let is_known = self.0.iter().all(|(field, _)| names.contains(&field.as_str()));
+        if is_known { Ok(()) } else { Err(Refusal::Malformed) }
+    }
+}
+
+async fn whole(mut body: Incoming) -> Result<Vec<u8>, Refusal> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let frame = frame.map_err(|_| Refusal::Malformed)?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > LARGEST {
+            return Err(Refusal::TooLarge);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+fn url_encoded(bytes: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
+    let text = str::from_utf8(bytes).map_err(|_| Refusal::Malformed)?;
+    Ok(url::form_urlencoded::parse(text.trim_end_matches(['\r', '\n']).as_bytes()).into_owned().collect())
+}
+
+async fn multipart(kind: &str, bytes: Vec<u8>) -> Result<Form, Refusal> {
+    let request = Request::builder().header(CONTENT_TYPE, kind).body(Body::from(bytes));
+    let request = request.map_err(|_| Refusal::Malformed)?;
+    let mut parts = Multipart::from_request(request, &()).await.map_err(|_| Refusal::Malformed)?;
+    let mut pairs = Vec::new();
+    while let Some(part) = parts.next_field().await.map_err(|_| Refusal::Malformed)? {
+        let name = part.name().unwrap_or_default().to_owned();
+        pairs.push((name, part.text().await.map_err(|_| Refusal::Malformed)?));
+        if pairs.len() > MOST_FIELDS {
+            return Err(Refusal::Malformed);
+        }
+    }
+    Form::from_pairs(pairs)
+}

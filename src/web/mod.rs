@@ -1,0 +1,289 @@
+//! The site, the readers' pages and the outbox, over HTTP.
+//!
+//! Pages come from memory; what readers do goes to `audience`. GET and HEAD change nothing, whoever fetches the link.
+//! Nothing here talks to a mail server, so that no answer waits for one. No address, token or query gets into the log.
+
+mod answer;
+mod form;
+mod notices;
+mod origin;
+mod outbox;
+mod patience;
+mod readers;
+mod server;
+mod site;
+
+#[cfg(test)]
+mod tests;
+
+pub use server::serve;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+use crate::audience::ServerKeys;
+use crate::clock;
+use crate::press::Edition;
+use crate::render::{ReaderPage, SiteContext, reader_page};
+use crate::store::{Store, StoreError};
+
+use answer::Secured;
+use form::Refusal;
+
+/// What answers are made from.
+pub struct AppState {
+    /// The database. The newsletters of the settings must have been entered.
+    pub store: Store,
+    /// What links and notices are signed with.
+    pub keys: Arc<ServerKeys>,
+    /// The publication; a newer one takes its place whole.
+    pub editions: watch::Receiver<Arc<Edition>>,
+    /// Where readers find it.
+    pub base_url: Url,
+    /// Where the listener is bound.
+    pub bound: SocketAddr,
+    /// The folder of the outbox, if it is the relay and only this machine can ask.
+    pub outbox: Option<PathBuf>,
+}
+
+/// No answer takes longer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// What an address leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Route {
+    Healthz,
+    Readyz,
+    Subscribe,
+    Confirm(String),
+    Unsubscribe(String),
+    Issue(String),
+    OutboxList,
+    OutboxMail(String),
+    OutboxHtml(String),
+    OutboxRaw(String),
+    Site,
+}
+
+/// One request, once its host is known to be ours.
+struct Visit {
+    state: Arc<AppState>,
+    edition: Arc<Edition>,
+    path: String,
+    headers: HeaderMap,
+    host: String,
+    client: IpAddr,
+    number: String,
+}
+
+/// Why a page cannot be given.
+enum Problem {
+    NotFound,
+    Expired,
+    NobodysLeave,
+    WrongMethod(&'static str),
+    Foreign,
+    TooOften,
+    Form(Refusal),
+    Broken(String),
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Problem {
+        Problem::Broken(error.to_string())
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        Problem::Form(refusal)
+    }
+}
+
+type Answered = Result<Response<Body>, Problem>;
+
+impl Route {
+    fn of(path: &str) -> Route {
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        match segments.as_slice() {
+            ["healthz"] => Route::Healthz,
+            ["readyz"] => Route::Readyz,
+            ["subscribe"] => Route::Subscribe,
+            ["confirm", token] => Route::Confirm((*token).to_owned()),
+            ["unsubscribe", token] => Route::Unsubscribe((*token).to_owned()),
+            ["issues", id, ""] => Route::Issue((*id).to_owned()),
+            ["outbox", ""] => Route::OutboxList,
+            ["outbox", id, ""] => Route::OutboxMail((*id).to_owned()),
+            ["outbox", id, "html"] => Route::OutboxHtml((*id).to_owned()),
+            ["outbox", file] if file.ends_with(".eml") => Route::OutboxRaw(file.trim_end_matches(".eml").to_owned()),
+            _ => Route::Site,
+        }
+    }
+
+    /// What the log calls it: never with a token in it.
+    fn pattern(&self) -> &'static str {
+        match self {
+            Route::Healthz => "/healthz",
+            Route::Readyz => "/readyz",
+            Route::Subscribe => "/subscribe",
+            Route::Confirm(_) => "/confirm/{token}",
+            Route::Unsubscribe(_) => "/unsubscribe/{token}",
+            Route::Issue(_) => "/issues/{id}/",
+            Route::OutboxList => "/outbox/",
+            Route::OutboxMail(_) => "/outbox/{id}/",
+            Route::OutboxHtml(_) => "/outbox/{id}/html",
+            Route::OutboxRaw(_) => "/outbox/{id}.eml",
+            Route::Site => "site",
+        }
+    }
+
+    fn methods(&self) -> &'static str {
+        match self {
+            Route::Subscribe | Route::Confirm(_) | Route::Unsubscribe(_) => "GET, HEAD, POST",
+            _ => "GET, HEAD",
+        }
+    }
+}
+
+/// Answers one request, and writes its line in the log.
+async fn answer(state: Arc<AppState>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    let started = Instant::now();
+    let (method, route) = (request.method().clone(), Route::of(request.uri().path()));
+    let number = request_number();
+    let pattern = route.pattern();
+    let is_https = state.base_url.scheme() == "https";
+    let response = match route {
+        Route::Healthz => answer::text(StatusCode::OK, "ok\n"),
+        Route::Readyz => ready(&state).await,
+        route => match origin::host_of(&request, &state.base_url, state.bound) {
+            Err(status) => answer::text(status, "this host is not served here\n"),
+            Ok(host) => visit(state, request, route, host, (peer, number.clone())).await,
+        },
+    };
+    let (ms, status) = (started.elapsed().as_millis(), response.status().as_u16());
+    tracing::info!(%method, route = pattern, status, ms, request = number, "answered");
+    answer::secure(response, is_https)
+}
+
+/// Where the database answers, readers can be served; the publication is there since the start.
+async fn ready(state: &AppState) -> Response<Body> {
+    match timeout(Duration::from_secs(5), state.store.version()).await {
+        Ok(Ok(_)) => answer::text(StatusCode::OK, "ready\n"),
+        _ => answer::text(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+    }
+}
+
+async fn visit(
+    state: Arc<AppState>,
+    request: Request<Incoming>,
+    route: Route,
+    host: String,
+    (peer, number): (SocketAddr, String),
+) -> Response<Body> {
+    let edition = state.editions.borrow().clone();
+    let (parts, body) = request.into_parts();
+    let client = origin::client_of(&parts.headers, peer.ip(), &edition.settings.web.trusted_proxies);
+    let path = parts.uri.path().to_owned();
+    let visit = Arc::new(Visit { state, edition, path, headers: parts.headers, host, client, number });
+    let answered = match route {
+        Route::Site if matches!(parts.method, Method::GET | Method::HEAD) => site::page(&visit).await,
+        // A reader who hangs up does not stop what they asked for half way.
+        route => finish(tokio::spawn(act(visit.clone(), parts.method, route, body))).await,
+    };
+    answered.unwrap_or_else(|problem| visit.problem(&problem))
+}
+
+async fn finish(task: tokio::task::JoinHandle<Answered>) -> Answered {
+    match timeout(ANSWER_WITHIN, task).await {
+        Ok(Ok(answered)) => answered,
+        Ok(Err(_)) => Err(Problem::Broken("the answer panicked".to_owned())),
+        Err(_) => Err(Problem::Broken(format!("no answer within {} s", ANSWER_WITHIN.as_secs()))),
+    }
+}
+
+async fn act(visit: Arc<Visit>, method: Method, route: Route, body: Incoming) -> Answered {
+    let visit = &*visit;
+    match (method, &route) {
+        (Method::POST, Route::Subscribe) => readers::sign_up(visit, body).await,
+        (Method::POST, Route::Confirm(token)) => readers::confirm(visit, token).await,
+        (Method::POST, Route::Unsubscribe(token)) => readers::leave(visit, token, body).await,
+        (Method::GET | Method::HEAD, Route::Subscribe) => readers::subscribe_page(visit),
+        (Method::GET | Method::HEAD, Route::Confirm(token)) => readers::confirm_page(visit, token).await,
+        (Method::GET | Method::HEAD, Route::Unsubscribe(token)) => readers::leave_page(visit, token).await,
+        (Method::GET | Method::HEAD, Route::Issue(id)) => site::issue(visit, id).await,
+        (Method::GET | Method::HEAD, Route::OutboxList) => outbox::list(visit).await,
+        (Method::GET | Method::HEAD, Route::OutboxMail(id)) => outbox::mail(visit, id).await,
+        (Method::GET | Method::HEAD, Route::OutboxHtml(id)) => outbox::html(visit, id).await,
+        (Method::GET | Method::HEAD, Route::OutboxRaw(id)) => outbox::raw(visit, id).await,
+        _ => Err(Problem::WrongMethod(route.methods())),
+    }
+}
+
+/// What a reader may quote, and the log knows: eight letters and digits.
+fn request_number() -> String {
+    clock::random::<4>().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Visit {
+    /// A page on which a reader acts: never kept, never indexed, and its address goes nowhere else.
+    fn page(&self, status: StatusCode, page: &ReaderPage) -> Answered {
+        let site = SiteContext::new(&self.edition.imprint());
+        let html = reader_page(&self.edition.theme, &site, page);
+        let html = html.map_err(|error| Problem::Broken(format!("a page cannot be made: {error}")))?;
+        Ok(answer::html(status, html).private())
+    }
+
+    fn dead_link(&self, page: &ReaderPage) -> Response<Body> {
+        let page = self.page(StatusCode::NOT_FOUND, page);
+        page.unwrap_or_else(|_| answer::text(StatusCode::NOT_FOUND, "this link does not work\n"))
+    }
+
+    /// Says kindly what is wrong; the cause goes to the log, once.
+    fn problem(&self, problem: &Problem) -> Response<Body> {
+        let (status, title, message) = match problem {
+            Problem::Expired => return self.dead_link(&ReaderPage::Expired),
+            Problem::NobodysLeave => return self.dead_link(&ReaderPage::NobodysLeave),
+            Problem::NotFound => (StatusCode::NOT_FOUND, "Not found", "There is nothing at this address."),
+            Problem::WrongMethod(_) => {
+                (StatusCode::METHOD_NOT_ALLOWED, "Not possible", "This address cannot be used in that way.")
+            }
+            Problem::Foreign => (
+                StatusCode::FORBIDDEN,
+                "Not from this site",
+                "The form was not sent from this site. Open the page here and send it again.",
+            ),
+            Problem::TooOften => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many requests",
+                "There were too many sign-ups from your connection. Try again in an hour.",
+            ),
+            Problem::Form(refusal) => (refusal.status(), "That did not work", refusal.message()),
+            Problem::Broken(cause) => {
+                tracing::error!(request = self.number, cause, "cannot answer");
+                (StatusCode::INTERNAL_SERVER_ERROR, "Our fault", "Something is wrong here. Try again in a few minutes.")
+            }
+        };
+        let is_worth_quoting = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        let page = ReaderPage::Problem {
+            status: status.as_u16(),
+            title: title.to_owned(),
+            message: message.to_owned(),
+            request: if is_worth_quoting { self.number.clone() } else { String::new() },
+        };
+        let mut response = self.page(status, &page).unwrap_or_else(|_| answer::text(status, message));
+        if let Problem::WrongMethod(methods) = problem {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+        }
+        response
+    }
+}

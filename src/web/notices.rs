@@ -1,0 +1,145 @@
+//! What a reader has just done, carried over one redirect in a short signed cookie.
+//!
+//! The page after the form shows it and takes the cookie away in the same answer: gone after a reload, and to be had
+//! by no address typed by hand.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Duration, Utc};
+use hyper::header::{COOKIE, HeaderMap};
+use serde::{Deserialize, Serialize};
+
+use crate::audience::ServerKeys;
+use crate::render::{Notice, NoticeKind, UndoForm};
+
+/// A redirect is followed at once; a slow phone gets a few minutes.
+const SHOWN_WITHIN: Duration = Duration::minutes(5);
+
+/// Notices on their way to the page at `place`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Letter {
+    place: String,
+    until: i64,
+    notices: Vec<Carried>,
+}
+
+/// Kind, names, and the proof that undoes it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Carried(String, Vec<String>, Option<String>);
+
+/// The Set-Cookie that carries `notices` to the page at `place`.
+pub(super) fn carry(keys: &ServerKeys, is_https: bool, place: &str, notices: &[Notice], now: DateTime<Utc>) -> String {
+    let carried = notices.iter().map(|notice| {
+        let undo = notice.undo.as_ref().map(|undo| undo.token.clone());
+        Carried(word(notice.kind).to_owned(), notice.names.clone(), undo)
+    });
+    let until = (now + SHOWN_WITHIN).timestamp_millis();
+    let letter = Letter { place: place.to_owned(), until, notices: carried.collect() };
+    let letter = URL_SAFE_NO_PAD.encode(serde_json::json!(letter).to_string());
+    let signature = keys.sign("notice", &letter);
+    set_cookie(is_https, &format!("{letter}.{signature}"), SHOWN_WITHIN.num_seconds())
+}
+
+/// The Set-Cookie that takes them away.
+pub(super) fn clear(is_https: bool) -> String {
+    set_cookie(is_https, "", 0)
+}
+
+/// Whether the reader brings any, for this page or another.
+pub(super) fn are_carried(headers: &HeaderMap, is_https: bool) -> bool {
+    cookie(headers, is_https).is_some()
+}
+
+/// The notices for the page at `place`; none of those that we did not sign, or for too long a time ago.
+pub(super) fn brought(
+    keys: &ServerKeys,
+    headers: &HeaderMap,
+    is_https: bool,
+    place: &str,
+    now: DateTime<Utc>,
+) -> Vec<Notice> {
+    let letter = cookie(headers, is_https).and_then(|cookie| open(keys, &cookie));
+    let letter = letter.filter(|letter| letter.place == place && letter.until > now.timestamp_millis());
+    let notice = |Carried(kind, names, undo): Carried| {
+        let undo = undo.map(|token| UndoForm { action: place.to_owned(), token });
+        Some(Notice { kind: kind_of(&kind)?, names, undo })
+    };
+    letter.into_iter().flat_map(|letter| letter.notices).filter_map(notice).collect()
+}
+
+fn open(keys: &ServerKeys, cookie: &str) -> Option<Letter> {
+    let (letter, signature) = cookie.split_once('.')?;
+    if !keys.verifies("notice", letter, signature) {
+        return None;
+    }
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(letter).ok()?).ok()
+}
+
+/// With `__Host-`, no other host can set it (RFC 6265bis, 4.1.3.2); that needs https.
+fn name(is_https: bool) -> &'static str {
+    if is_https { "__Host-notice" } else { "notice" }
+}
+
+fn set_cookie(is_https: bool, value: &str, seconds: i64) -> String {
+    let secure = if is_https { "; Secure" } else { "" };
+    format!("{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}", name(is_https))
+}
+
+fn cookie(headers: &HeaderMap, is_https: bool) -> Option<String> {
+    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(found, _)| *found == name(is_https)).map(|(_, value)| value.to_owned())
+}
+
+const KINDS: [(&str, NoticeKind); 6] = [
+    ("check-your-mail", NoticeKind::CheckYourMail),
+    ("signed-up", NoticeKind::SignedUp),
+    ("subscribed", NoticeKind::Subscribed),
+    ("link-expired", NoticeKind::LinkExpired),
+    ("left", NoticeKind::Left),
+    ("saved", NoticeKind::Saved),
+];
+
+fn word(kind: NoticeKind) -> &'static str {
+    KINDS.iter().find(|(_, known)| *known == kind).map_or("saved", |(word, _)| word)
+}
+
+fn kind_of(word: &str) -> Option<NoticeKind> {
+    KINDS.iter().find(|(known, _)| *known == word).map(|(_, kind)| *kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(set_cookie: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let pair = set_cookie.split(';').next().unwrap();
+        headers.insert(COOKIE, format!("other=1; {pair}").parse().unwrap());
+        headers
+    }
+
+    #[test]
+    fn a_notice_is_for_one_page_and_a_short_time() {
+        let (keys, now) = (ServerKeys::new(*b"key", []), DateTime::UNIX_EPOCH);
+        let undo = Some(UndoForm { action: "/unsubscribe/t".to_owned(), token: "proof".to_owned() });
+        let left = Notice { kind: NoticeKind::Left, names: vec!["The Wire".to_owned()], undo };
+        let cookie = carry(&keys, true, "/unsubscribe/t", &[left], now);
+        assert!(cookie.starts_with("__Host-notice="), "{cookie}");
+        assert!(cookie.ends_with("; Path=/; Max-Age=300; HttpOnly; SameSite=Lax; Secure"), "{cookie}");
+        let brought = |keys: &ServerKeys, place, at| {
+            let notices = brought(keys, &headers(&cookie), true, place, at);
+            notices.into_iter().map(|notice| (notice.kind, notice.undo.map(|undo| undo.token))).collect::<Vec<_>>()
+        };
+        assert_eq!(brought(&keys, "/unsubscribe/t", now), [(NoticeKind::Left, Some("proof".to_owned()))]);
+        assert_eq!(brought(&keys, "/subscribe", now), []);
+        assert_eq!(brought(&keys, "/unsubscribe/t", now + SHOWN_WITHIN), []);
+        assert_eq!(brought(&ServerKeys::new(*b"no key", []), "/unsubscribe/t", now), []);
+    }
+
+    #[test]
+    fn without_https_the_cookie_has_a_plain_name() {
+        assert_eq!(clear(false), "notice=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+        assert!(!are_carried(&headers("__Host-notice=x"), false));
+    }
+}
