@@ -49,3 +49,5 @@ pub mod sending;
 
 /// The site, the readers' pages and the outbox, over HTTP.
 pub mod web;
+/// The command line, one file a command.
+pub mod cli;

@@ -1,3 +1,7 @@
 //! The program `pressrun`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pressrun::cli::run()
+}

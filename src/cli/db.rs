@@ -1,0 +1,150 @@
+//! `db`: back the database up, restore it, look it over.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use crate::clock;
+use crate::files;
+use crate::press::{self, Options};
+use crate::store::{self, StoreAddress};
+
+use super::opened::{address, open};
+use super::{Context, Failure};
+
+/// Back the database up, restore it, look it over
+#[derive(Debug, Args)]
+pub struct Db {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring the schema up to date, as every command does when it opens the database
+    Migrate,
+    /// Copy the database to a file, while it is in use if need be
+    ///
+    /// Whatever opens the copy finds all sending held, until `issue resume --all`.
+    Backup {
+        /// A file that does not exist yet
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the database; the present one is kept beside it
+    ///
+    /// All sending is held afterwards, until `issue resume --all`.
+    Restore {
+        /// A backup
+        file: PathBuf,
+    },
+    /// Look for damage in the file and for sums that do not add up
+    Check,
+}
+
+/// Runs the command.
+pub async fn run(db: &Db, context: &Context) -> Result<ExitCode, Failure> {
+    match &db.command {
+        Command::Migrate => migrate(context).await,
+        Command::Backup { file } => backup(context, file).await,
+        Command::Restore { file } => restore(context, file).await,
+        Command::Check => check(context).await,
+    }
+}
+
+async fn migrate(context: &Context) -> Result<ExitCode, Failure> {
+    let opened = open(context, None).await?;
+    context.say(&format!("The schema is at version {}.", opened.store.version().await?));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn backup(context: &Context, file: &Path) -> Result<ExitCode, Failure> {
+    let opened = open(context, None).await?;
+    if opened.store.is_postgres() {
+        return Err(postgres("pg_dump --format=custom"));
+    }
+    if file.exists() {
+        let help = "give a name that is free, or move the old backup away first";
+        return Err(Failure::yours(format!("`{}` exists already", file.display()), help));
+    }
+    let aside = file.with_extension("part");
+    files::remove_if_there(&aside)?;
+    if let Err(error) = opened.store.copy_to(&aside).await {
+        files::remove_if_there(&aside)?;
+        return Err(error.into());
+    }
+    let reason = format!("it is a backup of {}", clock::now().format("%Y-%m-%d %H:%M UTC"));
+    store::hold_copy(&aside, reason).await?;
+    files::make_private(&aside)?;
+    files::rename_durably(&aside, file)?;
+    context.say(&format!(
+        "Backed up to {}. A database restored from it sends nothing until `issue resume --all`.",
+        file.display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn restore(context: &Context, file: &Path) -> Result<ExitCode, Failure> {
+    let options = Options { environment: context.environment.clone(), ..Options::default() };
+    let edition = press::load(context.root(), &options, clock::now())?;
+    let StoreAddress::Sqlite(place) = address(context.root(), &edition) else {
+        return Err(postgres("pg_restore, into a new database,"));
+    };
+    store::look_over(file).await.map_err(|error| {
+        Failure::yours(format!("`{}` cannot be restored: {error}", file.display()), "give a file that `db backup` made")
+    })?;
+    let in_use = "stop `pressrun serve` and every other command on this publication first";
+    let _lock =
+        files::lock_alone(&place.with_extension("lock")).map_err(|error| Failure::yours(error.to_string(), in_use))?;
+    let aside = place.with_extension("restoring");
+    files::copy(file, &aside)?;
+    store::hold_copy(&aside, format!("it was restored from `{}`", file.display())).await?;
+    // What is there keeps all of itself, whatever state it is in: the file and what was not yet folded into it.
+    let kept = place.with_extension(format!("before-{}.db", clock::now().format("%Y%m%dT%H%M%S")));
+    for ending in ["-wal", "-shm", ""] {
+        let part = PathBuf::from(format!("{}{ending}", place.display()));
+        if part.exists() {
+            files::rename_durably(&part, &PathBuf::from(format!("{}{ending}", kept.display())))?;
+        }
+    }
+    files::rename_durably(&aside, &place)?;
+    context.say(&format!("Restored {} from {}.", place.display(), file.display()));
+    if kept.exists() {
+        context.say(&format!("The database that was there is kept as {}.", kept.display()));
+    }
+    context.say("All sending is held. `pressrun issue resume --all` shows what would go and lifts it.");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn check(context: &Context) -> Result<ExitCode, Failure> {
+    #[derive(Serialize)]
+    struct Report {
+        version: i64,
+        held: Option<String>,
+        problems: Vec<String>,
+    }
+    let opened = open(context, None).await?;
+    let report = Report {
+        version: opened.store.version().await?,
+        held: opened.held().await?,
+        problems: opened.store.problems().await?,
+    };
+    context.answer(&report, |report| {
+        if report.problems.is_empty() {
+            let held =
+                report.held.as_ref().map_or_else(String::new, |reason| format!(" All sending is held: {reason}."));
+            format!("The database is sound; its schema is at version {}.{held}", report.version)
+        } else {
+            report.problems.join("\n")
+        }
+    })?;
+    Ok(ExitCode::from(if report.problems.is_empty() { 0 } else { 2 }))
+}
+
+fn postgres(tool: &str) -> Failure {
+    Failure::yours(
+        "this publication is on PostgreSQL, which has tools of its own for that",
+        format!("use {tool}; a dump that is loaded into another database sends nothing until `issue resume --all`"),
+    )
+}

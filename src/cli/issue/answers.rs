@@ -1,0 +1,207 @@
+//! What `issue list`, `show`, `status` and `why` answer.
+
+use std::process::ExitCode;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+
+use crate::model::{DeliveryState, EmailAddress};
+use crate::store::{IssueRow, StoreError};
+
+use super::super::opened::Opened;
+use super::super::{Context, Failure};
+
+/// Where an issue stands: `total` is the sum of the seven counts.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Status {
+    issue: String,
+    newsletter: String,
+    kind: &'static str,
+    subject: String,
+    pub state: &'static str,
+    pub total: i64,
+    pub queued: i64,
+    pub sending: i64,
+    pub sent: i64,
+    pub deferred: i64,
+    pub failed: i64,
+    pub suppressed: i64,
+    pub unknown: i64,
+    send_at: String,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Why {
+    issue: String,
+    address: String,
+    state: Option<&'static str>,
+    reason: String,
+    message_id: Option<String>,
+    attempts: Vec<Attempt>,
+}
+
+#[derive(Debug, Serialize)]
+struct Attempt {
+    at: String,
+    code: Option<i64>,
+    enhanced: Option<String>,
+    text: String,
+    relay: String,
+}
+
+/// A moment as answers show it.
+pub(super) fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Counts an issue's deliveries.
+pub(super) async fn count(opened: &Opened, issue: &IssueRow) -> Result<Status, StoreError> {
+    let counts = opened.store.count_deliveries(&issue.id).await?;
+    let of = |state: DeliveryState| counts.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count);
+    Ok(Status {
+        issue: issue.id.to_string(),
+        newsletter: issue.newsletter.to_string(),
+        kind: issue.kind.as_str(),
+        subject: issue.subject.clone(),
+        state: issue.state.as_str(),
+        total: counts.iter().map(|(_, count)| count).sum(),
+        queued: of(DeliveryState::Queued),
+        sending: of(DeliveryState::Sending),
+        sent: of(DeliveryState::Sent),
+        deferred: of(DeliveryState::Deferred),
+        failed: of(DeliveryState::Failed),
+        suppressed: of(DeliveryState::Suppressed),
+        unknown: of(DeliveryState::Unknown),
+        send_at: time(issue.send_at),
+        started_at: issue.started_at.map(time),
+        finished_at: issue.finished_at.map(time),
+    })
+}
+
+impl Status {
+    /// A line for people.
+    pub fn line(&self) -> String {
+        let counts = [
+            ("queued", self.queued),
+            ("sending", self.sending),
+            ("sent", self.sent),
+            ("deferred", self.deferred),
+            ("failed", self.failed),
+            ("suppressed", self.suppressed),
+            ("unknown", self.unknown),
+        ];
+        let counts: Vec<String> =
+            counts.iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{count} {name}")).collect();
+        let counts = if counts.is_empty() { "nobody".to_owned() } else { counts.join(", ") };
+        format!("{}  {:<9}  {}  {}: {}", self.issue, self.state, self.newsletter, self.subject, counts)
+    }
+}
+
+pub(super) async fn list(opened: &Opened, context: &Context) -> Result<ExitCode, Failure> {
+    for issue in opened.store.issues().await? {
+        let status = count(opened, &issue).await?;
+        context.answer(&status, |status| status.line())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn status(opened: &Opened, context: &Context, issue: &IssueRow) -> Result<ExitCode, Failure> {
+    let status = count(opened, issue).await?;
+    context.answer(&status, Status::line)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn show(opened: &Opened, context: &Context, issue: &IssueRow) -> Result<ExitCode, Failure> {
+    #[derive(Serialize)]
+    struct Shown {
+        #[serde(flatten)]
+        status: Status,
+        plan: String,
+        articles: Vec<String>,
+        page: String,
+    }
+    let shown = Shown {
+        status: count(opened, issue).await?,
+        plan: issue.plan.clone(),
+        articles: opened.store.issue_titles(&issue.id).await?,
+        page: format!("{}/issues/{}/", opened.edition.base_url, issue.id),
+    };
+    context.answer(&shown, |shown| {
+        let articles: String = shown.articles.iter().map(|title| format!("\n  - {title}")).collect();
+        format!(
+            "{}\nplan {}\nnot before {}\n{}{articles}",
+            shown.status.line(),
+            shown.plan,
+            shown.status.send_at,
+            shown.page
+        )
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn why(
+    opened: &Opened,
+    context: &Context,
+    issue: &IssueRow,
+    address: &str,
+) -> Result<ExitCode, Failure> {
+    let email = EmailAddress::parse(address)
+        .map_err(|error| Failure::yours(error.to_string(), "give the reader's address as they wrote it"))?;
+    let delivery = opened.store.delivery_to(&issue.id, email.key()).await?;
+    let why = match delivery {
+        Some(delivery) => {
+            let attempts = opened.store.attempts(&delivery.id).await?.into_iter().map(|attempt| Attempt {
+                at: time(attempt.at),
+                code: attempt.said.code,
+                enhanced: attempt.said.enhanced,
+                text: attempt.said.text,
+                relay: attempt.said.relay,
+            });
+            Why {
+                issue: issue.id.to_string(),
+                address: email.to_string(),
+                state: Some(delivery.state.as_str()),
+                reason: delivery.reason.unwrap_or_else(|| meaning(delivery.state).to_owned()),
+                message_id: delivery.message_id,
+                attempts: attempts.collect(),
+            }
+        }
+        None => Why {
+            issue: issue.id.to_string(),
+            address: email.to_string(),
+            state: None,
+            reason: opened.store.why_not_in_audience(&issue.id, email.key()).await?.to_owned(),
+            message_id: None,
+            attempts: Vec::new(),
+        },
+    };
+    context.answer(&why, tell)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn meaning(state: DeliveryState) -> &'static str {
+    match state {
+        DeliveryState::Queued => "waits for its turn",
+        DeliveryState::Sending => "is being handed over",
+        DeliveryState::Sent => "the relay took it",
+        DeliveryState::Deferred => "the relay said not now; it is tried again",
+        DeliveryState::Failed => "the relay refused it",
+        DeliveryState::Suppressed => "not sent on purpose",
+        DeliveryState::Unknown => "it may have arrived when the line or the sender died",
+    }
+}
+
+fn tell(why: &Why) -> String {
+    let state = why.state.unwrap_or("not in the audience");
+    let mut text = format!("{}: {state} ({})", why.address, why.reason);
+    if let Some(message_id) = &why.message_id {
+        text.push_str(&format!("\nMessage-ID {message_id}"));
+    }
+    for attempt in &why.attempts {
+        let code = attempt.code.map_or(String::new(), |code| format!("{code} "));
+        text.push_str(&format!("\n{}  {}  {code}{}", attempt.at, attempt.relay, attempt.text));
+    }
+    text
+}

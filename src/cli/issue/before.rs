@@ -1,0 +1,279 @@
+//! Before anything is sent: `issue plan`, `approve`, `preview` and `test`.
+
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::clock;
+use crate::content::Article;
+use crate::mail::{Compiled, Headers, message_id};
+use crate::model::{Cadence, DeliveryId, EmailAddress, IssueId, Newsletter, Viewer};
+use crate::publishing::{self, Plan, Purpose, WaitsFor};
+use crate::relay::Envelope;
+use crate::render::LEAVE_TOKEN_SLOT;
+
+use super::super::opened::Opened;
+use super::super::{Context, Failure};
+
+/// Print what a reader would get
+///
+/// Links in it are dead, and nothing is written.
+#[derive(Debug, Args)]
+pub(super) struct Preview {
+    /// A path or a slug
+    article: String,
+    /// Which part of the mail
+    #[arg(long, value_enum, default_value_t = Part::Text)]
+    part: Part,
+    /// As this reader would get it; else as anybody
+    #[arg(long = "as", value_name = "ADDRESS")]
+    reader: Option<String>,
+    /// Which newsletter; else the first that carries the article
+    #[arg(long)]
+    newsletter: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The HTML part
+    Html,
+    /// The text part
+    Text,
+    /// The whole message
+    Eml,
+}
+
+/// Send an article's mail to one address only, with dead links
+#[derive(Debug, Args)]
+pub(super) struct Test {
+    /// A path or a slug
+    article: String,
+    /// Where to
+    #[arg(long, value_name = "ADDRESS")]
+    to: String,
+    /// Which newsletter; else the first that carries the article
+    #[arg(long)]
+    newsletter: Option<String>,
+}
+
+/// In place of a reader's token: as long, and good for nothing.
+const DEAD_TOKEN: &str = "preview-preview-preview-preview-preview-pre";
+
+#[derive(Debug, Serialize)]
+struct PlanAnswer {
+    plan: Option<String>,
+    newsletter: String,
+    issue: Option<String>,
+    kind: &'static str,
+    cadence: &'static str,
+    articles: Vec<String>,
+    recipients: i64,
+    excluded: Vec<Excluded>,
+    waits_for: Option<&'static str>,
+    explanation: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Excluded {
+    reason: &'static str,
+    count: i64,
+}
+
+pub(super) async fn plan(opened: &Opened, context: &Context, article: Option<&str>) -> Result<ExitCode, Failure> {
+    let Opened { edition, store, .. } = opened;
+    let now = clock::now();
+    let held = opened.held().await?;
+    if held.is_none() {
+        publishing::enter_what_is_due(store, edition, now).await?;
+    }
+    let plans = match article {
+        None => publishing::plans(store, edition, now).await?,
+        Some(name) => {
+            let article = super::article(opened, name)?;
+            let mut plans = Vec::new();
+            for newsletter in super::newsletters(opened, article)? {
+                let mut plan = publishing::plan_article(store, edition, newsletter, article).await?;
+                plan.waits_for = match article.date {
+                    _ if edition.has_errors() => Some(WaitsFor::Errors),
+                    _ if article.draft => Some(WaitsFor::Draft),
+                    None => Some(WaitsFor::Draft),
+                    Some(date) => (date > now).then_some(WaitsFor::Date(date)),
+                };
+                plans.push(plan);
+            }
+            plans
+        }
+    };
+    for plan in &plans {
+        if let Some(id) = &plan.id {
+            store.show_plan(id, plan.count.recipients, now).await?;
+        }
+        context.answer(&answer(opened, plan), tell)?;
+    }
+    if let Some(reason) = held {
+        context.say(&format!(
+            "All sending is held: {reason}. `pressrun issue resume --all` shows what would go and lifts it."
+        ));
+    } else if plans.is_empty() {
+        context.say("Nothing is planned.");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn answer(opened: &Opened, plan: &Plan) -> PlanAnswer {
+    let path = |id: &crate::model::ArticleId| {
+        opened.edition.catalog.article(id).map_or_else(|| id.to_string(), |article| article.path.clone())
+    };
+    PlanAnswer {
+        plan: plan.id.clone(),
+        newsletter: plan.audience.newsletter.to_string(),
+        issue: None,
+        kind: plan.kind.as_str(),
+        cadence: plan.audience.cadence.as_str(),
+        articles: plan.articles.iter().map(path).collect(),
+        recipients: plan.count.recipients,
+        excluded: plan.count.excluded.iter().map(|(reason, count)| Excluded { reason, count: *count }).collect(),
+        waits_for: plan.waits_for.as_ref().map(WaitsFor::as_str),
+        explanation: plan.waits_for.as_ref().map(WaitsFor::explanation),
+    }
+}
+
+/// A plan for people; of many articles only the first few are named.
+fn tell(plan: &PlanAnswer) -> String {
+    const NAMED: usize = 3;
+    let mut text = match &plan.plan {
+        Some(id) => {
+            let readers = counted(plan.recipients, &format!("{} reader", plan.cadence));
+            format!("plan {id}: {} to {readers} of {}", plan.kind, plan.newsletter)
+        }
+        None => format!(
+            "{} in {}: 0 mails",
+            counted(i64::try_from(plan.articles.len()).unwrap_or(i64::MAX), "article"),
+            plan.newsletter
+        ),
+    };
+    for article in plan.articles.iter().take(NAMED) {
+        text.push_str(&format!("\n  {article}"));
+    }
+    if plan.articles.len() > NAMED {
+        text.push_str(&format!("\n  and {} more", plan.articles.len() - NAMED));
+    }
+    for excluded in &plan.excluded {
+        text.push_str(&format!("\n  not to {}: {}", excluded.count, excluded.reason));
+    }
+    match &plan.explanation {
+        Some(explanation) => text.push_str(&format!("\n  waits for {explanation}")),
+        None if plan.plan.is_some() => text.push_str("\n  nothing holds it"),
+        None => {}
+    }
+    text
+}
+
+fn counted(count: i64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+pub(super) async fn approve(opened: &Opened, context: &Context, plan: &str) -> Result<ExitCode, Failure> {
+    if !opened.store.approve_plan(plan, clock::now()).await? {
+        return Err(Failure::yours(
+            format!("plan `{plan}` was never shown"),
+            "`pressrun issue plan` shows what waits, with the ids to approve",
+        ));
+    }
+    context.say(&format!("Approved plan {plan}. It goes as long as content, templates and settings stay as they are."));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One mail as a reader would get it, with dead links.
+struct Sample {
+    subject: String,
+    html: String,
+    text: String,
+}
+
+fn sample(opened: &Opened, article: &Article, newsletter: &Newsletter, viewer: Viewer) -> Result<Sample, Failure> {
+    let purpose = Purpose { newsletter, cadence: Cadence::Instant, at: article.date.unwrap_or_default() };
+    let issue = IssueId::new("preview");
+    let composed = publishing::compose(&opened.edition, purpose, &[article], &issue)
+        .map_err(|error| Failure::yours(error.to_string(), "`pressrun check` says where"))?;
+    let body = composed.bodies.into_iter().find(|(known, _, _)| *known == viewer);
+    let (_, html, text) = body.unwrap_or((viewer, String::new(), String::new()));
+    let kill = |text: String| text.replace(LEAVE_TOKEN_SLOT, DEAD_TOKEN);
+    Ok(Sample { subject: composed.subject, html: kill(html), text: kill(text) })
+}
+
+fn chosen<'a>(opened: &'a Opened, article: &Article, id: Option<&str>) -> Result<&'a Newsletter, Failure> {
+    let newsletters = super::newsletters(opened, article)?;
+    let found = match id {
+        Some(id) => newsletters.into_iter().find(|newsletter| newsletter.id.as_str() == id),
+        None => newsletters.into_iter().next(),
+    };
+    found.ok_or_else(|| {
+        Failure::yours(
+            format!("`{}` is not in that newsletter", article.path),
+            "its front matter names its newsletters",
+        )
+    })
+}
+
+fn message(opened: &Opened, newsletter: &Newsletter, sample: &Sample, to: EmailAddress) -> Vec<u8> {
+    let delivery = DeliveryId::new(clock::new_id());
+    let headers = Headers {
+        from: newsletter.from.clone(),
+        reply_to: newsletter.reply_to.clone(),
+        to,
+        subject: sample.subject.clone(),
+        date: clock::now(),
+        message_id: message_id(&delivery, opened.keys.current(), newsletter.from.address.domain()),
+        list: None,
+        auto_submitted: false,
+    };
+    Compiled::new(&sample.html, &sample.text, &[]).message(&headers, &[])
+}
+
+pub(super) async fn preview(opened: &Opened, context: &Context, preview: &Preview) -> Result<ExitCode, Failure> {
+    let article = super::article(opened, &preview.article)?;
+    let newsletter = chosen(opened, article, preview.newsletter.as_deref())?;
+    let reader = preview.reader.as_deref().map(address).transpose()?;
+    let is_active = match &reader {
+        Some(email) => opened.store.is_active(&newsletter.id, email.key()).await?,
+        None => false,
+    };
+    let viewer = if is_active { Viewer::Subscriber } else { Viewer::Anybody };
+    let sample = sample(opened, article, newsletter, viewer)?;
+    match preview.part {
+        Part::Html => context.print(&sample.html)?,
+        Part::Text => context.print(&sample.text)?,
+        Part::Eml => {
+            let to = reader.unwrap_or_else(|| newsletter.from.address.clone());
+            context.print(&String::from_utf8_lossy(&message(opened, newsletter, &sample, to)))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn test(opened: &Opened, context: &Context, test: &Test) -> Result<ExitCode, Failure> {
+    let article = super::article(opened, &test.article)?;
+    let newsletter = chosen(opened, article, test.newsletter.as_deref())?;
+    let to = address(&test.to)?;
+    let sample = sample(opened, article, newsletter, Viewer::Subscriber)?;
+    let bytes = message(opened, newsletter, &sample, to.clone());
+    let envelope = Envelope { from: newsletter.from.address.clone(), to };
+    let failed = |failure: crate::relay::Failure| {
+        Failure::ours(
+            format!("the relay {} did not take the mail: {failure}", opened.relay.name()),
+            "`pressrun doctor` checks the settings of the relay",
+        )
+    };
+    let mut session = opened.relay.connect().await.map_err(failed)?;
+    session.offer(&DeliveryId::new(clock::new_id()), &envelope, &bytes).await.map_err(failed)?;
+    let reply = session.finish().await.map_err(failed)?;
+    session.quit().await;
+    context.say(&format!("The relay {} took it: {} {}", opened.relay.name(), reply.code, reply.text));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn address(text: &str) -> Result<EmailAddress, Failure> {
+    EmailAddress::parse(text).map_err(|error| Failure::yours(error.to_string(), "give one address"))
+}

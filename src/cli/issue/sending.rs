@@ -1,0 +1,298 @@
+//! While an issue goes out: `issue send`, `pause`, `resume`, `cancel` and `retry`.
+
+use std::io::{self, IsTerminal as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::sync::watch;
+
+use crate::clock;
+use crate::content::Article;
+use crate::model::{IssueEvent, IssueId, IssueState, Newsletter};
+use crate::publishing::{self, Sent};
+use crate::sending::{self, Means, Until};
+use crate::store::IssueRow;
+
+use super::super::opened::Opened;
+use super::super::{Context, Failure, told_to_stop};
+use super::answers;
+
+/// Send an article, or go on with an issue, until every reader is served
+///
+/// An editor's own act: no undo time, no approval. Killed and run again, it goes on where it was.
+#[derive(Debug, Args)]
+pub(super) struct Send {
+    /// An article's path or slug, or an issue's id
+    what: String,
+    /// Only if this plan is still what would be sent
+    #[arg(long, value_name = "ID")]
+    plan: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Stop when nothing is due; what a relay put off stays for later
+    #[arg(long, conflicts_with = "detach")]
+    once: bool,
+    /// Leave the sending to a running `serve`
+    #[arg(long)]
+    detach: bool,
+}
+
+/// Let a paused issue go on; with --all, lift the hold of a restored or copied database
+#[derive(Debug, Args)]
+pub(super) struct Resume {
+    /// The issue
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    issue: Option<String>,
+    /// Show what would go, and lift the hold on all sending
+    #[arg(long)]
+    all: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) async fn send(opened: Opened, context: &Context, send: Send) -> Result<ExitCode, Failure> {
+    opened.hold_if_moved().await?;
+    refuse_while_held(&opened).await?;
+    let issues = issues_of(&opened, context, &send).await?;
+    if send.detach {
+        for issue in &issues {
+            context.print(&format!("{issue}\n"))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut status = 0;
+    for issue in issues {
+        let until = if send.once { Until::NoneDue(issue.clone()) } else { Until::AtRest(issue.clone()) };
+        status = status.max(send_issue(&opened, context, &issue, until).await?);
+    }
+    Ok(ExitCode::from(status))
+}
+
+async fn refuse_while_held(opened: &Opened) -> Result<(), Failure> {
+    match opened.store.held().await? {
+        Some(reason) => Err(Failure::yours(
+            format!("all sending is held: {reason}"),
+            "`pressrun issue resume --all` shows what would go to how many, and lifts the hold",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The issues that the editor means, sealed if they were not.
+async fn issues_of(opened: &Opened, context: &Context, send: &Send) -> Result<Vec<IssueId>, Failure> {
+    if let Some(issue) = opened.store.issue(&IssueId::new(send.what.as_str())).await? {
+        return existing(opened, issue).await;
+    }
+    let article = super::article(opened, &send.what)?;
+    let mut issues = Vec::new();
+    let newsletters = super::newsletters(opened, article)?;
+    if send.plan.is_none() {
+        confirm(opened, context, send).await?;
+    }
+    for newsletter in newsletters {
+        if !is_meant(opened, newsletter, article, send.plan.as_deref()).await? {
+            continue;
+        }
+        let now = clock::now();
+        let sent =
+            publishing::send_article(&opened.store, &opened.edition, newsletter, article, send.plan.as_deref(), now);
+        match sent.await? {
+            Sent::Issue(issue) => issues.push(issue),
+            Sent::NextDigest => context.say(&format!(
+                "Nobody gets newsletter `{}` at once; the article will be in its next digests.",
+                newsletter.id
+            )),
+        }
+    }
+    Ok(issues)
+}
+
+/// A plan is one newsletter's: with one, the others that carry the article are left alone.
+async fn is_meant(
+    opened: &Opened,
+    newsletter: &Newsletter,
+    article: &Article,
+    plan: Option<&str>,
+) -> Result<bool, Failure> {
+    let Some(plan) = plan.filter(|_| article.newsletters.len() > 1) else { return Ok(true) };
+    let fresh = publishing::plan_article(&opened.store, &opened.edition, newsletter, article).await?;
+    Ok(fresh.id.as_deref() == Some(plan))
+}
+
+async fn existing(opened: &Opened, issue: IssueRow) -> Result<Vec<IssueId>, Failure> {
+    let remedy = match issue.state {
+        IssueState::Paused => format!("`pressrun issue resume {}` lets it go on", issue.id),
+        IssueState::Cancelled => {
+            "`pressrun issue send ARTICLE` sends the corrected article to those not reached".to_owned()
+        }
+        _ => {
+            opened.store.hasten(&issue.id, clock::now()).await?;
+            publishing::finish_sealings(&opened.store, clock::now()).await?;
+            return Ok(vec![issue.id]);
+        }
+    };
+    Err(Failure::yours(format!("issue `{}` is {}", issue.id, issue.state.as_str()), remedy))
+}
+
+/// Says what would go to how many and asks; without a terminal, `--yes` must be given.
+async fn confirm(opened: &Opened, context: &Context, send: &Send) -> Result<(), Failure> {
+    if send.yes {
+        return Ok(());
+    }
+    super::before::plan(opened, context, Some(&send.what)).await?;
+    ask(context, "Send this now?", "say `--yes` to send it without being asked")
+}
+
+fn ask(context: &Context, question: &str, help: &str) -> Result<(), Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::yours("there is no terminal to ask at, so nothing was done", help));
+    }
+    context.say(&format!("{question} [y/N]"));
+    let mut answer = String::new();
+    let read = io::stdin().read_line(&mut answer);
+    if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
+        Ok(())
+    } else {
+        Err(Failure::yours("nothing was done", help))
+    }
+}
+
+/// Sends in the foreground, with progress, until the goal or until it is told to stop, after which it can be run again.
+/// The exit status: 0 when every delivery is at rest, 1 where an editor stopped it, 2 when some are still to come.
+async fn send_issue(opened: &Opened, context: &Context, issue: &IssueId, until: Until) -> Result<u8, Failure> {
+    if opened.store.issue(issue).await?.is_some_and(|row| row.state == IssueState::Finished) {
+        context.say("It had finished before; nothing was sent now.");
+    }
+    opened.store.start_due_issues(clock::now()).await?;
+    let (_keep, edition) = watch::channel(Arc::clone(&opened.edition));
+    let means = Means {
+        store: opened.store.clone(),
+        relay: Arc::clone(&opened.relay),
+        keys: Arc::clone(&opened.keys),
+        edition,
+    };
+    let (stop, stopped) = watch::channel(false);
+    let mut sender = tokio::spawn(sending::send(means, until, stopped));
+    let mut progress = tokio::time::interval(Duration::from_secs(1));
+    let show_progress = io::stderr().is_terminal();
+    loop {
+        tokio::select! {
+            result = &mut sender => {
+                result.map_err(|_| Failure::ours("the sender stopped", "run the command again; it goes on"))??;
+                break;
+            }
+            _ = progress.tick(), if show_progress => {
+                if let Some(row) = opened.store.issue(issue).await? {
+                    context.say(&answers::count(opened, &row).await?.line());
+                }
+            }
+            () = told_to_stop() => {
+                let _ = stop.send(true);
+                context.say("Stopping; what is on the wire is finished. Run the command again and it goes on.");
+            }
+        }
+    }
+    let Some(row) = opened.store.issue(issue).await? else { return Ok(2) };
+    answers::status(opened, context, &row).await?;
+    Ok(match row.state {
+        IssueState::Finished => 0,
+        IssueState::Paused | IssueState::Cancelled => 1,
+        IssueState::Sealing | IssueState::Sealed | IssueState::Sending => 2,
+    })
+}
+
+pub(super) async fn change(
+    opened: &Opened,
+    context: &Context,
+    issue: &str,
+    event: IssueEvent,
+) -> Result<ExitCode, Failure> {
+    let issue = super::find(opened, issue).await?;
+    publishing::finish_sealings(&opened.store, clock::now()).await?;
+    match opened.store.move_issue(&issue.id, event, clock::now()).await? {
+        Some((_, Some(after))) => {
+            context.say(&format!("Issue {} is {}.", issue.id, after.as_str()));
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Err(Failure::yours(
+            format!("issue `{}` is {}, so this changes nothing", issue.id, issue.state.as_str()),
+            "`pressrun issue list` shows where each stands",
+        )),
+    }
+}
+
+pub(super) async fn resume(opened: &Opened, context: &Context, resume: &Resume) -> Result<ExitCode, Failure> {
+    match &resume.issue {
+        Some(issue) => change(opened, context, issue, IssueEvent::Resume).await,
+        None => resume_all(opened, context, resume.yes).await,
+    }
+}
+
+/// Shows what would go to how many, then settles the database where it is now.
+async fn resume_all(opened: &Opened, context: &Context, yes: bool) -> Result<ExitCode, Failure> {
+    let Some(reason) = opened.held().await? else {
+        context.say("Nothing is held.");
+        return Ok(ExitCode::SUCCESS);
+    };
+    if opened.edition.has_errors() {
+        return Err(Failure::yours(
+            "the hold is not lifted while `check` reports errors",
+            "run `pressrun check` and mend what it shows; an article that cannot be read now would count as new later",
+        ));
+    }
+    context.say(&format!("All sending is held: {reason}."));
+    let mut total = 0;
+    for (issue, count) in opened.store.waiting_deliveries().await? {
+        match issue {
+            Some(issue) => {
+                let count = count + opened.store.count_unwritten(&issue).await?;
+                total += count;
+                let subject = opened.store.issue(&issue).await?.map_or_else(String::new, |row| row.subject);
+                context.say(&format!("  {count} mails of issue {issue}: {subject}"));
+            }
+            None => {
+                total += count;
+                context.say(&format!("  {count} notices that people asked for"));
+            }
+        }
+    }
+    context.say(&format!(
+        "{total} mails would go at once. What was published meanwhile waits for `pressrun issue send ARTICLE`; digests go on with their next hour."
+    ));
+    if !yes {
+        ask(context, "Lift the hold?", "say `--yes` to lift it without being asked")?;
+    }
+    let (settings, catalog) = (&opened.edition.settings, &opened.edition.catalog);
+    publishing::enter_as_late(&opened.store, settings, catalog, clock::now()).await?;
+    opened.store.settle(opened.home.clone()).await?;
+    context.say("Sending goes on.");
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn cancel(opened: &Opened, context: &Context, what: &str) -> Result<ExitCode, Failure> {
+    if opened.store.issue(&IssueId::new(what)).await?.is_some() {
+        return change(opened, context, what, IssueEvent::Cancel).await;
+    }
+    let article = super::article(opened, what)?;
+    for newsletter in super::newsletters(opened, article)? {
+        publishing::cancel(&opened.store, &opened.edition, newsletter, article, clock::now()).await?;
+        context.say(&format!("`{}` is not mailed to the instant readers of `{}`.", article.path, newsletter.id));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn retry(opened: &Opened, context: &Context, issue: &IssueRow) -> Result<ExitCode, Failure> {
+    if issue.state == IssueState::Cancelled {
+        return Err(Failure::yours(
+            format!("issue `{}` is cancelled", issue.id),
+            "`pressrun issue send ARTICLE` sends the corrected article to those not reached",
+        ));
+    }
+    let count = opened.store.retry_issue(&issue.id, clock::now()).await?;
+    context.say(&format!("{count} deliveries of issue {} are in the queue again.", issue.id));
+    Ok(ExitCode::SUCCESS)
+}

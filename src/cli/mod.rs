@@ -1,0 +1,317 @@
+//! The command line: one file a command.
+//!
+//! Data goes to standard output, talk to standard error. Exit status: 0 done, 1 something the person can fix, 2 our or
+//! the machine's fault. The environment is read here, once.
+
+mod build;
+mod check;
+mod config;
+mod db;
+mod doctor;
+mod init;
+mod issue;
+mod opened;
+mod reference;
+mod serve;
+mod subscribers;
+
+#[cfg(test)]
+mod tests;
+
+pub use reference::command_reference;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::Level;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::files::{FilesError, SETTINGS_FILE};
+use crate::press::PressError;
+use crate::publishing::SendError;
+use crate::store::StoreError;
+
+/// Markdown articles become a web site and mail
+#[derive(Debug, Parser)]
+#[command(name = "pressrun", version, propagate_version = true, arg_required_else_help = true)]
+struct CommandLine {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// The publication's settings; its folder is the publication
+    #[arg(long, global = true, value_name = "FILE", default_value = SETTINGS_FILE)]
+    config: PathBuf,
+    /// How data is printed
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    color: Color,
+    /// Say only what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Init),
+    Check(check::Check),
+    Build(build::Build),
+    Serve(serve::Serve),
+    Issue(issue::Issue),
+    Subscribers(subscribers::Subscribers),
+    Db(db::Db),
+    Config(config::Config),
+    Doctor(doctor::Doctor),
+}
+
+/// How data is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Human,
+    /// For programs: one object, or one object a line
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What every command is given.
+pub struct Context {
+    /// The settings' file.
+    pub config: PathBuf,
+    /// How data is printed.
+    pub format: Format,
+    /// Whether data on standard output may have colour.
+    pub color: bool,
+    /// Whether to say only what went wrong.
+    pub is_quiet: bool,
+    /// Whether to say more.
+    pub is_verbose: bool,
+    /// The `PRESSRUN_…` variables.
+    pub environment: Vec<(String, String)>,
+}
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+pub struct Failure {
+    message: String,
+    help: String,
+    status: u8,
+}
+
+impl Failure {
+    /// Something that the person can fix: exit status 1.
+    pub fn yours(message: impl Into<String>, help: impl Into<String>) -> Failure {
+        Failure { message: message.into(), help: help.into(), status: 1 }
+    }
+
+    /// Our or the machine's fault: exit status 2.
+    pub fn ours(message: impl Into<String>, help: impl Into<String>) -> Failure {
+        Failure { message: message.into(), help: help.into(), status: 2 }
+    }
+}
+
+impl From<PressError> for Failure {
+    fn from(error: PressError) -> Failure {
+        match &error {
+            PressError::Files(cause) if cause.kind() == io::ErrorKind::InvalidData => {
+                Failure::yours(error.to_string(), error.help())
+            }
+            PressError::Files(_) => Failure::ours(error.to_string(), error.help()),
+            PressError::NoPublication(_) => Failure::yours(error.to_string(), error.help()),
+        }
+    }
+}
+
+impl From<FilesError> for Failure {
+    fn from(error: FilesError) -> Failure {
+        Failure::ours(error.to_string(), error.help())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        let help = match &error {
+            StoreError::Newer { .. } => "run the newer program, or `db restore` a backup made before the update",
+            StoreError::Place(_) => "check `[store]` in publish.toml and the folder or server it names",
+            _ => {
+                "if the disk is full, make room; else `pressrun doctor` looks for the cause. Nothing that was done is lost"
+            }
+        };
+        Failure::ours(error.to_string(), help)
+    }
+}
+
+impl From<SendError> for Failure {
+    fn from(error: SendError) -> Failure {
+        match error {
+            SendError::Refused(refusal) => Failure::yours(refusal.problem, refusal.help),
+            SendError::Compose(error) => Failure::yours(error.to_string(), "`pressrun check` says where"),
+            SendError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Context {
+    /// The publication's folder.
+    pub fn root(&self) -> &Path {
+        self.config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
+    /// Prints data. Whoever does not want to read all of it, such as `head`, is right.
+    pub fn print(&self, data: &str) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(data.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::ours(format!("cannot write to standard output: {cause}"), "check where it leads to"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Prints one answer: a line of JSON, or what `tell` makes of it.
+    fn answer<T: Serialize>(&self, answer: &T, tell: impl FnOnce(&T) -> String) -> Result<(), Failure> {
+        let text = match self.format {
+            Format::Human => tell(answer),
+            Format::Json => serde_json::to_string(answer)
+                .map_err(|cause| Failure::ours(format!("cannot write an answer as JSON: {cause}"), "report this"))?,
+        };
+        self.print(&(text + "\n"))
+    }
+
+    /// Says a sentence to the person, unless only what went wrong is wanted.
+    pub fn say(&self, sentence: &str) {
+        if !self.is_quiet {
+            complain(sentence);
+        }
+    }
+}
+
+/// Runs the command that the program was called with.
+pub fn run() -> ExitCode {
+    let command_line = CommandLine::try_parse().unwrap_or_else(|error| refuse(&error));
+    let context = context(command_line.global);
+    log(&context);
+    let done = folder_only(context).and_then(|context| obey(command_line.command, &context));
+    done.unwrap_or_else(|failure| {
+        complain(&format!("error: {}\n\nhelp: {}", failure.message, failure.help));
+        ExitCode::from(failure.status)
+    })
+}
+
+fn obey(command: Command, context: &Context) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Init(init) => init::run(&init, context),
+        Command::Check(check) => check::run(&check, context),
+        Command::Build(build) => build::run(&build, context),
+        Command::Config(config) => config::run(&config, context),
+        Command::Serve(serve) => at_work(serve::run(serve, context)),
+        Command::Issue(issue) => at_work(issue::run(issue, context)),
+        Command::Subscribers(subscribers) => at_work(subscribers::run(subscribers, context)),
+        Command::Db(db) => at_work(db::run(&db, context)),
+        Command::Doctor(doctor) => at_work(doctor::run(&doctor, context)),
+    }
+}
+
+/// Runs what waits for the database, the network or the clock.
+fn at_work(work: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|cause| Failure::ours(format!("cannot start threads: {cause}"), "free some memory"))?;
+    runtime.block_on(work)
+}
+
+/// Waits for Ctrl-C, for a service manager's word, or for the terminal to close.
+async fn told_to_stop() {
+    let mut terminated = signal(SignalKind::terminate()).ok();
+    let mut hung_up = signal(SignalKind::hangup()).ok();
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = received(&mut terminated) => {}
+        () = received(&mut hung_up) => {}
+    }
+}
+
+/// Waits for a signal; for ever, if it cannot be heard.
+async fn received(signal: &mut Option<Signal>) {
+    if let Some(signal) = signal
+        && signal.recv().await.is_some()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
+}
+
+/// Logs go to standard error, one line an event.
+fn log(context: &Context) {
+    let level = if context.is_quiet {
+        Level::ERROR
+    } else if context.is_verbose {
+        Level::DEBUG
+    } else {
+        Level::INFO
+    };
+    let only_ours = tracing_subscriber::filter::Targets::new().with_target("pressrun", level);
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false).with_target(false);
+    tracing_subscriber::registry().with(lines).with(only_ours).init();
+}
+
+/// Shows help, or what is wrong with the arguments, which is the person's to fix.
+fn refuse(error: &clap::Error) -> ! {
+    let _ = error.print();
+    std::process::exit(i32::from(error.use_stderr()))
+}
+
+fn context(global: Global) -> Context {
+    let environment: Vec<(String, String)> = environment();
+    let color = match global.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+    };
+    let config = if global.config.is_dir() { global.config.join(SETTINGS_FILE) } else { global.config };
+    let Global { format, quiet, verbose, .. } = global;
+    Context { config, format, color, is_quiet: quiet, is_verbose: verbose, environment }
+}
+
+/// The settings' file has one name, by which everything else in the folder knows it.
+fn folder_only(context: Context) -> Result<Context, Failure> {
+    if context.config.file_name().is_some_and(|name| name == SETTINGS_FILE) {
+        return Ok(context);
+    }
+    let message = format!("`--config {}` does not name a `{SETTINGS_FILE}`", context.config.display());
+    Err(Failure::yours(message, format!("name the publication's folder or the `{SETTINGS_FILE}` in it")))
+}
+
+fn environment() -> Vec<(String, String)> {
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    variables.filter(|(name, _)| name.starts_with("PRESSRUN_")).collect()
+}
+
+/// Says something on standard error; if nobody can hear it, nothing can be done about that.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}

@@ -1,0 +1,162 @@
+//! A publication opened for work: its edition, its database, its keys, its relay.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::audience::ServerKeys;
+use crate::clock;
+use crate::config;
+use crate::diagnostic::{self, Diagnostic, Severity};
+use crate::files::{self, FilesError, Lock};
+use crate::press::{self, Edition, Options};
+use crate::publishing;
+use crate::relay::Relay;
+use crate::store::{Home, Store, StoreAddress};
+
+use super::{Context, Failure};
+
+/// Everything that a command needs which works with readers.
+pub(super) struct Opened {
+    /// The publication as it is now.
+    pub edition: Arc<Edition>,
+    /// The database, its schema up to date.
+    pub store: Store,
+    /// What tokens are made with.
+    pub keys: Arc<ServerKeys>,
+    /// Where mail is handed over.
+    pub relay: Arc<Relay>,
+    /// Where this database is now.
+    pub home: Home,
+    /// In what that differs from where it was at home, if it does.
+    moved: Option<String>,
+    /// Kept while the database is in use, so that nobody restores another over it.
+    _lock: Option<Lock>,
+}
+
+/// Opens the publication. The first time, its database and its key are made.
+pub(super) async fn open(context: &Context, bound_url: Option<Url>) -> Result<Opened, Failure> {
+    let mut options = Options { environment: context.environment.clone(), bound_url, ..Options::default() };
+    let mut edition = press::load(context.root(), &options, clock::now())?;
+    refuse_wrong_settings(&edition, context)?;
+    files::create_private_folder(&data(context.root()))?;
+    let lock = lock(context.root(), &edition)?;
+    let store = Store::open(&address(context.root(), &edition)).await?;
+    // Links of a publication without a url lead to where `serve` is reached, whichever command makes them.
+    if options.bound_url.is_none() && edition.settings.publication.url.is_none() {
+        let bound_url = store.bound_url().await?.filter(|url| *url != edition.base_url);
+        if let Some(bound_url) = bound_url.and_then(|url| Url::parse(&url).ok()) {
+            options.bound_url = Some(bound_url);
+            edition = press::load(context.root(), &options, clock::now())?;
+        }
+    }
+    let home = home(&edition, &store).await?;
+    let moved = match store.home().await? {
+        None => store.settle(home.clone()).await.map(|()| None)?,
+        Some(known) => (known != home).then(|| moved(&known, &home)),
+    };
+    publishing::enter_new_newsletters(&store, &edition.settings, &edition.catalog, clock::now()).await?;
+    let keys = Arc::new(keys(context.root(), &edition)?);
+    let relay = Relay::from_settings(&edition.settings.mail.relay, &data(context.root()), &hello(&edition));
+    Ok(Opened { edition: Arc::new(edition), store, keys, relay: Arc::new(relay), home, moved, _lock: lock })
+}
+
+impl Opened {
+    /// Why nothing is sent: somebody held it, or it is not at home here.
+    pub async fn held(&self) -> Result<Option<String>, Failure> {
+        Ok(self.store.held().await?.or_else(|| self.moved.clone()))
+    }
+
+    /// Before anything may be sent: away from home, sending is held until an editor has looked. Commands that only look
+    /// change nothing.
+    pub async fn hold_if_moved(&self) -> Result<(), Failure> {
+        match (&self.moved, self.store.held().await?) {
+            (Some(moved), None) => Ok(self.store.hold(moved.clone()).await?),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// With settings that cannot be read, nothing that touches readers goes on: not with another database, key or relay
+/// than the editor meant.
+fn refuse_wrong_settings(edition: &Edition, context: &Context) -> Result<(), Failure> {
+    let of_settings = |one: &&Diagnostic| one.severity() == Severity::Error && one.code.name.starts_with("settings/");
+    let wrong: Vec<Diagnostic> = edition.diagnostics.iter().filter(of_settings).cloned().collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    context.say(diagnostic::human(&wrong, &edition.sources, false).trim_end());
+    Err(Failure::yours("the settings are wrong, so nothing was opened", "mend what is shown above"))
+}
+
+/// Where all lies that the program writes.
+pub(super) fn data(root: &Path) -> PathBuf {
+    root.join("data")
+}
+
+/// Where the database is, by the settings.
+pub(super) fn address(root: &Path, edition: &Edition) -> StoreAddress {
+    match &edition.settings.store {
+        config::Store::Sqlite(path) => StoreAddress::Sqlite(root.join(path)),
+        config::Store::Postgres(url) => StoreAddress::Postgres(url.clone()),
+    }
+}
+
+/// A database file is in use as long as this is kept.
+fn lock(root: &Path, edition: &Edition) -> Result<Option<Lock>, Failure> {
+    let StoreAddress::Sqlite(path) = address(root, edition) else { return Ok(None) };
+    let busy = |error: FilesError| match error.kind() {
+        io::ErrorKind::WouldBlock => {
+            Failure::ours(error.to_string(), "a `pressrun db restore` is writing it; wait until it is done")
+        }
+        _ => error.into(),
+    };
+    files::lock_shared(&path.with_extension("lock")).map(Some).map_err(busy)
+}
+
+async fn home(edition: &Edition, store: &Store) -> Result<Home, Failure> {
+    let url = edition.settings.publication.url.as_ref().map_or_else(String::new, ToString::to_string);
+    let host = match (store.postgres_identity().await?, store.path()) {
+        (Some(identity), _) => identity,
+        (None, path) => {
+            format!("{}:{}", files::host_name(), path.map(|path| files::absolute(path)).unwrap_or_default())
+        }
+    };
+    Ok(Home { url, host })
+}
+
+fn moved(from: &Home, to: &Home) -> String {
+    if from.url == to.url {
+        format!("this database was at home at `{}` and is now at `{}`", from.host, to.host)
+    } else {
+        let name = |url: &str| if url.is_empty() { "no url".to_owned() } else { format!("`{url}`") };
+        format!("this database belonged to {} and is now opened for {}", name(&from.url), name(&to.url))
+    }
+}
+
+/// The server key: from the settings; else, beside a database file, one of our own, made at the first start.
+fn keys(root: &Path, edition: &Edition) -> Result<ServerKeys, Failure> {
+    let auth = &edition.settings.auth;
+    let old: Vec<Vec<u8>> = auth.old_secrets.iter().map(|secret| secret.reveal().as_bytes().to_vec()).collect();
+    if let Some(secret) = &auth.secret {
+        return Ok(ServerKeys::new(secret.reveal().as_bytes(), old));
+    }
+    if matches!(edition.settings.store, config::Store::Postgres(_)) {
+        return Err(Failure::yours(
+            "a publication on PostgreSQL needs a server key of its own",
+            "set PRESSRUN_AUTH__SECRET, or `secret-file` in `[auth]`, to at least 32 random characters; every process must have the same",
+        ));
+    }
+    let secret = files::secret_or_new(&data(root).join("secret"), &clock::random::<32>())?;
+    Ok(ServerKeys::new(secret, old))
+}
+
+/// The name we greet relays with: the publication's host.
+fn hello(edition: &Edition) -> String {
+    Url::parse(&edition.base_url)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_else(|| "localhost".to_owned())
+}

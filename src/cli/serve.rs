@@ -1,0 +1,288 @@
+//! `serve`: the web, the scheduler and the sender in one process.
+
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use clap::{Args, ValueEnum};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use url::Url;
+
+use crate::clock;
+use crate::config::{Relay, is_loopback};
+use crate::diagnostic;
+use crate::files::{self, Watcher};
+use crate::press::{self, Edition, Options};
+use crate::publishing::{self, SendError};
+use crate::sending::{self, Means, Until};
+use crate::store::Store;
+use crate::web::{self, AppState};
+
+use super::opened::{Opened, data, open};
+use super::{Context, Failure, received, told_to_stop};
+
+/// Serve the site, run the scheduler and send mail
+///
+/// The first start makes `data/` beside publish.toml and mails nothing.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Where to listen
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
+    bind: SocketAddr,
+    /// What to do
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Web, Role::Scheduler, Role::Sender])]
+    roles: Vec<Role>,
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Role {
+    /// Answer readers
+    Web,
+    /// Turn articles into issues when their time has come
+    Scheduler,
+    /// Hand mail to the relay
+    Sender,
+}
+
+/// How often the scheduler looks at the clock.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Runs until it is told to stop, then finishes what is under way.
+pub async fn run(serve: Serve, context: &Context) -> Result<ExitCode, Failure> {
+    let listener = match serve.roles.contains(&Role::Web) {
+        true => Some(bind(serve.bind).await?),
+        false => None,
+    };
+    let bound = listener.as_ref().map_or(Ok(serve.bind), TcpListener::local_addr).unwrap_or(serve.bind);
+    let bound_url = Url::parse(&format!("http://{}", local_name(bound))).ok();
+    let opened = open(context, bound_url.clone()).await?;
+    if let Some(url) = &bound_url {
+        opened.store.set_bound_url(url.as_str().trim_end_matches('/')).await?;
+    }
+    opened.hold_if_moved().await?;
+    greet(&opened, context, listener.is_some().then_some(bound)).await?;
+    let (edition, editions) = watch::channel(Arc::clone(&opened.edition));
+    let (stop, stopped) = watch::channel(false);
+    let means = Means {
+        store: opened.store.clone(),
+        relay: Arc::clone(&opened.relay),
+        keys: Arc::clone(&opened.keys),
+        edition: editions.clone(),
+    };
+    let mut tasks: JoinSet<Result<(), Failure>> = JoinSet::new();
+    if let Some(listener) = listener {
+        let state = web_state(&opened, context, editions.clone(), bound)?;
+        tasks.spawn(crash_free(web::serve(Arc::new(state), listener, stopped.clone())));
+    }
+    if serve.roles.contains(&Role::Scheduler) {
+        tasks.spawn(schedule(opened.store.clone(), editions, stopped.clone()));
+    }
+    if serve.roles.contains(&Role::Sender) {
+        tasks.spawn(send(means, stopped.clone()));
+    }
+    let options = Options { environment: context.environment.clone(), bound_url, ..Options::default() };
+    tasks.spawn(keep_up(context.root().to_path_buf(), options, edition, stopped));
+    let result = tokio::select! {
+        () = told_to_stop() => Ok(()),
+        Some(ended) = tasks.join_next() => ended.unwrap_or_else(|_| Err(crashed())),
+    };
+    tracing::info!("stopping: what is under way is finished first");
+    let _ = stop.send(true);
+    while tasks.join_next().await.is_some() {}
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+fn web_state(
+    opened: &Opened,
+    context: &Context,
+    editions: watch::Receiver<Arc<Edition>>,
+    bound: SocketAddr,
+) -> Result<AppState, Failure> {
+    let base_url = Url::parse(&opened.edition.base_url).map_err(|error| {
+        Failure::yours(format!("the publication's url cannot be read: {error}"), "`pressrun check`")
+    })?;
+    let keys = Arc::clone(&opened.keys);
+    let outbox = shows_outbox(&opened.edition, bound).then(|| data(context.root()).join("outbox"));
+    Ok(AppState { store: opened.store.clone(), keys, editions, base_url, bound, outbox })
+}
+
+/// Mails are shown only where nobody else can see them: on loopback, while the outbox is the relay and the publication
+/// is not said to be read anywhere else, such as behind a proxy.
+fn shows_outbox(edition: &Edition, bound: SocketAddr) -> bool {
+    let host = Url::parse(&edition.base_url).ok().and_then(|url| url.host_str().map(is_loopback));
+    matches!(edition.settings.mail.relay, Relay::Outbox) && bound.ip().is_loopback() && host == Some(true)
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let help = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "another program listens there; stop it, or choose a port with `--bind 127.0.0.1:8001`"
+            }
+            io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege; choose another with `--bind`",
+            _ => "choose an address of this machine with `--bind`",
+        };
+        Failure::ours(format!("cannot listen on {address}: {error}"), help)
+    })
+}
+
+/// An address as a person would type it: what listens everywhere is reached on this machine.
+fn local_name(bound: SocketAddr) -> SocketAddr {
+    let ip = match bound.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, bound.port())
+}
+
+/// Tells where everything is, and loudly what is wrong.
+async fn greet(opened: &Opened, context: &Context, bound: Option<SocketAddr>) -> Result<(), Failure> {
+    let edition = &opened.edition;
+    let title = &edition.settings.publication.title;
+    match bound {
+        Some(bound) => context.say(&format!("Serving {title} at {} (listening on {bound}).", edition.base_url)),
+        None => context.say(&format!("Working for {title}, without the web.")),
+    }
+    let database = opened.store.path().map_or_else(|| "PostgreSQL".to_owned(), |path| files::absolute(path));
+    context.say(&format!("Database: {database}"));
+    context.say(&format!("Relay: {}", opened.relay.name()));
+    if bound.is_some_and(|bound| shows_outbox(edition, bound)) {
+        context.say(&format!("Mail is not sent but shown at {}/outbox/", edition.base_url));
+    }
+    if let Some(reason) = opened.store.held().await? {
+        context.say(&format!(
+            "All sending is held: {reason}. `pressrun issue resume --all` shows what would go and lifts it."
+        ));
+    }
+    if edition.has_errors() {
+        complain(edition);
+    }
+    Ok(())
+}
+
+/// Errors are shown as `check` shows them; while they stand, nothing new is sent.
+fn complain(edition: &Edition) {
+    let shown = diagnostic::human(&edition.diagnostics, &edition.sources, false);
+    tracing::error!("`check` reports errors; nothing new is sent while they stand\n{shown}");
+}
+
+/// Gives the scheduler its turns.
+async fn schedule(
+    store: Store,
+    editions: watch::Receiver<Arc<Edition>>,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), Failure> {
+    let mut turns = tokio::time::interval(TICK);
+    let mut waited = 0;
+    let mut sweep = tokio::time::interval(Duration::from_secs(3600));
+    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = turns.tick() => {}
+            _ = sweep.tick() => drop(store.forget_counts(clock::now() - TimeDelta::days(1)).await?),
+            () = over(&mut stopped) => return Ok(()),
+        }
+        let edition = Arc::clone(&editions.borrow());
+        match publishing::tick(&store, &edition, clock::now()).await {
+            Ok(publishing::Tick { sealed, started, finished, waiting }) => {
+                if sealed + started + finished > 0 {
+                    tracing::info!(sealed, started, finished, "issues moved");
+                }
+                if waiting > waited {
+                    tracing::warn!(waiting, "an issue waits for an editor: `pressrun issue plan` says why");
+                }
+                waited = waiting;
+            }
+            Err(SendError::Store(error)) => return Err(error.into()),
+            Err(error) => tracing::error!(%error, "an issue could not be prepared"),
+        }
+    }
+}
+
+/// Waits until the program is told to stop.
+async fn over(stopped: &mut watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn send(means: Means, stopped: watch::Receiver<bool>) -> Result<(), Failure> {
+    Ok(sending::send(means, Until::Stopped, stopped).await?)
+}
+
+async fn crash_free(served: impl Future<Output = io::Result<()>>) -> Result<(), Failure> {
+    served.await.map_err(|error| Failure::ours(format!("the web server stopped: {error}"), "start it again"))
+}
+
+fn crashed() -> Failure {
+    Failure::ours("a part of the program stopped unexpectedly", "start it again; nothing is lost")
+}
+
+/// Keeps the edition true to the folder: re-read when the tree has been still for a while or on SIGHUP, printed again
+/// when a scheduled article comes out. While the new one has errors, the old one stays.
+async fn keep_up(
+    root: std::path::PathBuf,
+    options: Options,
+    current: watch::Sender<Arc<Edition>>,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), Failure> {
+    let mut watcher =
+        files::watch(&root).inspect_err(|error| tracing::warn!(%error, "changes are seen on SIGHUP only")).ok();
+    let mut hangup = signal(SignalKind::hangup()).ok();
+    loop {
+        let next = current.borrow().next_change(clock::now());
+        let until_next = next.map(|at| (at - clock::now()).to_std().unwrap_or_default());
+        tokio::select! {
+            () = over(&mut stopped) => return Ok(()),
+            () = changed(&mut watcher) => reload(&root, &options, &current),
+            () = received(&mut hangup) => reload(&root, &options, &current),
+            () = tokio::time::sleep(until_next.unwrap_or(Duration::from_secs(3600)).min(Duration::from_secs(3600))) => {
+                if next.is_some_and(|at| at <= clock::now()) {
+                    print_again(&current);
+                }
+            }
+        }
+    }
+}
+
+async fn changed(watcher: &mut Option<Watcher>) {
+    let seen = match watcher {
+        Some(watcher) => watcher.changed().await,
+        None => std::future::pending().await,
+    };
+    if let Err(error) = seen {
+        tracing::warn!(%error, "changes are seen on SIGHUP only");
+        *watcher = None;
+    }
+}
+
+fn reload(root: &std::path::Path, options: &Options, current: &watch::Sender<Arc<Edition>>) {
+    match press::load(root, options, clock::now()) {
+        Ok(edition) if edition.has_errors() => {
+            complain(&edition);
+            tracing::error!("the site stays as it was before the last change");
+            let kept = Edition::clone(&current.borrow());
+            current.send_replace(Arc::new(kept.with_problems_of(edition)));
+        }
+        Ok(edition) if edition.revision == current.borrow().revision && !current.borrow().has_errors() => {}
+        Ok(edition) => {
+            tracing::info!(articles = edition.catalog.articles.len(), revision = %edition.revision, "the publication was read again");
+            current.send_replace(Arc::new(edition));
+        }
+        Err(error) => tracing::error!(%error, "the publication cannot be read; it stays as it was"),
+    }
+}
+
+fn print_again(current: &watch::Sender<Arc<Edition>>) {
+    let printed = current.borrow().at(clock::now());
+    match printed {
+        Ok(edition) => drop(current.send_replace(Arc::new(edition))),
+        Err(error) => tracing::error!(%error, "a page cannot be printed; the site stays as it was"),
+    }
+}

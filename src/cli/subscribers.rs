@@ -1,0 +1,364 @@
+//! `subscribers`: the audience, one by one or from a file.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use crate::audience::{self, ImportError, ImportOptions, Imported};
+use crate::clock;
+use crate::files;
+use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriptionState, SuppressionReason};
+use crate::publishing;
+use crate::store::Subscriber;
+
+use super::opened::{Opened, data, open};
+use super::{Context, Failure, Format};
+
+/// List, add, import and export readers
+///
+/// Nothing here mails anybody.
+#[derive(Debug, Args)]
+pub struct Subscribers {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List everybody whose address is known
+    List {
+        /// Only those who ever had this newsletter
+        #[arg(long, value_name = "ID")]
+        newsletter: Option<String>,
+    },
+    /// Show one reader
+    Show {
+        /// Their address
+        address: String,
+    },
+    /// Add one reader, whose consent you have
+    Add {
+        /// Their address
+        address: String,
+        /// How they want to be called
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        wanted: Wanted,
+    },
+    /// Read a CSV file with readers, whose consent you have
+    ///
+    /// Columns: email, name, newsletter, cadence, state, time_zone, language, tags, created_at. Only a state that
+    /// plainly says so makes a reader active; whoever left here, or is not to be mailed, stays so.
+    Import(Import),
+    /// Print everybody as a CSV that `import` reads
+    Export {
+        /// Only this newsletter
+        #[arg(long, value_name = "ID")]
+        newsletter: Option<String>,
+    },
+    /// End a reader's subscriptions
+    Unsubscribe {
+        /// Their address
+        address: String,
+        /// Only to this newsletter
+        #[arg(long, value_name = "ID")]
+        newsletter: Option<String>,
+    },
+    /// Mail an address no more, unless its owner signs up and confirms anew
+    Suppress {
+        /// The address (can be repeated)
+        #[arg(required = true)]
+        addresses: Vec<String>,
+        /// Why
+        #[arg(long, value_enum, default_value_t = Reason::Request)]
+        reason: Reason,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Import {
+    /// The file
+    file: PathBuf,
+    /// What kind of file it is
+    #[arg(long, value_enum)]
+    from: FileKind,
+    #[command(flatten)]
+    wanted: Wanted,
+    /// Say what would happen, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What stands for what the file does not say.
+#[derive(Debug, Args)]
+struct Wanted {
+    /// To which newsletter (can be repeated)
+    #[arg(long, value_name = "ID")]
+    newsletter: Vec<String>,
+    /// How often; else the newsletter's usual cadence
+    #[arg(long, value_parser = ["instant", "daily", "weekly"])]
+    cadence: Option<String>,
+    /// Where they stand
+    #[arg(long, value_parser = ["active", "pending"])]
+    state: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FileKind {
+    /// Comma separated, with a line of column names
+    Csv,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Reason {
+    /// The mailbox does not exist
+    HardBounce,
+    /// Its owner called our mail spam
+    Complaint,
+    /// Its owner asked for it
+    Request,
+}
+
+/// People read from the database at a time.
+const AT_ONCE: i64 = 1_000;
+
+#[derive(Serialize)]
+struct Person<'a> {
+    id: &'a str,
+    email: &'a str,
+    name: Option<&'a str>,
+    state: &'static str,
+    subscriptions: Vec<Subscribed<'a>>,
+}
+
+#[derive(Serialize)]
+struct Subscribed<'a> {
+    newsletter: &'a str,
+    cadence: &'static str,
+    state: &'static str,
+}
+
+#[derive(Serialize)]
+struct Counts<'a> {
+    rows: u64,
+    imported: u64,
+    updated: u64,
+    unchanged: u64,
+    suppressed: u64,
+    rejected: u64,
+    report: Option<&'a str>,
+}
+
+/// Runs the command.
+pub async fn run(subscribers: Subscribers, context: &Context) -> Result<ExitCode, Failure> {
+    let opened = open(context, None).await?;
+    match subscribers.command {
+        Command::List { newsletter } => list(&opened, context, newsletter).await?,
+        Command::Show { address } => show(&opened, context, &address).await?,
+        Command::Add { address, name, wanted } => add(&opened, context, &address, name.as_deref(), &wanted).await?,
+        Command::Import(import) => read(&opened, context, &import).await?,
+        Command::Export { newsletter } => export(&opened, context, newsletter).await?,
+        Command::Unsubscribe { address, newsletter } => unsubscribe(&opened, context, &address, newsletter).await?,
+        Command::Suppress { addresses, reason } => suppress(&opened, context, &addresses, reason).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(opened: &Opened, context: &Context, newsletter: Option<String>) -> Result<(), Failure> {
+    let newsletter = newsletter.map(|id| known_newsletter(opened, &id)).transpose()?;
+    let mut after = String::new();
+    loop {
+        let people = opened.store.subscribers_after(&after, AT_ONCE).await?;
+        let Some(last) = people.last() else { return Ok(()) };
+        after = last.id.as_str().to_owned();
+        let wanted = people.iter().filter(|person| {
+            newsletter.as_ref().is_none_or(|id| person.subscriptions.iter().any(|theirs| theirs.newsletter == *id))
+        });
+        context.print(&wanted.map(|person| line(person, context.format)).collect::<String>())?;
+    }
+}
+
+async fn show(opened: &Opened, context: &Context, address: &str) -> Result<(), Failure> {
+    let email = parsed(address)?;
+    let people = opened.store.subscribers_with(&[email.key()]).await?;
+    let person = people.first().ok_or_else(|| unknown(address))?;
+    context.print(&line(person, context.format))
+}
+
+/// One person: an object, or one line for people.
+fn line(person: &Subscriber, format: Format) -> String {
+    let subscription = |theirs: &crate::store::Subscription| {
+        format!("{} ({}, {})", theirs.newsletter, theirs.cadence.as_str(), theirs.state.as_str())
+    };
+    if format == Format::Human {
+        let subscriptions: Vec<String> = person.subscriptions.iter().map(subscription).collect();
+        return format!("{:<40} {:<10} {}\n", person.email, audience::standing(person), subscriptions.join(", "));
+    }
+    let subscriptions = person.subscriptions.iter().map(|theirs| Subscribed {
+        newsletter: theirs.newsletter.as_str(),
+        cadence: theirs.cadence.as_str(),
+        state: theirs.state.as_str(),
+    });
+    let person = Person {
+        id: person.id.as_str(),
+        email: &person.email,
+        name: person.name.as_deref(),
+        state: audience::standing(person),
+        subscriptions: subscriptions.collect(),
+    };
+    format!("{}\n", serde_json::to_string(&person).unwrap_or_default())
+}
+
+async fn add(
+    opened: &Opened,
+    context: &Context,
+    address: &str,
+    name: Option<&str>,
+    wanted: &Wanted,
+) -> Result<(), Failure> {
+    let email = parsed(address)?;
+    let mut options = options(opened, wanted, false)?;
+    options.state = options.state.or(Some(SubscriptionState::Active));
+    let newsletters = &opened.edition.settings.newsletters;
+    if options.newsletters.is_empty() && newsletters.len() > 1 {
+        let known: Vec<&str> = newsletters.iter().map(|known| known.id.as_str()).collect();
+        return Err(Failure::yours(
+            "there is more than one newsletter",
+            format!("say which with `--newsletter`: {}", known.join(", ")),
+        ));
+    }
+    let file = format!("email,name\n{},{}\n", quoted(email.as_str()), quoted(name.unwrap_or_default()));
+    let imported = import(opened, file.as_bytes(), &options).await?;
+    match imported.report.first() {
+        Some(rejected) => Err(Failure::yours(
+            format!("`{address}` was not added: {}", rejected.reason),
+            "only the reader can come back, by signing up again",
+        )),
+        None => show(opened, context, address).await,
+    }
+}
+
+async fn read(opened: &Opened, context: &Context, wanted: &Import) -> Result<(), Failure> {
+    let FileKind::Csv = wanted.from;
+    let file = files::open_stream(&wanted.file)?;
+    let imported = import(opened, file, &options(opened, &wanted.wanted, wanted.dry_run)?).await?;
+    if !imported.unread_columns.is_empty() {
+        context.say(&format!("Nothing was read from these columns: {}.", imported.unread_columns.join(", ")));
+    }
+    let report = write_report(&data(context.root()), &imported)?;
+    let report = report.as_ref().map(|path| path.display().to_string());
+    let Imported { rows, imported, updated, unchanged, suppressed, rejected, .. } = imported;
+    let counts = Counts { rows, imported, updated, unchanged, suppressed, rejected, report: report.as_deref() };
+    if context.format == Format::Json {
+        return context.print(&format!("{}\n", serde_json::to_string(&counts).unwrap_or_default()));
+    }
+    let dry = if wanted.dry_run { "Nothing was changed. It would be: " } else { "" };
+    let report = report.map(|path| format!(" Each line that was not imported: {path}")).unwrap_or_default();
+    context.print(&format!(
+        "{dry}{rows} rows: {imported} imported, {updated} updated, {unchanged} unchanged, {suppressed} suppressed, \
+         {rejected} rejected.{report}\n"
+    ))
+}
+
+async fn import(
+    opened: &Opened,
+    file: impl std::io::Read + Send,
+    options: &ImportOptions,
+) -> Result<Imported, Failure> {
+    let (store, edition, now) = (&opened.store, &opened.edition, clock::now());
+    publishing::enter_new_newsletters(store, &edition.settings, &edition.catalog, now).await?;
+    audience::import(store, &edition.settings, file, options, now).await.map_err(|error| match error {
+        ImportError::Store(error) => error.into(),
+        ImportError::File(problem) => Failure::yours(problem, "`pressrun subscribers import --help` names the columns"),
+    })
+}
+
+/// A CSV of line numbers and reasons; none if there is nothing to say.
+fn write_report(data: &Path, imported: &Imported) -> Result<Option<PathBuf>, Failure> {
+    if imported.report.is_empty() {
+        return Ok(None);
+    }
+    let mut report = String::from("line,reason\n");
+    for rejected in &imported.report {
+        report.push_str(&format!("{},{}\n", rejected.line, quoted(&rejected.reason)));
+    }
+    let path = data.join(format!("import-{}.csv", clock::now().format("%Y%m%d-%H%M%S-%3f")));
+    files::write_atomically(&path, report.as_bytes())?;
+    Ok(Some(path))
+}
+
+/// A cell that may hold anything (RFC 4180, 2).
+fn quoted(cell: &str) -> String {
+    format!("\"{}\"", cell.replace('"', "\"\""))
+}
+
+async fn export(opened: &Opened, context: &Context, newsletter: Option<String>) -> Result<(), Failure> {
+    let newsletter = newsletter.map(|id| known_newsletter(opened, &id)).transpose()?;
+    let exported = audience::export(&opened.store, newsletter.as_ref(), std::io::stdout()).await;
+    let lines = exported.map_err(|error| Failure::ours(format!("the export stopped: {error}"), "run it again"))?;
+    context.say(&format!("Exported {lines} subscriptions."));
+    Ok(())
+}
+
+async fn unsubscribe(
+    opened: &Opened,
+    context: &Context,
+    address: &str,
+    newsletter: Option<String>,
+) -> Result<(), Failure> {
+    let email = parsed(address)?;
+    let newsletter = newsletter.map(|id| known_newsletter(opened, &id)).transpose()?;
+    if opened.store.subscribers_with(&[email.key()]).await?.is_empty() {
+        return Err(unknown(address));
+    }
+    let ended = opened.store.unsubscribe(email.key().to_owned(), newsletter, clock::now()).await?;
+    let ended: Vec<&str> = ended.iter().map(NewsletterId::as_str).collect();
+    context.say(&match ended.as_slice() {
+        [] => "There was nothing to end.".to_owned(),
+        ended => format!("Ended: {}", ended.join(", ")),
+    });
+    Ok(())
+}
+
+async fn suppress(opened: &Opened, context: &Context, addresses: &[String], reason: Reason) -> Result<(), Failure> {
+    let emails = addresses.iter().map(|address| parsed(address)).collect::<Result<Vec<_>, _>>()?;
+    let reason = match reason {
+        Reason::HardBounce => SuppressionReason::HardBounce,
+        Reason::Complaint => SuppressionReason::Complaint,
+        Reason::Request => SuppressionReason::Request,
+    };
+    let keys = emails.iter().map(|email| email.key().to_owned()).collect();
+    let new = opened.store.suppress(keys, reason, clock::now()).await?;
+    context.say(&format!("Suppressed {new} of {}; the others were before.", addresses.len()));
+    Ok(())
+}
+
+fn options(opened: &Opened, wanted: &Wanted, dry_run: bool) -> Result<ImportOptions, Failure> {
+    Ok(ImportOptions {
+        newsletters: wanted.newsletter.iter().map(|id| known_newsletter(opened, id)).collect::<Result<_, _>>()?,
+        cadence: wanted.cadence.as_deref().and_then(Cadence::parse),
+        state: wanted.state.as_deref().and_then(SubscriptionState::parse),
+        dry_run,
+    })
+}
+
+fn known_newsletter(opened: &Opened, id: &str) -> Result<NewsletterId, Failure> {
+    let id = NewsletterId::new(id);
+    if opened.edition.settings.newsletter(&id).is_some() {
+        return Ok(id);
+    }
+    let known: Vec<&str> = opened.edition.settings.newsletters.iter().map(|known| known.id.as_str()).collect();
+    Err(Failure::yours(format!("there is no newsletter `{id}`"), format!("choose among: {}", known.join(", "))))
+}
+
+fn parsed(address: &str) -> Result<EmailAddress, Failure> {
+    EmailAddress::parse(address)
+        .map_err(|error| Failure::yours(error.to_string(), "write the address as `reader@example.com`"))
+}
+
+fn unknown(address: &str) -> Failure {
+    Failure::yours(format!("nobody here has the address `{address}`"), "`pressrun subscribers list` shows everybody")
+}

@@ -1,0 +1,134 @@
+//! The program as an editor meets it: run whole, in a folder of its own.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// Runs `pressrun` in `folder`.
+fn pressrun(folder: &Path, arguments: &[&str]) -> Output {
+    pressrun_with(folder, arguments, &[])
+}
+
+fn pressrun_with(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pressrun"));
+    command.current_dir(folder).args(arguments).env_clear().envs(variables.iter().copied());
+    command.output().expect("the program runs")
+}
+
+#[track_caller]
+fn check(output: &Output, status: i32, words: &str) -> String {
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(status), "{said}");
+    assert!(said.contains(words), "`{words}` is not in:\n{said}");
+    said
+}
+
+/// A new publication, as `init` makes it.
+fn publication() -> TempDir {
+    let folder = TempDir::new().expect("a temporary folder");
+    check(&pressrun(folder.path(), &["init"]), 0, "pressrun serve");
+    folder
+}
+
+#[test]
+fn a_new_publication_passes_check() {
+    let folder = publication();
+    let output = pressrun(folder.path(), &["check", "--strict"]);
+    assert_eq!(check(&output, 0, ""), "", "nothing is said when all is well");
+    check(&pressrun(folder.path(), &["init"]), 1, "exists already; nothing was written");
+    check(&pressrun(folder.path(), &["build"]), 0, "");
+    assert!(folder.path().join("public/index.html").is_file());
+}
+
+#[test]
+fn a_folder_without_a_publication_is_told_how_to_make_one() {
+    let folder = TempDir::new().unwrap();
+    for arguments in [&["check"][..], &["build"], &["serve", "--bind", "127.0.0.1:0"], &["issue", "list"]] {
+        check(&pressrun(folder.path(), arguments), 1, "pressrun init");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was written");
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let folder = publication();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let said =
+        check(&pressrun(folder.path(), &["serve", "--bind", &address]), 2, &format!("cannot listen on {address}"));
+    assert!(said.contains("--bind"), "{said}");
+}
+
+#[test]
+fn a_relay_that_does_not_answer_is_named() {
+    let folder = publication();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("smtp://{free}");
+    let arguments = ["issue", "test", "content/welcome.md", "--to", "reader@example.com"];
+    let output = pressrun_with(folder.path(), &arguments, &[("PRESSRUN_MAIL__RELAYS__0__URL", &url)]);
+    check(&output, 2, &url);
+}
+
+#[test]
+fn errors_block_a_send() {
+    let folder = publication();
+    fs::write(folder.path().join("content/broken.md"), "---\ntitel: Broken\n---\n").unwrap();
+    check(&pressrun(folder.path(), &["check"]), 1, "content/broken.md:2:1");
+    let said = check(&pressrun(folder.path(), &["issue", "send", "welcome", "--yes"]), 1, "reports errors");
+    assert!(said.contains("pressrun check"), "{said}");
+}
+
+#[test]
+fn a_restored_database_sends_nothing_by_itself() {
+    let folder = publication();
+    let run = |arguments: &[&str]| pressrun(folder.path(), arguments);
+    check(&run(&["subscribers", "add", "reader@example.com"]), 0, "");
+    check(&run(&["db", "backup", "kept.db"]), 0, "Backed up");
+    check(&run(&["db", "backup", "kept.db"]), 1, "exists already");
+    check(&run(&["issue", "send", "welcome", "--yes"]), 0, "1 sent");
+    check(&run(&["db", "restore", "kept.db"]), 0, "All sending is held");
+    check(&run(&["issue", "send", "welcome", "--yes"]), 1, "it was restored from `kept.db`");
+    check(&run(&["issue", "resume", "--all"]), 1, "0 mails would go at once");
+    check(&run(&["issue", "resume", "--all", "--yes"]), 0, "Sending goes on");
+    check(&run(&["db", "check"]), 0, "sound");
+    assert_eq!(fs::read_dir(folder.path().join("data/outbox")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_database_under_another_url_is_held() {
+    let folder = publication();
+    check(&pressrun(folder.path(), &["subscribers", "add", "reader@example.com"]), 0, "");
+    let elsewhere = [("PRESSRUN_PUBLICATION__URL", "http://localhost:9")];
+    let output = pressrun_with(folder.path(), &["issue", "send", "welcome", "--yes"], &elsewhere);
+    check(&output, 1, "all sending is held: this database belonged to no url");
+    let back = pressrun(folder.path(), &["issue", "send", "welcome", "--yes"]);
+    check(&back, 1, "all sending is held");
+}
+
+#[test]
+fn a_database_of_a_newer_program_is_refused() {
+    let folder = publication();
+    check(&pressrun(folder.path(), &["issue", "list"]), 0, "");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        use sqlx::{Connection as _, Executor as _};
+        let file = folder.path().join("data/pressrun.db");
+        let mut connection = sqlx::SqliteConnection::connect(file.to_str().unwrap()).await.unwrap();
+        connection.execute("INSERT INTO schema_steps (version) VALUES (99)").await.unwrap();
+    });
+    check(&pressrun(folder.path(), &["issue", "list"]), 2, "the database is of version 99");
+}
+
+#[test]
+fn answers_are_json_for_programs() {
+    let folder = publication();
+    let output = pressrun(folder.path(), &["issue", "plan", "welcome", "--format", "json"]);
+    let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let keys: Vec<&String> = plan.as_object().unwrap().keys().collect();
+    for key in ["plan", "newsletter", "issue", "articles", "recipients", "excluded", "waits_for"] {
+        assert!(keys.iter().any(|known| *known == key), "{key} is not in {keys:?}");
+    }
+}
