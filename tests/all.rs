@@ -10,3 +10,5 @@
 
 mod architecture;
 mod cli;
+mod story;
+mod world;
