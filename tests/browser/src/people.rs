@@ -1,0 +1,136 @@
+//! Who acts in the tests: a reader with a browser, an editor with a terminal.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::chromium::{Chromium, DEADLINE, Script};
+use crate::publication::Publication;
+
+/// Somebody with a mail address and a browser.
+pub struct Reader {
+    /// Their browser.
+    pub chromium: Chromium,
+    address: String,
+}
+
+/// Somebody with a terminal beside the server.
+pub struct Editor<'a> {
+    publication: &'a Publication,
+}
+
+/// Where the inside of the frame begins, and how wide it is.
+const FRAME: &str = "(() => { const frame = document.querySelector('iframe'), box = frame.getBoundingClientRect();
+    return [box.left + frame.clientLeft, box.top + frame.clientTop, frame.clientWidth] })()";
+
+fn middle_of(selector: &str) -> String {
+    format!(
+        "(() => {{ const box = document.querySelector({selector:?}).getClientRects()[0];
+        return [box.left + box.width / 2, box.top + box.height / 2] }})()"
+    )
+}
+
+impl Publication {
+    /// A reader who comes for the first time.
+    pub async fn reader(&self, name: &str, script: Script) -> Reader {
+        let chromium = Chromium::open(&self.url, script).await;
+        Reader { chromium, address: format!("{name}@example.com") }
+    }
+
+    /// The editor.
+    pub fn editor(&self) -> Editor<'_> {
+        Editor { publication: self }
+    }
+}
+
+impl Reader {
+    /// Fills the form of the page at `path` and sends it.
+    pub async fn signs_up(&self, path: &str) {
+        self.chromium.goes_to(path).await;
+        self.chromium.clicks("form.sign-up input[name=email]").await;
+        self.chromium.types(&self.address).await;
+        self.chromium.follows("form.sign-up button").await;
+    }
+
+    /// Opens the latest mail whose subject has `words` in it, as soon as it is there.
+    pub async fn reads_mail(&self, words: &str) {
+        let until = Instant::now() + DEADLINE;
+        let found =
+            format!("[...document.querySelectorAll('.rows a')].findIndex(a => a.textContent.includes({words:?}))");
+        self.chromium.goes_to("/outbox/").await;
+        let mut place: i32 = self.chromium.asks(&found).await;
+        while place < 0 {
+            assert!(Instant::now() < until, "no mail about {words} came");
+            self.chromium.reloads().await;
+            place = self.chromium.asks(&found).await;
+        }
+        self.chromium.follows(&format!(".rows li:nth-child({}) a", place + 1)).await;
+    }
+
+    /// Clicks the link of the open mail that leads to `/confirm/…` or `/unsubscribe/…`.
+    ///
+    /// The mail lies in a frame that no selector reaches. Where its link is, the same mail by itself tells, as wide as
+    /// the frame; the screen is so high that nothing needs to be scrolled.
+    pub async fn follows_link(&self, place: &str) {
+        const HEIGHT: u32 = 8_000;
+        self.chromium.has_screen(1280, HEIGHT).await;
+        let (left, top, width): (f64, f64, u32) = self.chromium.asks(FRAME).await;
+        let mail: String = self.chromium.asks("location.pathname").await;
+        self.chromium.follows("a[href$='/html']").await;
+        self.chromium.has_screen(width, HEIGHT).await;
+        let (x, y): (f64, f64) = self.chromium.asks(&middle_of(&format!("a[href*='{place}']"))).await;
+        self.chromium.has_screen(1280, HEIGHT).await;
+        self.chromium.goes_to(&mail).await;
+        // The frame is drawn by a process of its own. Only what has been drawn can be clicked, and a picture waits for it.
+        self.chromium.picture(false).await;
+        self.chromium.arrives(self.chromium.clicks_at(left + x, top + y)).await;
+        self.chromium.has_screen(1280, 900).await;
+    }
+
+    /// Presses the one button of a page on which links only show what they would do.
+    pub async fn confirms(&self) {
+        self.chromium.follows("form[action^='/confirm/'] button").await;
+    }
+
+    /// Presses the button of the page to which a mail's leave link leads.
+    pub async fn leaves(&self) {
+        self.chromium.follows("form[action^='/unsubscribe/'] button").await;
+    }
+
+    /// Takes it back.
+    pub async fn undoes(&self) {
+        self.chromium.follows("[data-notice=left] form button").await;
+    }
+
+    /// Which notices the page shows; the first has the focus, so that it is read aloud.
+    pub async fn sees(&self, notices: &[&str]) {
+        let shown: Vec<String> =
+            self.chromium.asks("[...document.querySelectorAll('[role=status]')].map(n => n.dataset.notice)").await;
+        assert_eq!(shown, notices);
+        let focused: String = self.chromium.asks("document.activeElement.dataset.notice ?? ''").await;
+        assert_eq!(focused, notices.first().copied().unwrap_or_default(), "the notice does not have the focus");
+    }
+
+    /// Notices tell of an act once.
+    pub async fn sees_once(&self, notices: &[&str]) {
+        self.sees(notices).await;
+        self.chromium.reloads().await;
+        self.sees(&[]).await;
+    }
+}
+
+impl Editor<'_> {
+    /// Sends an article to everybody who gets it at once, and waits until it is with them.
+    pub fn sends(&self, slug: &str) {
+        self.publication.runs(&["issue", "send", slug, "--yes"]);
+    }
+
+    /// The state of a reader's subscription: `pending`, `active`, `ended`.
+    pub fn sees_state(&self, reader: &Reader, newsletter: &str) -> String {
+        let shown = self.publication.runs(&["--format", "json", "subscribers", "show", &reader.address]);
+        let shown: Value = serde_json::from_str(&shown).expect("JSON");
+        let subscriptions = shown["subscriptions"].as_array().expect("subscriptions");
+        let subscription = subscriptions.iter().find(|subscription| subscription["newsletter"] == newsletter);
+        subscription.map_or_else(|| "none".to_owned(), |found| found["state"].as_str().expect("a state").to_owned())
+    }
+}
