@@ -467,6 +467,7 @@ async fn an_approval_is_for_the_audience_that_was_seen(mut world: World) {
     let plan = world.editor_plans("news").await;
     world.readers(500, "main", Cadence::Instant).await;
     world.store.approve_plan(&plan, world.now).await.unwrap();
+    let _ = world.editor_plans("news").await; // looking again is no new yes
     world.passes(HOUR).await;
     assert_eq!(world.mails(), 0, "the yes was for two readers");
     world.editor_approves().await;

@@ -184,7 +184,7 @@ async fn check_plan(store: &Store, edition: &Edition, fresh: &Plan, plan: Option
             "run `pressrun issue plan ARTICLE` again and look at it",
         ));
     }
-    let Some((recipients, _)) = store.shown_plan(plan).await? else {
+    let Some(recipients) = store.shown_plan(plan).await? else {
         return Err(SendError::refuse(
             format!("plan `{plan}` was never shown"),
             "run `pressrun issue plan ARTICLE` and look at it",

@@ -289,13 +289,12 @@ async fn brake(
     let slot_at = plan.run.as_ref().map(|run| run.slot_at);
     let (largest, recent) = store.sending_record(&newsletter.id, now - Brake::WINDOW, slot_at).await?;
     let Some(brake) = Brake::on(newsletter.send, plan.count.recipients, largest, recent) else { return Ok(None) };
-    let shown = match &plan.id {
-        Some(id) => store.shown_plan(id).await?,
+    let approved_for = match &plan.id {
+        Some(id) => store.approved_plan(id).await?,
         None => None,
     };
-    let is_approved = shown.is_some_and(|(recipients, is_approved)| {
-        is_approved && !has_outgrown(recipients, plan.count.recipients, edition.settings.sending.plan_drift)
-    });
+    let drift = edition.settings.sending.plan_drift;
+    let is_approved = approved_for.is_some_and(|seen| !has_outgrown(seen, plan.count.recipients, drift));
     Ok(if is_approved { None } else { Some(brake) })
 }
 

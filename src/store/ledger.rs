@@ -286,13 +286,20 @@ impl Store {
 
     /// An editor's yes to a plan that was shown. False: no such plan was ever shown.
     pub async fn approve_plan(&self, plan: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        Ok(self.execute("UPDATE plans SET approved_at = $2 WHERE id = $1", values![plan, millis(now)]).await? > 0)
+        let sql = "UPDATE plans SET approved_at = $2, approved_for = recipients WHERE id = $1";
+        Ok(self.execute(sql, values![plan, millis(now)]).await? > 0)
     }
 
-    /// A plan that was shown: to how many, and whether an editor said yes.
-    pub async fn shown_plan(&self, plan: &str) -> Result<Option<(i64, bool)>, StoreError> {
-        let sql = "SELECT recipients, CASE WHEN approved_at IS NULL THEN 0 ELSE 1 END FROM plans WHERE id = $1";
-        self.row(sql, values![plan]).await?.map(|row| Ok((row.int(0)?, row.int(1)? == 1))).transpose()
+    /// To how many a plan would have gone when it was last shown; none: it never was.
+    pub async fn shown_plan(&self, plan: &str) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT recipients FROM plans WHERE id = $1";
+        self.row(sql, values![plan]).await?.map(|row| row.int(0)).transpose()
+    }
+
+    /// To how many a plan would have gone when an editor said yes to it; none: nobody did.
+    pub async fn approved_plan(&self, plan: &str) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT approved_for FROM plans WHERE id = $1";
+        self.row(sql, values![plan]).await?.map_or(Ok(None), |row| row.opt_int(0))
     }
 }
 

@@ -110,7 +110,8 @@ CREATE TABLE plans (
     id TEXT PRIMARY KEY,
     recipients BIGINT NOT NULL,
     shown_at BIGINT NOT NULL,
-    approved_at BIGINT
+    approved_at BIGINT,
+    approved_for BIGINT
 );
 
 CREATE TABLE issues (

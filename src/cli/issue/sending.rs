@@ -93,10 +93,12 @@ async fn issues_of(opened: &Opened, context: &Context, send: &Send) -> Result<Ve
     if send.plan.is_none() {
         confirm(opened, context, send).await?;
     }
+    let mut meant = 0;
     for newsletter in newsletters {
         if !is_meant(opened, newsletter, article, send.plan.as_deref()).await? {
             continue;
         }
+        meant += 1;
         let now = clock::now();
         let sent =
             publishing::send_article(&opened.store, &opened.edition, newsletter, article, send.plan.as_deref(), now);
@@ -107,6 +109,12 @@ async fn issues_of(opened: &Opened, context: &Context, send: &Send) -> Result<Ve
                 newsletter.id
             )),
         }
+    }
+    if meant == 0 {
+        return Err(Failure::yours(
+            "that plan is not what would be sent now in any newsletter of the article",
+            "run `pressrun issue plan ARTICLE` again and look at it",
+        ));
     }
     Ok(issues)
 }
