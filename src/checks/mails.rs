@@ -56,7 +56,7 @@ fn encoded_length(html: &str) -> usize {
     (quoted + quoted / 73 * 3).min(html.len().div_ceil(57) * 78)
 }
 
-/// For an article whose mail was cut at [`LARGEST`]: an error where its front matter asks for all of it.
+/// For an article whose mail was cut at `LARGEST`: an error where its front matter asks for all of it.
 pub fn mail_was_cut(article: &Article) -> Diagnostic {
     let place = place_in_front_matter(&article.body.source, &["mail", "body"]);
     let (code, message) = match place {

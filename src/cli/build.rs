@@ -16,7 +16,7 @@ use super::{Context, Failure, check};
 /// Only what everybody may read. Files that would not change are left alone, and only files that an earlier build wrote
 /// are removed.
 ///
-/// Example: pressrun build --out public --base-url https://news.example.com
+/// Example: `pressrun build --out public --base-url https://news.example.com`
 #[derive(Debug, Args)]
 pub struct Build {
     /// The folder to write to [default: public, beside publish.toml]

@@ -1,6 +1,6 @@
 //! The publication in memory: its folder becomes a catalog, pages, mails and whatever is wrong with them.
 //!
-//! An [`Edition`] is made whole and never changed; a newer one takes its place. `check` prints its diagnostics, `build`
+//! An `Edition` is made whole and never changed; a newer one takes its place. `check` prints its diagnostics, `build`
 //! writes its pages, `serve` answers with the same bytes. What is owed to whom is left to `publishing`.
 
 mod build;

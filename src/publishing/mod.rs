@@ -1,6 +1,6 @@
 //! What is owed, and when: articles become issues, issues become deliveries.
 //!
-//! The scheduler's [`tick`] and an editor's own word ([`send_article`]) go the same way: a [`Plan`] says what would be
+//! The scheduler's `tick` and an editor's own word (`send_article`) go the same way: a `Plan` says what would be
 //! sent to whom, sealing freezes it, and delivery rows follow in chunks. Everything that is decided is decided from
 //! the database, the edition and `now`; two schedulers at once come to the same result, because the database forbids
 //! it twice. Nothing here sends.

@@ -1,8 +1,8 @@
 //! The servers that take our mail: SMTP on a stream of our own, the outbox folder, and memory for tests.
 //!
-//! A mail is handed over in two steps, so that a note can be made durable between them: [`Session::offer`] brings
-//! everything but the final dot, which delivers nothing, and only [`Session::finish`] writes the dot. Every failure
-//! knows in which phase it happened; [`Failure::verdict`] says what it means for the mail and for the relay. Every wait
+//! A mail is handed over in two steps, so that a note can be made durable between them: `Session::offer` brings
+//! everything but the final dot, which delivers nothing, and only `Session::finish` writes the dot. Every failure
+//! knows in which phase it happened; `Failure::verdict` says what it means for the mail and for the relay. Every wait
 //! ends after the times of RFC 5321, 4.5.3.2.
 //!
 //! When to try again, what to record and whom to mail at all is left to `sending`.

@@ -1,7 +1,7 @@
 //! What a mail says: subject, HTML and text of issues and of the confirmation notice, and an issue's page on the web.
 //!
 //! An issue is rendered once for all its readers. The one thing that differs, the token of the goodbye link, is left
-//! open as [`LEAVE_TOKEN_SLOT`]; headers and encodings are the business of `mail`.
+//! open as `LEAVE_TOKEN_SLOT`; headers and encodings are the business of `mail`.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;

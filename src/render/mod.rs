@@ -1,7 +1,7 @@
 //! Words out: templates with typed contexts, the site's pages, feed and sitemap, and the bodies of mails.
 //!
 //! Pure: the same words, looks and moment give the same bytes. Markdown is already parsed when a template runs and
-//! never sees its output; templates reach neither files nor environment nor network. [`shown`] is the one place that
+//! never sees its output; templates reach neither files nor environment nor network. `shown` is the one place that
 //! says how much of an article an outlet gets. Headers, encodings and the readers' tokens are left to `mail`.
 
 mod address;

@@ -137,7 +137,7 @@ pub struct Transaction {
     pub(super) connection: Connection,
 }
 
-/// What [`super::Store::write`] runs inside of a transaction.
+/// What `super::Store::write` runs inside of a transaction.
 pub type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 't>>;
 
 macro_rules! bound {
