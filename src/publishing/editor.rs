@@ -5,36 +5,12 @@ use chrono::{DateTime, Utc};
 use crate::content::Article;
 use crate::model::{IssueEvent, IssueId, IssueState, Newsletter};
 use crate::press::Edition;
-use crate::store::{IssueRow, Store, StoreError};
+use crate::store::{IssueRow, Store};
 
-use super::compose::{ComposeError, seal};
 use super::ledger::enter_what_is_due;
 use super::plan::{Plan, has_outgrown, instant_plans, plan_article};
-use super::scheduler::finish_sealings;
-
-/// Why nothing was sent.
-#[derive(Debug, thiserror::Error)]
-pub enum SendError {
-    /// The editor can do something about it.
-    #[error("{0}")]
-    Refused(Refusal),
-    /// The words could not be rendered.
-    #[error(transparent)]
-    Compose(#[from] ComposeError),
-    /// The database did not do it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// What stands in the way, and the remedy.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{problem}: {help}")]
-pub struct Refusal {
-    /// What stands in the way.
-    pub problem: String,
-    /// What to do about it.
-    pub help: String,
-}
+use super::refusal::SendError;
+use super::seal::{finish_sealings, seal};
 
 /// What became of an article in one newsletter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,17 +19,6 @@ pub enum Sent {
     Issue(IssueId),
     /// Nobody gets the newsletter at once; it will be in the next digests.
     NextDigest,
-}
-
-impl SendError {
-    /// Stops a send and says what to do.
-    pub fn refuse(problem: impl Into<String>, help: impl Into<String>) -> SendError {
-        SendError::Refused(Refusal { problem: problem.into(), help: help.into() })
-    }
-
-    pub(super) fn refused(article: &Article, problem: &str) -> SendError {
-        SendError::refuse(format!("`{}` cannot be mailed: {problem}", article.path), "`pressrun check` says more")
-    }
 }
 
 /// An editor's word that an article is owed to a newsletter's readers: it is sealed now and may go at once.

@@ -9,13 +9,14 @@ mod compose;
 mod editor;
 mod ledger;
 mod plan;
+mod refusal;
 mod scheduler;
-
-#[cfg(test)]
-mod tests;
+mod seal;
 
 pub use compose::{ComposeError, Composed, Purpose, compose};
-pub use editor::{Refusal, SendError, Sent, cancel, send_article};
+pub use editor::{Sent, cancel, send_article};
 pub use ledger::{enter_as_late, enter_new_newsletters, enter_what_is_due};
 pub use plan::{Plan, WaitsFor, digest_plans, plan_article, plans};
-pub use scheduler::{Tick, finish_sealings, tick};
+pub use refusal::{Refusal, SendError};
+pub use scheduler::{Tick, tick};
+pub use seal::finish_sealings;

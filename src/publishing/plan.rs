@@ -11,7 +11,7 @@ use crate::press::Edition;
 use crate::store::{Audience, Count, DigestRun, Entry, Standing, Store};
 
 use super::compose::{Composed, Purpose, compose};
-use super::editor::SendError;
+use super::refusal::SendError;
 
 /// One issue that is not sealed yet.
 #[derive(Debug, Clone)]
@@ -55,6 +55,15 @@ pub enum WaitsFor {
     Errors,
     /// Its article is a draft, or has no date.
     Draft,
+}
+
+impl Plan {
+    /// What it is for.
+    pub fn purpose<'a>(&self, edition: &Edition, newsletter: &'a Newsletter) -> Purpose<'a> {
+        let date = || self.articles.first().and_then(|id| edition.catalog.article(id)).and_then(|article| article.date);
+        let at = self.run.as_ref().map(|run| run.slot_at).or_else(date).unwrap_or_default();
+        Purpose { newsletter, cadence: self.audience.cadence, at }
+    }
 }
 
 impl WaitsFor {

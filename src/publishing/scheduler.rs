@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 
 use crate::model::{IssueKind, Newsletter};
 use crate::press::Edition;
-use crate::store::{DigestRun, Store, StoreError};
+use crate::store::{DigestRun, Store};
 
-use super::compose::seal;
-use super::editor::SendError;
 use super::ledger::enter_what_is_due;
 use super::plan::{Plan, WaitsFor, digest_plans, instant_plans};
+use super::refusal::SendError;
+use super::seal::{finish_sealings, seal};
 
 /// What one turn did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,14 +45,6 @@ pub async fn tick(store: &Store, edition: &Edition, now: DateTime<Utc>) -> Resul
     done.started = store.start_due_issues(now).await?;
     done.finished = store.finish_issues(now).await?;
     Ok(done)
-}
-
-/// Writes the delivery rows that are missing, chunk by chunk; after a crash it goes on where it was.
-pub async fn finish_sealings(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
-    for issue in store.unfinished_sealings().await? {
-        while store.write_deliveries(&issue, now).await? {}
-    }
-    Ok(())
 }
 
 /// Seals instant issues in the order of their numbers, and stops at the first that must wait.

@@ -7,9 +7,6 @@
 mod composer;
 mod hand_over;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 use std::time::Duration;
 
