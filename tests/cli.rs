@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -131,4 +132,66 @@ fn answers_are_json_for_programs() {
     for key in ["plan", "newsletter", "issue", "articles", "recipients", "excluded", "waits_for"] {
         assert!(keys.iter().any(|known| *known == key), "{key} is not in {keys:?}");
     }
+}
+
+/// Postfix's smtp-sink: an SMTP server that is not ours, which writes each mail into a file.
+struct Sink {
+    process: std::process::Child,
+    mails: TempDir,
+    address: std::net::SocketAddr,
+}
+
+impl Sink {
+    fn start() -> Sink {
+        let mails = TempDir::new().unwrap();
+        fs::set_permissions(mails.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut command = Command::new("/usr/sbin/smtp-sink");
+        if fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0) {
+            command.args(["-u", "nobody"]); // it refuses to run as root
+        }
+        command.current_dir(mails.path()).args(["-d", "mail."]).arg(address.to_string()).arg("64");
+        let process = command.spawn().expect("smtp-sink starts; it is part of the package postfix");
+        while std::net::TcpStream::connect(address).is_err() {
+            std::thread::yield_now();
+        }
+        Sink { process, mails, address }
+    }
+
+    /// Everybody to whom a mail was handed over, once for each mail.
+    fn recipients(&self) -> Vec<String> {
+        let mails = fs::read_dir(self.mails.path()).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
+        let recipient = |mail: Vec<u8>| {
+            let text = String::from_utf8_lossy(&mail).into_owned();
+            let line = text.lines().find_map(|line| line.strip_prefix("X-Rcpt-Args: <")).map(str::to_owned);
+            line.and_then(|line| line.split('>').next().map(str::to_owned))
+        };
+        let mut recipients: Vec<String> = mails.filter_map(recipient).collect();
+        recipients.sort();
+        recipients
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn an_smtp_server_gets_each_mail_once() {
+    let folder = publication();
+    let sink = Sink::start();
+    let relay = format!("smtp://{}", sink.address);
+    let variables = [("PRESSRUN_MAIL__RELAYS__0__URL", relay.as_str())];
+    let readers: Vec<String> = (10..60).map(|number| format!("reader-{number}@example.com")).collect();
+    fs::write(folder.path().join("readers.csv"), format!("email\n{}\n", readers.join("\n"))).unwrap();
+    let import = ["subscribers", "import", "readers.csv", "--from", "csv", "--state", "active"];
+    check(&pressrun_with(folder.path(), &import, &variables), 0, "50 imported");
+    check(&pressrun_with(folder.path(), &["issue", "send", "welcome", "--yes"], &variables), 0, "50 sent");
+    assert_eq!(sink.recipients(), readers);
+    let again = pressrun_with(folder.path(), &["issue", "send", "welcome", "--yes"], &variables);
+    check(&again, 0, "nothing was sent now");
+    assert_eq!(sink.recipients(), readers);
 }
