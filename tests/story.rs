@@ -356,7 +356,8 @@ async fn a_dead_sender_loses_nobody(mut world: World) {
     world.relay = Memory::deciding(|step| match (step.phase, step.dots) {
         (Phase::Answer, 1) => Act::TakeAndDrop,
         _ => Act::Accept,
-    });
+    })
+    .with_connections(1); // so that there is exactly one second dot
     world.editor_writes("news", "", "Text.");
     world.editor_sends("news").await.unwrap();
     world.store.start_due_issues(world.now).await.unwrap();
