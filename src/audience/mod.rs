@@ -23,7 +23,9 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::config::{Settings, is_unfit};
 use crate::model::{Access, Cadence, EmailAddress, Newsletter, NewsletterId, SubscriptionState};
-use crate::store::{Choice, Confirmed, Counted, Flow, Limit, SignUp, Store, StoreError, Subscription};
+use crate::store::{
+    Choice, Confirmed, Counted, Flow, Limit, NoRoom, SignUp, Store, StoreError, Subscription, Unconfirmed,
+};
 
 /// How long a confirmation link holds.
 pub const CONFIRM_WITHIN: Duration = Duration::hours(72);
@@ -38,6 +40,12 @@ const PER_ADDRESS: &[Limit] = &[
 ];
 /// How often one client may ask for confirmations.
 const PER_CLIENT: &[Limit] = &[Limit { times: 20, window: Duration::hours(1) }];
+/// How often everybody together may ask: far above a busy day, far below what a relay would call a flood.
+const PER_MINUTE: &[Limit] = &[Limit { times: 600, window: Duration::seconds(60) }];
+/// How often the alarm about that is raised.
+const ALARMS: &[Limit] = &[Limit { times: 1, window: Duration::minutes(10) }];
+/// How many links that nobody was ever mailed one client may try.
+const FAILURES: &[Limit] = &[Limit { times: 30, window: Duration::hours(1) }];
 
 /// What a reader asks for on the sign-up page, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +65,11 @@ pub enum Asked {
     Accepted,
     /// This client has asked too often.
     TooOften,
+    /// Everybody together asks too often. Whether it is time to tell the editors.
+    Flooded {
+        /// Nobody was told within the last ten minutes.
+        is_news: bool,
+    },
 }
 
 /// The newsletters that anybody may sign up to.
@@ -98,19 +111,40 @@ pub async fn sign_up(
 ) -> Result<Asked, StoreError> {
     let flow: String = dice.iter().map(|byte| format!("{byte:02x}")).collect();
     let address = keys.sign("limit-address", request.email.key());
-    let network = keys.sign("limit-client", &network(client));
     let sign_up = SignUp {
         token_hash: tokens::hash(&confirm_token(keys, &flow)),
         flow,
         email: request.email,
         name: request.name,
         choices: request.choices,
-        client: Counted { scope: "sign-up-client", key: network, limits: PER_CLIENT },
+        client: Counted { scope: "sign-up-client", key: client_key(keys, client), limits: PER_CLIENT },
+        everyone: Counted { scope: "sign-up", key: String::new(), limits: PER_MINUTE },
         address: Counted { scope: "sign-up-address", key: address, limits: PER_ADDRESS },
         now,
         expires_at: now + CONFIRM_WITHIN,
     };
-    Ok(if store.sign_up(sign_up).await? { Asked::Accepted } else { Asked::TooOften })
+    Ok(match store.sign_up(sign_up).await? {
+        None => Asked::Accepted,
+        Some(NoRoom::ForClient) => Asked::TooOften,
+        Some(NoRoom::ForAnybody) => {
+            let alarm = Counted { scope: "sign-up-alarm", key: String::new(), limits: ALARMS };
+            Asked::Flooded { is_news: store.count(alarm, now).await? }
+        }
+    })
+}
+
+/// Counts a forged link against whoever tried it; says whether they may go on. Work that a right link asks for is
+/// never refused for it: a mail provider leaves for many readers from one address.
+pub async fn forged(store: &Store, keys: &ServerKeys, client: IpAddr, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    store.count(failures(keys, client), now).await
+}
+
+fn failures(keys: &ServerKeys, client: IpAddr) -> Counted {
+    Counted { scope: "failure", key: client_key(keys, client), limits: FAILURES }
+}
+
+fn client_key(keys: &ServerKeys, client: IpAddr) -> String {
+    keys.sign("limit-client", &network(client))
 }
 
 /// Whom a limit counts as one: an IPv4 address, or the /64 of an IPv6 address, which one subscriber of a provider has.
@@ -126,15 +160,17 @@ pub async fn awaiting(store: &Store, token: &str, now: DateTime<Utc>) -> Result<
     store.live_flow(&tokens::hash(token), now).await
 }
 
-/// Uses a confirmation link: of many at once, exactly one gets an answer.
+/// Uses a confirmation link: of many at once, exactly one confirms.
 pub async fn confirm(
     store: &Store,
+    keys: &ServerKeys,
     settings: &Settings,
     token: &str,
+    client: IpAddr,
     now: DateTime<Utc>,
-) -> Result<Option<Confirmed>, StoreError> {
+) -> Result<Result<Confirmed, Unconfirmed>, StoreError> {
     let offered: Vec<NewsletterId> = offered(settings).map(|newsletter| newsletter.id.clone()).collect();
-    store.confirm(tokens::hash(token), offered, now).await
+    store.confirm(tokens::hash(token), offered, failures(keys, client), now).await
 }
 
 /// Who would leave by a link; none for a link that we did not make. Changes nothing.

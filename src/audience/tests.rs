@@ -37,7 +37,12 @@ impl<'s> Audience<'s> {
     }
 
     async fn confirms(&self, token: &str) -> Option<Confirmed> {
-        confirm(self.store, &self.settings, token, self.now).await.unwrap()
+        self.tries(token, "192.0.2.1").await.ok()
+    }
+
+    async fn tries(&self, token: &str, client: &str) -> Result<Confirmed, Unconfirmed> {
+        let client = client.parse().unwrap();
+        confirm(self.store, &self.keys, &self.settings, token, client, self.now).await.unwrap()
     }
 
     /// How many notices wait to be sent.
@@ -79,9 +84,9 @@ async fn of_a_hundred_clicks_one_confirms() {
         assert!(awaiting(&store, &token, audience.now).await.unwrap().is_some());
         let clicks: Vec<_> = (0..100)
             .map(|_| {
-                let (store, settings, token, now) =
-                    (store.clone(), audience.settings.clone(), token.clone(), audience.now);
-                tokio::spawn(async move { confirm(&store, &settings, &token, now).await.unwrap() })
+                let (store, keys, settings) = (store.clone(), audience.keys.clone(), audience.settings.clone());
+                let (token, client, now) = (token.clone(), "192.0.2.1".parse().unwrap(), audience.now);
+                tokio::spawn(async move { confirm(&store, &keys, &settings, &token, client, now).await.unwrap().ok() })
             })
             .collect();
         let mut confirmed = Vec::new();
@@ -157,6 +162,46 @@ async fn an_hour_holds_five_notices_for_one_address() {
             live += u32::from(awaiting(&store, &token, audience.now).await.unwrap().is_some());
         }
         assert_eq!(live, 5);
+    }
+}
+
+#[tokio::test]
+async fn forged_links_are_tried_thirty_times_an_hour() {
+    for (store, _folder) in stores().await {
+        let mut audience = Audience::of(&store).await;
+        let (_, token) = audience.signs_up(READER, "192.0.2.1").await;
+        for forged in 0..30 {
+            let tried = audience.tries(&format!("forged {forged}"), "203.0.113.5").await;
+            assert_eq!(tried, Err(Unconfirmed::Dead));
+        }
+        assert_eq!(audience.tries(&token, "203.0.113.5").await, Err(Unconfirmed::TooManyTries));
+        assert!(!forged(&store, &audience.keys, "203.0.113.5".parse().unwrap(), audience.now).await.unwrap());
+        assert!(audience.tries(&token, "203.0.113.6").await.is_ok());
+        for _ in 0..40 {
+            let again = audience.tries(&token, "203.0.113.6").await;
+            assert_eq!(again, Err(Unconfirmed::Dead), "a used link is no forgery");
+        }
+        audience.now += TimeDelta::hours(1);
+        assert_eq!(audience.tries("forged", "203.0.113.5").await, Err(Unconfirmed::Dead));
+    }
+}
+
+#[tokio::test]
+async fn a_flood_from_everywhere_is_refused_and_told_once() {
+    for (store, _folder) in stores().await {
+        let mut audience = Audience::of(&store).await;
+        let everyone = Counted { scope: "sign-up", key: String::new(), limits: PER_MINUTE };
+        for _ in 0..599 {
+            assert!(store.count(everyone.clone(), audience.now).await.unwrap());
+        }
+        assert_eq!(audience.signs_up(READER, "192.0.2.1").await.0, Asked::Accepted);
+        for is_news in [true, false, false] {
+            let (asked, _) = audience.signs_up("other@example.com", "192.0.2.2").await;
+            assert_eq!(asked, Asked::Flooded { is_news });
+        }
+        assert_eq!(audience.notices().await, 1);
+        audience.now += TimeDelta::seconds(60);
+        assert_eq!(audience.signs_up("other@example.com", "192.0.2.2").await.0, Asked::Accepted);
     }
 }
 

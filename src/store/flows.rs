@@ -34,12 +34,23 @@ pub struct SignUp {
     pub choices: Vec<Choice>,
     /// How often this client may ask; over it, nothing is written.
     pub client: Counted,
+    /// How often everybody together may ask; over it, nothing is written.
+    pub everyone: Counted,
     /// How often this address may be mailed; over it, everything is written, but nothing sent.
     pub address: Counted,
     /// When it was asked for.
     pub now: DateTime<Utc>,
     /// Until when the link holds.
     pub expires_at: DateTime<Utc>,
+}
+
+/// Whose limit a sign-up was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoRoom {
+    /// This client's.
+    ForClient,
+    /// That of everybody together.
+    ForAnybody,
 }
 
 /// A sign-up that waits for its confirmation, or no longer.
@@ -72,23 +83,36 @@ pub struct Confirmed {
     pub choices: Vec<Choice>,
 }
 
+/// Why a confirmation changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unconfirmed {
+    /// The link is unknown, used, overtaken or too old.
+    Dead,
+    /// This client has tried too many links that nobody was ever mailed.
+    TooManyTries,
+}
+
 const FLOW: &str = "SELECT id, email, token_hash, payload, created_at, expires_at, used_at FROM flows WHERE id = $1";
 const LIVE_FLOW: &str = "SELECT id, email, token_hash, payload, created_at, expires_at, used_at FROM flows
     WHERE token_hash = $1 AND purpose = 'confirm' AND used_at IS NULL AND expires_at > $2";
 
 impl Store {
-    /// Writes a sign-up with its notice, in one transaction and with the same statements for any address. Says whether
-    /// the client had room; if not, nothing is written.
+    /// Writes a sign-up with its notice, in one transaction and with the same statements for any address. Says for whom
+    /// there was no room, if so; then nothing is written.
     ///
     /// Earlier flows of the address end, and their notices with them. For an address over its limit or without a
     /// mailbox, flow and notice are written all the same, but end at once, and earlier ones go on.
-    pub async fn sign_up(&self, sign_up: SignUp) -> Result<bool, StoreError> {
+    pub async fn sign_up(&self, sign_up: SignUp) -> Result<Option<NoRoom>, StoreError> {
         self.write(move |transaction| {
             Box::pin(async move {
                 if !sign_up.client.has_room(transaction, sign_up.now).await? {
-                    return Ok(false);
+                    return Ok(Some(NoRoom::ForClient));
+                }
+                if !sign_up.everyone.has_room(transaction, sign_up.now).await? {
+                    return Ok(Some(NoRoom::ForAnybody));
                 }
                 sign_up.client.count(transaction, sign_up.now).await?;
+                sign_up.everyone.count(transaction, sign_up.now).await?;
                 let unsent = why_unsent(transaction, &sign_up).await?;
                 if unsent != Some("limit") {
                     sign_up.address.count(transaction, sign_up.now).await?;
@@ -98,7 +122,7 @@ impl Store {
                 let ended = if unsent.is_none() { sign_up.email.key() } else { "" };
                 end_flows(transaction, ended, sign_up.now).await?;
                 enter_flow(transaction, &sign_up, unsent).await?;
-                Ok(true)
+                Ok(None)
             })
         })
         .await
@@ -117,18 +141,28 @@ impl Store {
     /// Uses a flow and makes its subscriptions active, in one transaction: of many at once, exactly one gets an answer.
     ///
     /// What is new owes nothing older than now. The reader's own act lifts a suppression that was not a bounce.
-    /// Choices outside of `offered` are left out.
+    /// Choices outside of `offered` are left out. A link that was never made counts against `tries`.
     pub async fn confirm(
         &self,
         token_hash: String,
         offered: Vec<NewsletterId>,
+        tries: Counted,
         now: DateTime<Utc>,
-    ) -> Result<Option<Confirmed>, StoreError> {
+    ) -> Result<Result<Confirmed, Unconfirmed>, StoreError> {
         self.write(move |transaction| {
             Box::pin(async move {
+                if !tries.has_room(transaction, now).await? {
+                    return Ok(Err(Unconfirmed::TooManyTries));
+                }
                 let sql = "UPDATE flows SET used_at = $2 WHERE token_hash = $1 AND purpose = 'confirm'
                     AND used_at IS NULL AND expires_at > $2 RETURNING email, payload";
-                let Some(row) = transaction.row(sql, values![&token_hash, millis(now)]).await? else { return Ok(None) };
+                let Some(row) = transaction.row(sql, values![&token_hash, millis(now)]).await? else {
+                    let made = "SELECT 1 FROM flows WHERE token_hash = $1";
+                    if transaction.row(made, values![&token_hash]).await?.is_none() {
+                        tries.count(transaction, now).await?;
+                    }
+                    return Ok(Err(Unconfirmed::Dead));
+                };
                 let (email, (name, mut choices)) = (address(&row.text(0)?)?, read_payload(&row.text(1)?)?);
                 choices.retain(|choice| offered.contains(&choice.newsletter));
                 let subscriber = enter_subscriber(transaction, &email, name.as_deref(), now).await?;
@@ -139,7 +173,7 @@ impl Store {
                 for choice in &choices {
                     activate(transaction, &subscriber, choice, now).await?;
                 }
-                Ok(Some(Confirmed { subscriber, is_first, choices }))
+                Ok(Ok(Confirmed { subscriber, is_first, choices }))
             })
         })
         .await

@@ -53,6 +53,20 @@ impl Counted {
 }
 
 impl Store {
+    /// Counts one more if there is room for it, in one transaction; says whether there was.
+    pub async fn count(&self, counted: Counted, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.write(move |transaction| {
+            Box::pin(async move {
+                let has_room = counted.has_room(transaction, now).await?;
+                if has_room {
+                    counted.count(transaction, now).await?;
+                }
+                Ok(has_room)
+            })
+        })
+        .await
+    }
+
     /// Forgets what no limit counts any more: whatever is older than `before`. One statement.
     pub async fn forget_counts(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
         self.execute("DELETE FROM limit_events WHERE at < $1", values![millis(before)]).await

@@ -24,7 +24,7 @@ mod upkeep;
 
 pub use database::{Row, StoreError, Transaction, Value, Work};
 pub use deliveries::{AttemptRow, Claimed, Content, DeliveryRow, Fixed, IssueMail, Lease, Outcome, Said};
-pub use flows::{Choice, Confirmed, Flow, SignUp};
+pub use flows::{Choice, Confirmed, Flow, NoRoom, SignUp, Unconfirmed};
 pub use identity::Home;
 pub use issues::{Audience, Count, Coverage, IssueRow, Sealing};
 pub use ledger::{DigestRun, Entry, Sighting, Standing};

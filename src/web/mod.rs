@@ -94,6 +94,7 @@ enum Problem {
     WrongMethod(&'static str),
     Foreign,
     TooOften,
+    Flooded,
     Form(Refusal),
     Broken(String),
 }
@@ -265,7 +266,12 @@ impl Visit {
             Problem::TooOften => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many requests",
-                "There were too many sign-ups from your connection. Try again in an hour.",
+                "There were too many from your connection. Try again in an hour.",
+            ),
+            Problem::Flooded => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too busy just now",
+                "More readers are signing up than can be served at once. Try again in a few minutes.",
             ),
             Problem::Form(refusal) => (refusal.status(), "That did not work", refusal.message()),
             Problem::Broken(cause) => {

@@ -14,7 +14,7 @@ use crate::audience::{self, Asked, Request};
 use crate::clock;
 use crate::model::{AddressError, Cadence, EmailAddress, NewsletterId};
 use crate::render::{FieldError, Notice, NoticeKind, ReaderPage, SignUp, UndoForm, rhythm};
-use crate::store::{Choice, Subscription};
+use crate::store::{Choice, Subscription, Unconfirmed};
 
 use super::answer::{self, Secured as _};
 use super::form::Form;
@@ -47,6 +47,12 @@ pub(super) async fn sign_up(visit: &Visit, body: Incoming) -> Answered {
     let (store, keys) = (&visit.state.store, &visit.state.keys);
     match audience::sign_up(store, keys, request, visit.client, clock::now(), clock::random()).await? {
         Asked::TooOften => Err(Problem::TooOften),
+        Asked::Flooded { is_news } => {
+            if is_news {
+                tracing::error!("sign-ups are refused: more were asked for within a minute than any good day has");
+            }
+            Err(Problem::Flooded)
+        }
         Asked::Accepted => {
             let notice = Notice { kind: NoticeKind::CheckYourMail, names: Vec::new(), undo: None };
             Ok(visit.after(SUBSCRIBE, &[notice]))
@@ -131,8 +137,12 @@ pub(super) async fn confirm_page(visit: &Visit, token: &str) -> Answered {
 
 pub(super) async fn confirm(visit: &Visit, token: &str) -> Answered {
     visit.must_be_own()?;
-    let (store, settings) = (&visit.state.store, &visit.edition.settings);
-    let confirmed = audience::confirm(store, settings, token, clock::now()).await?.ok_or(Problem::Expired)?;
+    let (store, keys, settings) = (&visit.state.store, &visit.state.keys, &visit.edition.settings);
+    let confirmed = audience::confirm(store, keys, settings, token, visit.client, clock::now()).await?;
+    let confirmed = confirmed.map_err(|why| match why {
+        Unconfirmed::Dead => Problem::Expired,
+        Unconfirmed::TooManyTries => Problem::TooOften,
+    })?;
     let title = |choice: &Choice| visit.title_of(&choice.newsletter);
     let names: Vec<String> = visit.in_order(&confirmed.choices).into_iter().map(title).collect();
     let mut notices = Vec::new();
@@ -165,7 +175,7 @@ pub(super) async fn leave(visit: &Visit, token: &str, body: Incoming) -> Answere
     let form = Form::read(&visit.headers, body).await?;
     let (store, keys, now) = (&visit.state.store, &visit.state.keys, clock::now());
     if form.one("List-Unsubscribe")? == Some("One-Click") {
-        audience::leave(store, keys, token, now).await?.ok_or(Problem::NobodysLeave)?;
+        visit.left(audience::leave(store, keys, token, now).await?).await?;
         return Ok(answer::text(StatusCode::OK, "You have left. Nothing more is sent.\n"));
     }
     visit.must_be_own()?;
@@ -174,7 +184,7 @@ pub(super) async fn leave(visit: &Visit, token: &str, body: Incoming) -> Answere
         let names = vec![visit.title_of(&subscription.newsletter)];
         return Ok(visit.after(&visit.path, &[Notice { kind: NoticeKind::Subscribed, names, undo: None }]));
     }
-    let subscription = audience::leave(store, keys, token, now).await?.ok_or(Problem::NobodysLeave)?;
+    let subscription = visit.left(audience::leave(store, keys, token, now).await?).await?;
     let names = vec![visit.title_of(&subscription.newsletter)];
     let undo = undo_form(visit, &subscription, now);
     Ok(visit.after(&visit.path, &[Notice { kind: NoticeKind::Left, names, undo }]))
@@ -197,6 +207,15 @@ impl Visit {
     fn must_be_own(&self) -> Result<(), Problem> {
         let is_own = origin::is_own(&self.headers, self.state.base_url.scheme(), &self.host);
         if is_own { Ok(()) } else { Err(Problem::Foreign) }
+    }
+
+    /// What a goodbye link ended; a link that we did not make counts against whoever posts it.
+    async fn left(&self, subscription: Option<Subscription>) -> Result<Subscription, Problem> {
+        if let Some(subscription) = subscription {
+            return Ok(subscription);
+        }
+        let may_go_on = audience::forged(&self.state.store, &self.state.keys, self.client, clock::now()).await?;
+        Err(if may_go_on { Problem::NobodysLeave } else { Problem::TooOften })
     }
 
     fn title_of(&self, newsletter: &NewsletterId) -> String {
