@@ -53,6 +53,32 @@ fn a_folder_without_a_publication_is_told_how_to_make_one() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was written");
 }
 
+/// A limit on the size of files, in place of a disk that is full; both end a write half way.
+#[test]
+fn where_there_is_no_room_nothing_is_left_half_written() {
+    let folder = publication();
+    check(&pressrun(folder.path(), &["subscribers", "add", "first@example.com"]), 0, "");
+    let readers = (0..5000).map(|number| format!("reader{number}@example.com\n")).collect::<String>();
+    fs::write(folder.path().join("readers.csv"), format!("email\n{readers}")).unwrap();
+    let within = |arguments: &str| {
+        let program = env!("CARGO_BIN_EXE_pressrun");
+        let script = format!("trap '' XFSZ; ulimit -f 8; exec '{program}' {arguments}");
+        Command::new("sh").current_dir(folder.path()).args(["-c", &script]).output().expect("a shell")
+    };
+    check(&within("build"), 2, "cannot write `");
+    let wrong = within("subscribers import readers.csv --from csv --state active");
+    check(&wrong, 2, "Nothing that was done is lost");
+    for entry in fs::read_dir(folder.path().join("public")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(!name.ends_with(".part"), "{name} was left");
+    }
+    check(&pressrun(folder.path(), &["db", "check"]), 0, "sound");
+    let listed = pressrun(folder.path(), &["subscribers", "list", "--format", "json"]);
+    let readers = String::from_utf8_lossy(&listed.stdout).lines().count();
+    assert!(readers == 1 || readers % 1000 == 1, "whole batches or none: {readers}");
+    check(&pressrun(folder.path(), &["build"]), 0, "");
+}
+
 #[test]
 fn a_port_in_use_is_named() {
     let folder = publication();

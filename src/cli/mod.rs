@@ -156,9 +156,8 @@ impl From<StoreError> for Failure {
         let help = match &error {
             StoreError::Newer { .. } => "run the newer program, or `db restore` a backup made before the update",
             StoreError::Place(_) => "check `[store]` in publish.toml and the folder or server it names",
-            _ => {
-                "if the disk is full, make room; else `pressrun doctor` looks for the cause. Nothing that was done is lost"
-            }
+            StoreError::Full => "make room on the disk and try again. Nothing that was done is lost",
+            _ => "`pressrun doctor` looks for the cause. Nothing that was done is lost",
         };
         Failure::ours(error.to_string(), help)
     }

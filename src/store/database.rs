@@ -20,7 +20,10 @@ pub enum Value {
 /// Why the database did not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// The driver's own words; a full disk, a lost connection, a broken rule of the schema.
+    /// There is no room for more.
+    #[error("the database has no room: its disk is full")]
+    Full,
+    /// The driver's own words; a lost connection, a broken rule of the schema.
     #[error("the database did not do it: {0}")]
     Database(Arc<sqlx::Error>),
     /// It was made by a later version of the program.
@@ -46,7 +49,11 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> StoreError {
-        StoreError::Database(Arc::new(error))
+        // SQLITE_FULL and SQLITE_IOERR_SHMSIZE, and PostgreSQL's disk_full
+        match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
+            Some("13" | "4874" | "53100") => StoreError::Full,
+            _ => StoreError::Database(Arc::new(error)),
+        }
     }
 }
 

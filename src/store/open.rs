@@ -142,11 +142,12 @@ async fn open_sqlite(path: PathBuf) -> Result<Backend, StoreError> {
         .foreign_keys(true)
         .busy_timeout(BUSY)
         .disable_statement_logging();
-    let explain = |error: sqlx::Error| {
-        StoreError::Place(format!(
+    let explain = |error: sqlx::Error| match StoreError::from(error) {
+        StoreError::Full => StoreError::Full,
+        error => StoreError::Place(format!(
             "the database `{}` cannot be opened: {error}; its folder must exist and be writable",
             path.display()
-        ))
+        )),
     };
     let mut connection = options.connect().await.map_err(explain)?;
     let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut connection).await?;
