@@ -1,6 +1,6 @@
 //! Who acts in the tests: a reader with a browser, an editor with a terminal.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -107,8 +107,13 @@ impl Reader {
         let shown: Vec<String> =
             self.chromium.asks("[...document.querySelectorAll('[role=status]')].map(n => n.dataset.notice)").await;
         assert_eq!(shown, notices);
-        let focused: String = self.chromium.asks("document.activeElement.dataset.notice ?? ''").await;
-        assert_eq!(focused, notices.first().copied().unwrap_or_default(), "the notice does not have the focus");
+        // A browser gives the focus when it draws the page, which may be after it has loaded.
+        let first = notices.first().copied().unwrap_or_default();
+        let until = Instant::now() + DEADLINE;
+        while self.chromium.asks::<String>("document.activeElement.dataset.notice ?? ''").await != first {
+            assert!(Instant::now() < until, "`{first}` does not have the focus");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Notices tell of an act once.
