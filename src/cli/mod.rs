@@ -156,6 +156,7 @@ impl From<StoreError> for Failure {
         let help = match &error {
             StoreError::Newer { .. } => "run the newer program, or `db restore` a backup made before the update",
             StoreError::Place(_) => "check `[store]` in publish.toml and the folder or server it names",
+            StoreError::Older => "export its readers with that program, move the file away, and import them here",
             StoreError::Full => "make room on the disk and try again. Nothing that was done is lost",
             _ => "`pressrun doctor` looks for the cause. Nothing that was done is lost",
         };

@@ -14,7 +14,7 @@ mod subscription;
 
 pub use access::{Access, Portion, Viewer};
 pub use address::{AddressError, EmailAddress};
-pub use cadence::{Cadence, DigestTime};
+pub use cadence::{Cadence, DigestTime, Rhythm};
 pub use delivery::{DeliveryState, Next, OnUnknown, RetryPolicy};
 pub use ids::{ArticleId, DeliveryId, IssueId, NewsletterId, SubscriberId, SubscriptionId};
 pub use issue::{Brake, IssueEvent, IssueKind, IssueState, SendPolicy};

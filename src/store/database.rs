@@ -36,6 +36,9 @@ pub enum StoreError {
         /// The newest version known.
         known: i64,
     },
+    /// It was made before the first release, with a schema that no step leads on from.
+    #[error("the database was made by a program from before the first release, and cannot be brought up to date")]
+    Older,
     /// Something about the place where the database should be.
     #[error("{0}")]
     Place(String),

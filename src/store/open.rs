@@ -120,6 +120,9 @@ impl Store {
                 if found > known {
                     return Err(StoreError::Newer { found, known });
                 }
+                if found > 0 && found < STEPS.first().map_or(0, |step| step.version) {
+                    return Err(StoreError::Older);
+                }
                 for step in STEPS.iter().filter(|step| step.version > found) {
                     transaction.script(step.sql).await?;
                     transaction

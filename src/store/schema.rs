@@ -5,14 +5,14 @@
 
 /// One numbered step. Steps are only ever added; each first expands, a later one contracts.
 pub(super) struct Step {
-    /// Counts from 1 without gaps.
+    /// Counts up without gaps.
     pub version: i64,
     /// Statements, separated by semicolons.
     pub sql: &'static str,
 }
 
-/// All steps.
-pub(super) const STEPS: &[Step] = &[Step { version: 1, sql: FIRST }];
+/// All steps. The first of a released program is 2; a database of an earlier one is refused.
+pub(super) const STEPS: &[Step] = &[Step { version: 2, sql: FIRST }];
 
 const FIRST: &str = "
 CREATE TABLE facts (
@@ -46,6 +46,13 @@ CREATE TABLE subscriptions (
     newsletter TEXT NOT NULL REFERENCES newsletters (id),
     cadence TEXT NOT NULL CHECK (cadence IN ('instant', 'daily', 'weekly')),
     state TEXT NOT NULL CHECK (state IN ('pending', 'active', 'ended')),
+    -- For digests, what their hour is read from; see model::Rhythm. Empty for instant readers.
+    rhythm TEXT NOT NULL DEFAULT '',
+    -- Tags, sorted, one a line; empty: all.
+    topics TEXT NOT NULL DEFAULT '',
+    paused_until BIGINT,
+    -- After the next digest, or the slot at which there is none, the cadence becomes this one.
+    returns_to TEXT CHECK (returns_to IN ('instant')),
     covered_to BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     activated_at BIGINT,
@@ -55,11 +62,18 @@ CREATE TABLE subscriptions (
 CREATE INDEX subscriptions_by_newsletter ON subscriptions (newsletter, id);
 CREATE INDEX subscriptions_by_coverage ON subscriptions (newsletter, cadence, state, covered_to);
 
+-- The rhythms that digest readers have, so that nobody has to look through all readers for them.
+CREATE TABLE rhythms (
+    newsletter TEXT NOT NULL REFERENCES newsletters (id),
+    rhythm TEXT NOT NULL,
+    PRIMARY KEY (newsletter, rhythm)
+);
+
 CREATE TABLE consents (
     id TEXT PRIMARY KEY,
     subscriber TEXT NOT NULL REFERENCES subscribers (id),
     newsletter TEXT NOT NULL,
-    event TEXT NOT NULL CHECK (event IN ('confirmed', 'left', 'undone', 'imported')),
+    event TEXT NOT NULL CHECK (event IN ('confirmed', 'left', 'undone', 'imported', 'changed')),
     source TEXT NOT NULL,
     at BIGINT NOT NULL
 );
@@ -73,16 +87,44 @@ CREATE TABLE suppressions (
 
 CREATE TABLE flows (
     id TEXT PRIMARY KEY,
-    purpose TEXT NOT NULL CHECK (purpose IN ('confirm')),
+    purpose TEXT NOT NULL
+        CHECK (purpose IN ('confirm', 'welcome', 'sign-in', 'new-address', 'old-address', 'erased')),
+    subscriber TEXT REFERENCES subscribers (id),
     email TEXT NOT NULL,
     email_key TEXT NOT NULL,
     token_hash TEXT NOT NULL UNIQUE,
     payload TEXT NOT NULL,
+    -- For signing in: the typed code, the browser that asked, and how many wrong codes there were.
+    code_hash TEXT,
+    browser_hash TEXT,
+    tries BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     used_at BIGINT
 );
 CREATE INDEX flows_by_email ON flows (email_key, created_at);
+
+CREATE TABLE sessions (
+    id_hash TEXT PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    subscriber TEXT NOT NULL REFERENCES subscribers (id),
+    browser TEXT NOT NULL,
+    signed_in_at BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX sessions_by_subscriber ON sessions (subscriber, signed_in_at);
+
+-- What happened to accounts: appended, never changed, without addresses and tokens.
+CREATE TABLE audit (
+    id TEXT PRIMARY KEY,
+    at BIGINT NOT NULL,
+    event TEXT NOT NULL,
+    subscriber TEXT,
+    who TEXT NOT NULL,
+    detail TEXT NOT NULL
+);
+CREATE INDEX audit_by_subscriber ON audit (subscriber, at);
 
 CREATE TABLE limit_events (
     scope TEXT NOT NULL,
