@@ -38,6 +38,8 @@ pub mod relay;
 
 /// The publication in memory: files to catalog to pages and mails.
 pub mod press;
+/// Who may act: the server key, what is signed with it, and how often anybody may ask.
+pub mod auth;
 /// Sign up, confirm, leave; import and export.
 pub mod audience;
 /// Articles become issues, issues become deliveries; the scheduler and the digests.

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use pressrun::audience::{self, ImportOptions, ServerKeys};
+use pressrun::audience::{self, ImportOptions};
+use pressrun::auth::ServerKeys;
 use pressrun::clock;
 use pressrun::config::Secret;
 use pressrun::content::Article;

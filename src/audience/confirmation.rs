@@ -1,12 +1,13 @@
 //! The mail that asks a reader to confirm: made when it is sent, for only then is its token needed.
 
+use crate::auth::ServerKeys;
 use crate::model::{Newsletter, Sender};
 use crate::press::Edition;
 use crate::render::{self, ConfirmRequest, RenderError};
 use crate::store::Flow;
 
 use super::CONFIRM_WITHIN;
-use super::tokens::{ServerKeys, confirm_token_again};
+use super::tokens::CONFIRM;
 
 /// A confirmation mail without its headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub enum ConfirmMailError {
 
 /// Makes the mail of a sign-up: the same bytes each time, as long as nothing of the publication changes.
 pub fn confirm_mail(edition: &Edition, keys: &ServerKeys, flow: &Flow) -> Result<ConfirmMail, ConfirmMailError> {
-    let token = confirm_token_again(keys, &flow.id, &flow.token_hash).ok_or(ConfirmMailError::KeyGone)?;
+    let token = keys.sign_again(CONFIRM, &flow.id, &flow.token_hash).ok_or(ConfirmMailError::KeyGone)?;
     let chosen = |newsletter: &&Newsletter| {
         let choice = flow.choices.iter().find(|choice| choice.newsletter == newsletter.id);
         choice.map(|choice| choice.cadence)

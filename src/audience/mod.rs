@@ -15,37 +15,24 @@ mod tests;
 pub use confirmation::{ConfirmMail, ConfirmMailError, confirm_mail};
 pub use export::export;
 pub use import::{ImportError, ImportOptions, Imported, Rejected, import};
-pub use tokens::{ServerKeys, confirm_token, confirm_token_again, leave_token, undo_token};
+pub use tokens::{confirm_token, leave_token, undo_token};
 
 use std::net::IpAddr;
 
 use chrono::{DateTime, Duration, Utc};
 
+use crate::auth::{Asked, ServerKeys, asked, asking, failures, token_hash};
 use crate::config::{Settings, is_unfit};
 use crate::model::{Access, Cadence, EmailAddress, Newsletter, NewsletterId, SubscriptionState};
-use crate::store::{
-    Choice, Confirmed, Counted, Flow, Limit, NoRoom, SignUp, Store, StoreError, Subscription, Unconfirmed,
-};
+use crate::store::{Choice, Confirmed, Flow, SignUp, Store, StoreError, Subscription, Unconfirmed};
 
 /// How long a confirmation link holds.
 pub const CONFIRM_WITHIN: Duration = Duration::hours(72);
 /// How long a goodbye can be taken back on the page that said it.
 pub const UNDO_WITHIN: Duration = Duration::hours(1);
 
-/// How often one address is mailed a confirmation.
-const PER_ADDRESS: &[Limit] = &[
-    Limit { times: 1, window: Duration::seconds(60) },
-    Limit { times: 5, window: Duration::hours(1) },
-    Limit { times: 10, window: Duration::hours(24) },
-];
-/// How often one client may ask for confirmations.
-const PER_CLIENT: &[Limit] = &[Limit { times: 20, window: Duration::hours(1) }];
-/// How often everybody together may ask: far above a busy day, far below what a relay would call a flood.
-const PER_MINUTE: &[Limit] = &[Limit { times: 600, window: Duration::seconds(60) }];
-/// How often the alarm about that is raised.
-const ALARMS: &[Limit] = &[Limit { times: 1, window: Duration::minutes(10) }];
-/// How many links that nobody was ever mailed one client may try.
-const FAILURES: &[Limit] = &[Limit { times: 30, window: Duration::hours(1) }];
+/// What a sign-up is counted under: for its client, for everybody, for its address.
+const SCOPES: [&str; 3] = ["sign-up-client", "sign-up", "sign-up-address"];
 
 /// What a reader asks for on the sign-up page, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,20 +43,6 @@ pub struct Request {
     pub name: Option<String>,
     /// What, and how often.
     pub choices: Vec<Choice>,
-}
-
-/// What became of a sign-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
-    /// Whatever is known of the address, the answer is that a link is on its way.
-    Accepted,
-    /// This client has asked too often.
-    TooOften,
-    /// Everybody together asks too often. Whether it is time to tell the editors.
-    Flooded {
-        /// Nobody was told within the last ten minutes.
-        is_news: bool,
-    },
 }
 
 /// The newsletters that anybody may sign up to.
@@ -110,54 +83,22 @@ pub async fn sign_up(
     dice: [u8; 32],
 ) -> Result<Asked, StoreError> {
     let flow: String = dice.iter().map(|byte| format!("{byte:02x}")).collect();
-    let address = keys.sign("limit-address", request.email.key());
     let sign_up = SignUp {
-        token_hash: tokens::hash(&confirm_token(keys, &flow)),
+        asking: asking(keys, SCOPES, client, &request.email),
+        token_hash: token_hash(&confirm_token(keys, &flow)),
         flow,
         email: request.email,
         name: request.name,
         choices: request.choices,
-        client: Counted { scope: "sign-up-client", key: client_key(keys, client), limits: PER_CLIENT },
-        everyone: Counted { scope: "sign-up", key: String::new(), limits: PER_MINUTE },
-        address: Counted { scope: "sign-up-address", key: address, limits: PER_ADDRESS },
         now,
         expires_at: now + CONFIRM_WITHIN,
     };
-    Ok(match store.sign_up(sign_up).await? {
-        None => Asked::Accepted,
-        Some(NoRoom::ForClient) => Asked::TooOften,
-        Some(NoRoom::ForAnybody) => {
-            let alarm = Counted { scope: "sign-up-alarm", key: String::new(), limits: ALARMS };
-            Asked::Flooded { is_news: store.count(alarm, now).await? }
-        }
-    })
-}
-
-/// Counts a forged link against whoever tried it; says whether they may go on. Work that a right link asks for is
-/// never refused for it: a mail provider leaves for many readers from one address.
-pub async fn forged(store: &Store, keys: &ServerKeys, client: IpAddr, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    store.count(failures(keys, client), now).await
-}
-
-fn failures(keys: &ServerKeys, client: IpAddr) -> Counted {
-    Counted { scope: "failure", key: client_key(keys, client), limits: FAILURES }
-}
-
-fn client_key(keys: &ServerKeys, client: IpAddr) -> String {
-    keys.sign("limit-client", &network(client))
-}
-
-/// Whom a limit counts as one: an IPv4 address, or the /64 of an IPv6 address, which one subscriber of a provider has.
-fn network(client: IpAddr) -> String {
-    match client.to_canonical() {
-        IpAddr::V4(v4) => v4.to_string(),
-        IpAddr::V6(v6) => format!("{:016x}/64", v6.to_bits() >> 64),
-    }
+    asked(store, store.sign_up(sign_up).await?, now).await
 }
 
 /// What a confirmation link would confirm. Changes nothing.
 pub async fn awaiting(store: &Store, token: &str, now: DateTime<Utc>) -> Result<Option<Flow>, StoreError> {
-    store.live_flow(&tokens::hash(token), now).await
+    store.live_flow(&token_hash(token), now).await
 }
 
 /// Uses a confirmation link: of many at once, exactly one confirms.
@@ -170,7 +111,7 @@ pub async fn confirm(
     now: DateTime<Utc>,
 ) -> Result<Result<Confirmed, Unconfirmed>, StoreError> {
     let offered: Vec<NewsletterId> = offered(settings).map(|newsletter| newsletter.id.clone()).collect();
-    store.confirm(tokens::hash(token), offered, failures(keys, client), now).await
+    store.confirm(token_hash(token), offered, failures(keys, client), now).await
 }
 
 /// Who would leave by a link; none for a link that we did not make. Changes nothing.

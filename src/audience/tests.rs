@@ -1,10 +1,10 @@
 use chrono::TimeDelta;
 
 use super::*;
-use crate::clock;
 use crate::config::{self, Source};
 use crate::model::SuppressionReason;
 use crate::store::fresh::stores;
+use crate::{auth, clock};
 
 /// A publication with two newsletters, whose readers come and go.
 struct Audience<'s> {
@@ -175,7 +175,7 @@ async fn forged_links_are_tried_thirty_times_an_hour() {
             assert_eq!(tried, Err(Unconfirmed::Dead));
         }
         assert_eq!(audience.tries(&token, "203.0.113.5").await, Err(Unconfirmed::TooManyTries));
-        assert!(!forged(&store, &audience.keys, "203.0.113.5".parse().unwrap(), audience.now).await.unwrap());
+        assert!(!auth::forged(&store, &audience.keys, "203.0.113.5".parse().unwrap(), audience.now).await.unwrap());
         assert!(audience.tries(&token, "203.0.113.6").await.is_ok());
         for _ in 0..40 {
             let again = audience.tries(&token, "203.0.113.6").await;
@@ -190,7 +190,8 @@ async fn forged_links_are_tried_thirty_times_an_hour() {
 async fn a_flood_from_everywhere_is_refused_and_told_once() {
     for (store, _folder) in stores().await {
         let mut audience = Audience::of(&store).await;
-        let everyone = Counted { scope: "sign-up", key: String::new(), limits: PER_MINUTE };
+        let (client, email) = ("192.0.2.1".parse().unwrap(), EmailAddress::parse(READER).unwrap());
+        let everyone = asking(&audience.keys, SCOPES, client, &email).everyone;
         for _ in 0..599 {
             assert!(store.count(everyone.clone(), audience.now).await.unwrap());
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use crate::audience::ServerKeys;
+use crate::auth::ServerKeys;
 use crate::clock;
 use crate::config;
 use crate::diagnostic::{self, Diagnostic, Severity};

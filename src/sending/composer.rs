@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use url::Url;
 
-use crate::audience::{ServerKeys, confirm_mail, leave_token};
+use crate::audience::{confirm_mail, leave_token};
+use crate::auth::ServerKeys;
 use crate::mail::{Compiled, Headers, ListHeaders, message_id};
 use crate::model::{EmailAddress, IssueId, Sender, SubscriptionId, Viewer};
 use crate::relay::Envelope;

@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::audience::ServerKeys;
+use crate::auth::ServerKeys;
 use crate::clock;
 use crate::model::{IssueId, IssueState};
 use crate::press::Edition;

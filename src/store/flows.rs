@@ -6,7 +6,8 @@ use crate::clock;
 use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriberId};
 
 use super::database::{Row, StoreError, Transaction, values};
-use super::limits::Counted;
+use super::limits::{Asking, Counted, NoRoom};
+use super::notices::{NewFlow, end_flows, enter_flow};
 use super::open::Store;
 use super::{millis, moment};
 
@@ -32,25 +33,12 @@ pub struct SignUp {
     pub name: Option<String>,
     /// What they chose.
     pub choices: Vec<Choice>,
-    /// How often this client may ask; over it, nothing is written.
-    pub client: Counted,
-    /// How often everybody together may ask; over it, nothing is written.
-    pub everyone: Counted,
-    /// How often this address may be mailed; over it, everything is written, but nothing sent.
-    pub address: Counted,
+    /// What it counts against.
+    pub asking: Asking,
     /// When it was asked for.
     pub now: DateTime<Utc>,
     /// Until when the link holds.
     pub expires_at: DateTime<Utc>,
-}
-
-/// Whose limit a sign-up was over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoRoom {
-    /// This client's.
-    ForClient,
-    /// That of everybody together.
-    ForAnybody,
 }
 
 /// A sign-up that waits for its confirmation, or no longer.
@@ -105,23 +93,28 @@ impl Store {
     pub async fn sign_up(&self, sign_up: SignUp) -> Result<Option<NoRoom>, StoreError> {
         self.write(move |transaction| {
             Box::pin(async move {
-                if !sign_up.client.has_room(transaction, sign_up.now).await? {
-                    return Ok(Some(NoRoom::ForClient));
+                if let Some(no_room) = sign_up.asking.admit(transaction, sign_up.now).await? {
+                    return Ok(Some(no_room));
                 }
-                if !sign_up.everyone.has_room(transaction, sign_up.now).await? {
-                    return Ok(Some(NoRoom::ForAnybody));
-                }
-                sign_up.client.count(transaction, sign_up.now).await?;
-                sign_up.everyone.count(transaction, sign_up.now).await?;
-                let unsent = why_unsent(transaction, &sign_up).await?;
-                if unsent != Some("limit") {
-                    sign_up.address.count(transaction, sign_up.now).await?;
-                }
+                let unsent = sign_up.asking.why_unsent(transaction, &sign_up.email, sign_up.now).await?;
                 enter_as_pending(transaction, &sign_up).await?;
                 // The same statements either way, so that the time tells nothing; nobody has an empty key.
                 let ended = if unsent.is_none() { sign_up.email.key() } else { "" };
-                end_flows(transaction, ended, sign_up.now).await?;
-                enter_flow(transaction, &sign_up, unsent).await?;
+                end_flows(transaction, "confirm", ended, sign_up.now).await?;
+                let payload = write_payload(sign_up.name.as_deref(), &sign_up.choices);
+                let SignUp { flow: id, email, token_hash, now, expires_at, .. } = sign_up;
+                let flow = NewFlow {
+                    id,
+                    purpose: "confirm",
+                    subscriber: None,
+                    email,
+                    token_hash,
+                    payload,
+                    sign_in: None,
+                    now,
+                    expires_at,
+                };
+                enter_flow(transaction, flow, unsent).await?;
                 Ok(None)
             })
         })
@@ -180,18 +173,6 @@ impl Store {
     }
 }
 
-/// Why the notice is not to be sent, if so. Asks the same questions for any address.
-async fn why_unsent(transaction: &mut Transaction, sign_up: &SignUp) -> Result<Option<&'static str>, StoreError> {
-    let has_room = sign_up.address.has_room(transaction, sign_up.now).await?;
-    let bounced = "SELECT 1 FROM suppressions WHERE email_key = $1 AND reason = 'hard-bounce'";
-    let bounced = transaction.row(bounced, values![sign_up.email.key()]).await?.is_some();
-    Ok(match (has_room, bounced) {
-        (_, true) => Some("suppressed"),
-        (false, false) => Some("limit"),
-        (true, false) => None,
-    })
-}
-
 /// Whoever is known stays as they are; the statements write a row either way, so that both take the same time.
 async fn enter_as_pending(transaction: &mut Transaction, sign_up: &SignUp) -> Result<(), StoreError> {
     let subscriber = enter_subscriber(transaction, &sign_up.email, None, sign_up.now).await?;
@@ -219,40 +200,6 @@ async fn enter_subscriber(
     let row = transaction.row(sql, row).await?;
     let row = row.ok_or_else(|| StoreError::Form("a subscriber was written without an answer".to_owned()))?;
     Ok(SubscriberId::new(row.text(0)?))
-}
-
-/// A newer request ends the earlier ones; a link that is dead is not mailed.
-async fn end_flows(transaction: &mut Transaction, email_key: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
-    let notices = "UPDATE deliveries SET state = 'suppressed', reason = 'replaced', due_at = NULL, finished_at = $2
-        WHERE state IN ('queued', 'deferred') AND flow IN (
-            SELECT id FROM flows WHERE email_key = $1 AND used_at IS NULL AND expires_at > $2)";
-    transaction.execute(notices, values![email_key, millis(now)]).await?;
-    let flows = "UPDATE flows SET used_at = $2 WHERE email_key = $1 AND used_at IS NULL AND expires_at > $2";
-    transaction.execute(flows, values![email_key, millis(now)]).await?;
-    Ok(())
-}
-
-async fn enter_flow(
-    transaction: &mut Transaction,
-    sign_up: &SignUp,
-    unsent: Option<&'static str>,
-) -> Result<(), StoreError> {
-    let now = millis(sign_up.now);
-    let expires_at = if unsent.is_none() { millis(sign_up.expires_at) } else { now };
-    let sql = "INSERT INTO flows (id, purpose, email, email_key, token_hash, payload, created_at, expires_at)
-        VALUES ($1, 'confirm', $2, $3, $4, $5, $6, $7)";
-    let (email, key) = (sign_up.email.as_str(), sign_up.email.key());
-    let payload = write_payload(sign_up.name.as_deref(), &sign_up.choices);
-    let row = values![&sign_up.flow, email, key, &sign_up.token_hash, payload, now, expires_at];
-    transaction.execute(sql, row).await?;
-    let sql = "INSERT INTO deliveries
-            (id, lane, flow, email, email_key, state, reason, due_at, first_due_at, finished_at)
-        VALUES ($1, 'notice', $2, $3, $4, $5, $6, $7, $8, $9)";
-    let state = if unsent.is_none() { "queued" } else { "suppressed" };
-    let (due_at, finished_at) = if unsent.is_none() { (Some(now), None) } else { (None, Some(now)) };
-    let row = values![clock::new_id(), &sign_up.flow, email, key, state, unsent, due_at, now, finished_at];
-    transaction.execute(sql, row).await?;
-    Ok(())
 }
 
 /// An active subscription keeps what it has been served to, whatever its cadence becomes.

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Duration, Utc};
 
+use crate::model::EmailAddress;
+
 use super::database::{StoreError, Transaction, values};
 use super::millis;
 use super::open::Store;
@@ -49,6 +51,64 @@ impl Counted {
         let sql = "INSERT INTO limit_events (scope, key, at) VALUES ($1, $2, $3)";
         transaction.execute(sql, values![self.scope, &self.key, millis(now)]).await?;
         Ok(())
+    }
+}
+
+/// What a request for a mail counts against.
+#[derive(Debug, Clone)]
+pub struct Asking {
+    /// How often this client may ask; over it, nothing is written.
+    pub client: Counted,
+    /// How often everybody together may ask; over it, nothing is written.
+    pub everyone: Counted,
+    /// How often this address may be mailed; over it, everything is written, but nothing sent.
+    pub address: Counted,
+}
+
+/// Whose limit a request was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoRoom {
+    /// This client's.
+    ForClient,
+    /// That of everybody together.
+    ForAnybody,
+}
+
+impl Asking {
+    /// Counts the request against its client and everybody; says for whom there was no room, if so.
+    pub(super) async fn admit(
+        &self,
+        transaction: &mut Transaction,
+        now: DateTime<Utc>,
+    ) -> Result<Option<NoRoom>, StoreError> {
+        for (counted, no_room) in [(&self.client, NoRoom::ForClient), (&self.everyone, NoRoom::ForAnybody)] {
+            if !counted.has_room(transaction, now).await? {
+                return Ok(Some(no_room));
+            }
+        }
+        self.client.count(transaction, now).await?;
+        self.everyone.count(transaction, now).await?;
+        Ok(None)
+    }
+
+    /// Why the address is not to be mailed, if so; else counts it. Asks and writes the same for any address.
+    pub(super) async fn why_unsent(
+        &self,
+        transaction: &mut Transaction,
+        email: &EmailAddress,
+        now: DateTime<Utc>,
+    ) -> Result<Option<&'static str>, StoreError> {
+        let has_room = self.address.has_room(transaction, now).await?;
+        let bounced = "SELECT 1 FROM suppressions WHERE email_key = $1 AND reason = 'hard-bounce'";
+        let bounced = transaction.row(bounced, values![email.key()]).await?.is_some();
+        // What was refused counts for nothing, or else whoever floods an address would keep it shut for its owner.
+        let scope = if has_room { self.address.scope } else { "over-limit" };
+        Counted { scope, ..self.address.clone() }.count(transaction, now).await?;
+        Ok(match (has_room, bounced) {
+            (_, true) => Some("suppressed"),
+            (false, false) => Some("limit"),
+            (true, false) => None,
+        })
     }
 }
 

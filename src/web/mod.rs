@@ -31,7 +31,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use url::Url;
 
-use crate::audience::ServerKeys;
+use crate::auth::ServerKeys;
 use crate::clock;
 use crate::press::Edition;
 use crate::render::{ReaderPage, SiteContext, reader_page};

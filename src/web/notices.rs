@@ -9,7 +9,7 @@ use chrono::{DateTime, Duration, Utc};
 use hyper::header::{COOKIE, HeaderMap};
 use serde::{Deserialize, Serialize};
 
-use crate::audience::ServerKeys;
+use crate::auth::ServerKeys;
 use crate::render::{Notice, NoticeKind, UndoForm};
 
 /// A redirect is followed at once; a slow phone gets a few minutes.

@@ -10,7 +10,8 @@ use hyper::{Response, StatusCode};
 
 use chrono::{DateTime, Utc};
 
-use crate::audience::{self, Asked, Request};
+use crate::audience::{self, Request};
+use crate::auth::{self, Asked};
 use crate::clock;
 use crate::model::{AddressError, Cadence, EmailAddress, NewsletterId};
 use crate::render::{FieldError, Notice, NoticeKind, ReaderPage, SignUp, UndoForm, rhythm};
@@ -214,7 +215,7 @@ impl Visit {
         if let Some(subscription) = subscription {
             return Ok(subscription);
         }
-        let may_go_on = audience::forged(&self.state.store, &self.state.keys, self.client, clock::now()).await?;
+        let may_go_on = auth::forged(&self.state.store, &self.state.keys, self.client, clock::now()).await?;
         Err(if may_go_on { Problem::NobodysLeave } else { Problem::TooOften })
     }
 

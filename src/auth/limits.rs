@@ -1,0 +1,88 @@
+//! How often anybody may ask for a mail, and try a link or a code: the same for signing up and signing in.
+//!
+//! What is counted lies in the store under keyed hashes, so that a limit outlives a restart and holds over all
+//! processes, and nobody reads an address or a network there. No account is ever locked.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Duration, Utc};
+
+use crate::model::EmailAddress;
+use crate::store::{Asking, Counted, Limit, NoRoom, Store, StoreError};
+
+use super::ServerKeys;
+
+/// How often one address is mailed the same kind of link.
+const PER_ADDRESS: &[Limit] = &[
+    Limit { times: 1, window: Duration::seconds(60) },
+    Limit { times: 5, window: Duration::hours(1) },
+    Limit { times: 10, window: Duration::hours(24) },
+];
+/// How often one client may ask for links.
+const PER_CLIENT: &[Limit] = &[Limit { times: 20, window: Duration::hours(1) }];
+/// How often everybody together may ask: far above a busy day, far below what a relay would call a flood.
+const PER_MINUTE: &[Limit] = &[Limit { times: 600, window: Duration::seconds(60) }];
+/// How often the alarm about that is raised.
+const ALARMS: &[Limit] = &[Limit { times: 1, window: Duration::minutes(10) }];
+/// How many links that nobody was ever mailed, and wrong codes, one client may try.
+const FAILURES: &[Limit] = &[Limit { times: 30, window: Duration::hours(1) }];
+
+/// What became of a request for a mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Whatever is known of the address, the answer is that a link is on its way.
+    Accepted,
+    /// This client has asked too often.
+    TooOften,
+    /// Everybody together asks too often. Whether it is time to tell the editors.
+    Flooded {
+        /// Nobody was told within the last ten minutes.
+        is_news: bool,
+    },
+}
+
+/// What a request for a mail counts against. The scopes are for the client, for everybody and for the address.
+pub(crate) fn asking(keys: &ServerKeys, scopes: [&'static str; 3], client: IpAddr, email: &EmailAddress) -> Asking {
+    let [for_client, for_everyone, for_address] = scopes;
+    let address = keys.sign("limit-address", email.key());
+    Asking {
+        client: Counted { scope: for_client, key: client_key(keys, client), limits: PER_CLIENT },
+        everyone: Counted { scope: for_everyone, key: String::new(), limits: PER_MINUTE },
+        address: Counted { scope: for_address, key: address, limits: PER_ADDRESS },
+    }
+}
+
+/// What the asker hears; counts the alarm of a flood.
+pub(crate) async fn asked(store: &Store, no_room: Option<NoRoom>, now: DateTime<Utc>) -> Result<Asked, StoreError> {
+    Ok(match no_room {
+        None => Asked::Accepted,
+        Some(NoRoom::ForClient) => Asked::TooOften,
+        Some(NoRoom::ForAnybody) => {
+            let alarm = Counted { scope: "flood-alarm", key: String::new(), limits: ALARMS };
+            Asked::Flooded { is_news: store.count(alarm, now).await? }
+        }
+    })
+}
+
+/// Counts a forged link against whoever tried it; says whether they may go on. Work that a right link asks for is
+/// never refused for it: a mail provider leaves for many readers from one address.
+pub async fn forged(store: &Store, keys: &ServerKeys, client: IpAddr, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    store.count(failures(keys, client), now).await
+}
+
+/// The one count of a client's forged links and wrong codes.
+pub(crate) fn failures(keys: &ServerKeys, client: IpAddr) -> Counted {
+    Counted { scope: "failure", key: client_key(keys, client), limits: FAILURES }
+}
+
+fn client_key(keys: &ServerKeys, client: IpAddr) -> String {
+    keys.sign("limit-client", &network(client))
+}
+
+/// Whom a limit counts as one: an IPv4 address, or the /64 of an IPv6 address, which one subscriber of a provider has.
+fn network(client: IpAddr) -> String {
+    match client.to_canonical() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => format!("{:016x}/64", v6.to_bits() >> 64),
+    }
+}
