@@ -3,18 +3,18 @@
 //! Whoever asks, the answer and the work are the same for every address: nobody learns here who reads what. No mail is
 //! sent; a notice is a row that `sending` finds. Time comes in as an argument, and so do the bits of a new flow.
 
-mod confirmation;
 mod csv_cells;
 mod export;
 mod import;
+mod notice;
 mod tokens;
 
 #[cfg(test)]
 mod tests;
 
-pub use confirmation::{ConfirmMail, ConfirmMailError, confirm_mail};
 pub use export::export;
 pub use import::{ImportError, ImportOptions, Imported, Rejected, import};
+pub use notice::notice;
 pub use tokens::{confirm_token, leave_token, undo_token};
 
 use std::net::IpAddr;

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
-use crate::audience::{confirm_mail, leave_token};
+use crate::audience::{self, leave_token};
 use crate::auth::ServerKeys;
 use crate::mail::{Compiled, Headers, ListHeaders, message_id};
 use crate::model::{EmailAddress, IssueId, Sender, SubscriptionId, Viewer};
@@ -33,7 +33,8 @@ pub(super) struct Composed {
 pub(super) enum Kind {
     Instant,
     Digest,
-    Notice,
+    /// No longer than its link works.
+    Notice(TimeDelta),
 }
 
 /// Why a delivery cannot become a mail.
@@ -131,23 +132,28 @@ impl Composer {
         let edition = Arc::clone(&self.means.edition.borrow());
         let flow = self.means.store.flow(flow).await?;
         let flow = flow.ok_or_else(|| ComposeError::Gone("the request behind this notice is gone".to_owned()))?;
-        let notice = confirm_mail(&edition, &self.means.keys, &flow)
+        let notice = audience::notice(&edition, &self.means.keys, &flow)
             .map_err(|error| ComposeError::Gone(format!("the notice cannot be made: {error}")))?;
-        let from = notice.from;
+        let (from, mail) = (notice.from, notice.mail);
         let (_, fixed) = self.fixed(claimed, &from, now);
         let headers = Headers {
             from: from.clone(),
             reply_to: None,
             to: claimed.to.clone(),
-            subject: notice.subject,
+            subject: mail.subject,
             date: fixed.date_at,
             message_id: fixed.message_id.clone(),
             list: None,
             auto_submitted: true,
         };
         let envelope = Envelope { from: from.address, to: claimed.to.clone() };
-        let body = Compiled::new(&notice.html, &notice.text, &[]);
-        Ok(Composed { envelope, bytes: body.message(&headers, &[]), fixed, kind: Kind::Notice })
+        let body = Compiled::new(&mail.html, &mail.text, &[]);
+        Ok(Composed {
+            envelope,
+            bytes: body.message(&headers, &[]),
+            fixed,
+            kind: Kind::Notice(flow.expires_at - flow.created_at),
+        })
     }
 
     /// What is fixed by the first note, and the key that goes with it.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::audience::CONFIRM_WITHIN;
 use crate::clock;
 use crate::model::{IssueEvent, Next, OnUnknown, RetryPolicy};
 use crate::relay::{Failure, FailureKind, Phase, Reply, Session, Verdict};
@@ -124,7 +123,7 @@ impl HandOver {
             Verdict::Dropped if claimed.drops + 1 >= DROPS => self.later(claimed, kind),
             Verdict::Dropped => Outcome::Dropped(clock::now() + TimeDelta::seconds(1)),
             Verdict::Uncertain => self.uncertain(claimed, kind),
-            Verdict::MessageTrouble if kind == Kind::Notice => Outcome::Failed("refused"),
+            Verdict::MessageTrouble if matches!(kind, Kind::Notice(_)) => Outcome::Failed("refused"),
             Verdict::MessageTrouble => {
                 self.stop_issue(claimed, failure).await?;
                 Outcome::Untouched(clock::now())
@@ -151,7 +150,7 @@ impl HandOver {
     fn later(&self, claimed: &Claimed, kind: Kind) -> Outcome {
         let sending = &self.means.edition.borrow().settings.sending;
         let policy = match kind {
-            Kind::Notice => RetryPolicy::notice(CONFIRM_WITHIN),
+            Kind::Notice(lives_for) => RetryPolicy::notice(lives_for),
             Kind::Instant | Kind::Digest => RetryPolicy {
                 waits: sending.retry_waits.clone(),
                 give_up_after: sending.give_up_after.unwrap_or(TimeDelta::hours(if kind == Kind::Digest {

@@ -41,17 +41,19 @@ pub struct SignUp {
     pub expires_at: DateTime<Utc>,
 }
 
-/// A sign-up that waits for its confirmation, or no longer.
+/// What somebody asked for and a mailed link will do, or did.
 #[derive(Debug, Clone)]
 pub struct Flow {
     /// Its id.
     pub id: String,
-    /// Who is to confirm.
+    /// What its link does, in the schema's words.
+    pub purpose: String,
+    /// Who is mailed.
     pub email: EmailAddress,
     /// SHA-256 of its token.
     pub token_hash: String,
-    /// What was chosen.
-    pub choices: Vec<Choice>,
+    /// What it is about, as its purpose writes it.
+    pub payload: String,
     /// When it was asked for.
     pub created_at: DateTime<Utc>,
     /// Until when its link holds.
@@ -80,8 +82,16 @@ pub enum Unconfirmed {
     TooManyTries,
 }
 
-const FLOW: &str = "SELECT id, email, token_hash, payload, created_at, expires_at, used_at FROM flows WHERE id = $1";
-const LIVE_FLOW: &str = "SELECT id, email, token_hash, payload, created_at, expires_at, used_at FROM flows
+impl Flow {
+    /// What a sign-up chose.
+    pub fn choices(&self) -> Result<Vec<Choice>, StoreError> {
+        Ok(read_payload(&self.payload)?.1)
+    }
+}
+
+const FLOW: &str =
+    "SELECT id, purpose, email, token_hash, payload, created_at, expires_at, used_at FROM flows WHERE id = $1";
+const LIVE_FLOW: &str = "SELECT id, purpose, email, token_hash, payload, created_at, expires_at, used_at FROM flows
     WHERE token_hash = $1 AND purpose = 'confirm' AND used_at IS NULL AND expires_at > $2";
 
 impl Store {
@@ -264,15 +274,16 @@ fn read_payload(payload: &str) -> Result<(Option<String>, Vec<Choice>), StoreErr
 fn flow(row: &Row) -> Result<Flow, StoreError> {
     Ok(Flow {
         id: row.text(0)?,
-        email: address(&row.text(1)?)?,
-        token_hash: row.text(2)?,
-        choices: read_payload(&row.text(3)?)?.1,
-        created_at: moment(row.int(4)?),
-        expires_at: moment(row.int(5)?),
-        used_at: row.opt_int(6)?.map(moment),
+        purpose: row.text(1)?,
+        email: address(&row.text(2)?)?,
+        token_hash: row.text(3)?,
+        payload: row.text(4)?,
+        created_at: moment(row.int(5)?),
+        expires_at: moment(row.int(6)?),
+        used_at: row.opt_int(7)?.map(moment),
     })
 }
 
 fn address(text: &str) -> Result<EmailAddress, StoreError> {
-    EmailAddress::parse(text).map_err(|error| StoreError::Form(format!("an address of a sign-up: {error}")))
+    EmailAddress::parse(text).map_err(|error| StoreError::Form(format!("an address of a flow: {error}")))
 }

@@ -132,7 +132,7 @@ fn in_words(error: AddressError) -> &'static str {
 pub(super) async fn confirm_page(visit: &Visit, token: &str) -> Answered {
     let flow = audience::awaiting(&visit.state.store, token, clock::now()).await?.ok_or(Problem::Expired)?;
     let named = |choice: &Choice| (visit.title_of(&choice.newsletter), visit.rhythm_of(choice));
-    let newsletters = visit.in_order(&flow.choices).into_iter().map(named).collect();
+    let newsletters = visit.in_order(&flow.choices()?).into_iter().map(named).collect();
     visit.page(StatusCode::OK, &ReaderPage::Confirm { token: token.to_owned(), newsletters })
 }
 

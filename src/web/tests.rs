@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::audience::{confirm_mail, leave_token};
+use crate::audience::{self, leave_token};
 use crate::files;
 use crate::press::{self, Options};
 use crate::store::fresh::stores;
@@ -119,7 +119,7 @@ impl Site {
         let crate::store::Content::Notice { flow } = &claimed.last().unwrap().content else { panic!() };
         let flow = self.state.store.flow(flow).await.unwrap().unwrap();
         let edition = self.state.editions.borrow().clone();
-        let mail = confirm_mail(&edition, &self.state.keys, &flow).unwrap();
+        let mail = audience::notice(&edition, &self.state.keys, &flow).unwrap().mail;
         let at = mail.text.find("/confirm/").unwrap();
         mail.text[at..].split_whitespace().next().unwrap().to_owned()
     }
