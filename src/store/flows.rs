@@ -6,9 +6,11 @@ use crate::clock;
 use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriberId};
 
 use super::database::{Row, StoreError, Transaction, values};
+use super::ledger::lock_newsletter;
 use super::limits::{Asking, Counted, NoRoom};
 use super::notices::{NewFlow, end_flows, enter_flow};
 use super::open::Store;
+use super::rhythms::{enter_rhythms, goes_over_later, keeps_time, plain_rhythm};
 use super::{millis, moment};
 
 /// A newsletter and how often it is wanted.
@@ -168,6 +170,7 @@ impl Store {
                 };
                 let (email, (name, mut choices)) = (address(&row.text(0)?)?, read_payload(&row.text(1)?)?);
                 choices.retain(|choice| offered.contains(&choice.newsletter));
+                choices.sort_by(|one, other| one.newsletter.cmp(&other.newsletter)); // locks have one order
                 let subscriber = enter_subscriber(transaction, &email, name.as_deref(), now).await?;
                 let lift = "DELETE FROM suppressions WHERE email_key = $1 AND reason <> 'hard-bounce'";
                 transaction.execute(lift, values![email.key()]).await?;
@@ -219,17 +222,26 @@ async fn activate(
     choice: &Choice,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO subscriptions
-            (id, subscriber, newsletter, cadence, state, covered_to, created_at, activated_at)
-        SELECT $1, $2, id, $4, 'active', sequence, $5, $5 FROM newsletters WHERE id = $3
-        ON CONFLICT (subscriber, newsletter) DO UPDATE SET cadence = excluded.cadence, state = 'active',
+    let sql = concat!(
+        "INSERT INTO subscriptions
+            (id, subscriber, newsletter, cadence, rhythm, state, covered_to, created_at, activated_at)
+        SELECT $1, $2, id, $4, $6, 'active', sequence, $5, $5 FROM newsletters WHERE id = $3
+        ON CONFLICT (subscriber, newsletter) DO UPDATE SET ",
+        keeps_time!(),
+        ", state = 'active', paused_until = NULL,
             covered_to = CASE subscriptions.state
                 WHEN 'active' THEN subscriptions.covered_to ELSE excluded.covered_to END,
             activated_at = CASE subscriptions.state
                 WHEN 'active' THEN subscriptions.activated_at ELSE excluded.activated_at END,
-            ended_at = NULL";
+            ended_at = NULL"
+    );
     let (newsletter, cadence) = (choice.newsletter.as_str(), choice.cadence.as_str());
-    let row = values![clock::new_id(), subscriber.as_str(), newsletter, cadence, millis(now)];
+    lock_newsletter(transaction, newsletter).await?;
+    let zone = transaction.row("SELECT time_zone FROM subscribers WHERE id = $1", values![subscriber.as_str()]).await?;
+    let zone = zone.map_or(Ok(None), |row| row.opt_text(0))?;
+    let rhythm = plain_rhythm(choice.cadence, zone.as_deref());
+    enter_rhythms(transaction, [(newsletter, &rhythm)], now).await?;
+    let row = values![clock::new_id(), subscriber.as_str(), newsletter, cadence, millis(now), rhythm.key()];
     if transaction.execute(sql, row).await? == 0 {
         return Err(StoreError::Form(format!("the newsletter `{newsletter}` is not in the database")));
     }

@@ -19,6 +19,7 @@ mod ledger;
 mod limits;
 mod notices;
 mod open;
+mod rhythms;
 mod schema;
 mod subscribers;
 mod upkeep;

@@ -66,6 +66,9 @@ CREATE INDEX subscriptions_by_coverage ON subscriptions (newsletter, cadence, st
 CREATE TABLE rhythms (
     newsletter TEXT NOT NULL REFERENCES newsletters (id),
     rhythm TEXT NOT NULL,
+    cadence TEXT NOT NULL CHECK (cadence IN ('daily', 'weekly')),
+    -- The last slot that had its run; at first, when the rhythm was first chosen.
+    slot_at BIGINT NOT NULL,
     PRIMARY KEY (newsletter, rhythm)
 );
 

@@ -1,6 +1,6 @@
 //! People, what they get, what they agreed to, and whom not to mail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -12,7 +12,9 @@ use crate::model::{
 use super::database::{Row, StoreError, Transaction, values};
 use super::dialect::listed;
 use super::flows::record_consent;
+use super::ledger::lock_newsletter;
 use super::open::Store;
+use super::rhythms::{enter_rhythms, goes_over_later, keeps_time, plain_rhythm};
 use super::{millis, moment};
 
 /// A person whose address we know, with everything they were ever subscribed to.
@@ -273,42 +275,64 @@ async fn enter_subscriptions(
     newcomers: &[Newcomer],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    let numbers = lock_newsletters(transaction, newcomers).await?;
     let known = listed!(
         transaction.is_postgres(),
-        "SELECT s.email_key, s.id FROM listed JOIN subscribers s ON s.email_key = listed.value"
+        "SELECT s.email_key, s.id, s.time_zone FROM listed JOIN subscribers s ON s.email_key = listed.value"
     );
     let keys: Vec<&str> = newcomers.iter().map(|newcomer| newcomer.email.key()).collect();
     let rows = transaction.rows(known, values![serde_json::json!(keys).to_string()]).await?;
-    let ids: BTreeMap<String, String> =
-        rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?))).collect::<Result<_, StoreError>>()?;
-    let rows = transaction.rows("SELECT id, sequence FROM newsletters", vec![]).await?;
-    let numbers: BTreeMap<String, i64> =
-        rows.iter().map(|row| Ok((row.text(0)?, row.int(1)?))).collect::<Result<_, StoreError>>()?;
-    let (mut subscriptions, mut consents) = (Vec::new(), Vec::new());
+    let people: BTreeMap<String, (String, Option<String>)> = rows
+        .iter()
+        .map(|row| Ok((row.text(0)?, (row.text(1)?, row.opt_text(2)?))))
+        .collect::<Result<_, StoreError>>()?;
+    let (mut subscriptions, mut consents, mut rhythms) = (Vec::new(), Vec::new(), Vec::new());
     for newcomer in newcomers {
         let (newsletter, cadence, state) = &newcomer.subscription;
         let (newsletter, at) = (newsletter.as_str(), millis(now));
-        let number = numbers.get(newsletter).copied().ok_or_else(|| not_entered(newsletter))?;
-        let subscriber = ids.get(newcomer.email.key()).cloned().unwrap_or_default();
+        let number = numbers.get(newsletter).copied();
+        let (subscriber, zone) = people.get(newcomer.email.key()).cloned().unwrap_or_default();
+        let rhythm = plain_rhythm(*cadence, zone.as_deref());
         let activated_at = (*state == SubscriptionState::Active).then_some(at);
         let ended_at = (*state == SubscriptionState::Ended).then_some(at);
         consents.push(values![clock::new_id(), &subscriber, newsletter, "imported", state.as_str(), at]);
-        let (id, cadence, state) = (clock::new_id(), cadence.as_str(), state.as_str());
-        subscriptions.push(values![id, subscriber, newsletter, cadence, state, number, at, activated_at, ended_at]);
+        let (id, cadence, state, key) = (clock::new_id(), cadence.as_str(), state.as_str(), rhythm.key());
+        rhythms.push((newsletter, rhythm));
+        subscriptions
+            .push(values![id, subscriber, newsletter, cadence, key, state, number, at, activated_at, ended_at]);
     }
+    enter_rhythms(transaction, rhythms.iter().map(|(newsletter, rhythm)| (*newsletter, rhythm)), now).await?;
     let head = "INSERT INTO subscriptions
-        (id, subscriber, newsletter, cadence, state, covered_to, created_at, activated_at, ended_at) VALUES";
-    let tail = "ON CONFLICT (subscriber, newsletter) DO UPDATE SET
-        cadence = excluded.cadence, ended_at = excluded.ended_at, state = CASE
+        (id, subscriber, newsletter, cadence, rhythm, state, covered_to, created_at, activated_at, ended_at) VALUES";
+    let tail = concat!(
+        "ON CONFLICT (subscriber, newsletter) DO UPDATE SET ",
+        keeps_time!(),
+        ", ended_at = excluded.ended_at, state = CASE
             WHEN subscriptions.state = 'active' AND excluded.state = 'pending' THEN 'active' ELSE excluded.state END,
         covered_to = CASE subscriptions.state
             WHEN 'active' THEN subscriptions.covered_to ELSE excluded.covered_to END,
         activated_at = COALESCE(subscriptions.activated_at, excluded.activated_at)
-        WHERE subscriptions.state <> 'ended'";
+        WHERE subscriptions.state <> 'ended'"
+    );
     transaction.insert_many(head, subscriptions, tail).await?;
     let head = "INSERT INTO consents (id, subscriber, newsletter, event, source, at) VALUES";
     transaction.insert_many(head, consents, "").await?;
     Ok(())
+}
+
+/// The present numbers of the newsletters that people are entered into, which stay so until the transaction ends.
+async fn lock_newsletters(
+    transaction: &mut Transaction,
+    newcomers: &[Newcomer],
+) -> Result<BTreeMap<String, i64>, StoreError> {
+    let newsletters: BTreeSet<&str> = newcomers.iter().map(|newcomer| newcomer.subscription.0.as_str()).collect();
+    let mut numbers = BTreeMap::new();
+    for newsletter in newsletters {
+        lock_newsletter(transaction, newsletter).await?;
+        let row = transaction.row("SELECT sequence FROM newsletters WHERE id = $1", values![newsletter]).await?;
+        numbers.insert(newsletter.to_owned(), row.ok_or_else(|| not_entered(newsletter))?.int(0)?);
+    }
+    Ok(numbers)
 }
 
 fn not_entered(newsletter: &str) -> StoreError {
