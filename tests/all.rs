@@ -11,4 +11,5 @@
 mod architecture;
 mod cli;
 mod story;
+mod words;
 mod world;

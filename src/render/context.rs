@@ -1,16 +1,16 @@
 //! What templates are given: the pieces that several of them share.
 
-use chrono::{DateTime, FixedOffset, TimeZone as _, Utc};
+use chrono::{DateTime, Datelike as _, FixedOffset, TimeZone as _, Utc};
 use serde::Serialize;
 use tera::Context;
 
 use crate::config::{Author, Settings};
 use crate::content::{Article, Figure};
 use crate::model::{Access, Cadence, Newsletter, Portion, Viewer};
-use crate::zone::Zone;
 
 use super::address::{Place, article_address, author_address, page_address, tag_address};
 use super::notes::{end_of, plain};
+use super::words::{Words, direction};
 use super::{Imprint, shown};
 
 /// The publication, as every page shows it.
@@ -200,7 +200,7 @@ pub struct Cadences {
     /// The value that the form sends.
     pub value: &'static str,
     /// What is shown.
-    pub label: &'static str,
+    pub label: String,
     /// Whether it is chosen.
     pub is_chosen: bool,
 }
@@ -214,13 +214,13 @@ impl SiteContext {
             title: publication.title.clone(),
             description: publication.description.clone(),
             url: imprint.base_url.to_owned(),
-            language: publication.language.clone(),
-            direction: direction(&publication.language),
+            language: imprint.language(),
+            direction: direction(&imprint.language()),
             links: NamedAddress::of_links(imprint.settings),
             pages: pages.collect(),
             stylesheet: imprint.theme.static_address("style.css"),
             icon: imprint.theme.static_address("icon.svg"),
-            sign_up: SignUp { action: format!("{}{SUBSCRIBE}", imprint.readers_url), ..SignUp::new(imprint.settings) },
+            sign_up: SignUp { action: format!("{}{SUBSCRIBE}", imprint.readers_url), ..SignUp::new(imprint) },
         }
     }
 }
@@ -252,16 +252,23 @@ impl PageMeta {
 }
 
 impl Moment {
-    /// `instant` as the wall clock of `zone` shows it.
-    pub(super) fn new(instant: DateTime<Utc>, zone: &Zone) -> Moment {
+    /// `instant` as the wall clock of the publication shows it.
+    pub(super) fn new(imprint: &Imprint<'_>, instant: DateTime<Utc>) -> Moment {
+        let zone = &imprint.settings.publication.zone;
         let offset = FixedOffset::east_opt(zone.offset_seconds(instant));
         let local =
             offset.map_or_else(|| instant.fixed_offset(), |offset| offset.from_utc_datetime(&instant.naive_utc()));
+        let values = [
+            ("day", local.day().into()),
+            ("month", local.month().into()),
+            ("year", local.year().into()),
+            ("time", local.format("%H:%M").to_string().into()),
+        ];
         Moment {
             machine: local.to_rfc3339(),
-            day: local.format("%-d %B %Y").to_string(),
-            minute: local.format("%-d %B %Y, %H:%M").to_string(),
-            year: local.format("%Y").to_string(),
+            day: imprint.words.say("date", &values),
+            minute: imprint.words.say("date-and-time", &values),
+            year: local.year().to_string(),
         }
     }
 }
@@ -302,7 +309,6 @@ impl Story {
     pub(super) fn new(imprint: &Imprint<'_>, article: &Article, viewer: Viewer, is_absolute: bool) -> Story {
         let address = article_address(article);
         let place = Place { imprint, address: &address, is_absolute };
-        let zone = &imprint.settings.publication.zone;
         let authors = authors(imprint, article, place);
         let language = article.language.as_ref().unwrap_or(&imprint.settings.publication.language);
         let tags: Vec<_> =
@@ -314,10 +320,14 @@ impl Story {
             summary,
             address: place.on_site(&address),
             label: tags.first().cloned(),
-            byline: listed(&authors.iter().map(|author| author.title.as_str()).collect::<Vec<_>>()),
+            byline: listed(
+                imprint.words,
+                "list-and",
+                &authors.iter().map(|author| author.title.as_str()).collect::<Vec<_>>(),
+            ),
             authors,
-            date: article.date.map(|date| Moment::new(date, zone)),
-            updated: article.updated.map(|date| Moment::new(date, zone)),
+            date: article.date.map(|date| Moment::new(imprint, date)),
+            updated: article.updated.map(|date| Moment::new(imprint, date)),
             minutes: article.body.minutes(),
             image: article.image.as_ref().and_then(|figure| figure_of(place, figure)),
             access: article.access.as_str(),
@@ -376,10 +386,12 @@ pub(super) fn one_line(text: &str) -> String {
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// `A`, `A and B`, `A, B and C`.
-pub(super) fn listed(names: &[&str]) -> String {
+/// `A`, `A and B`, `A, B and C`; with `list-or`, `A, B or C`.
+pub(super) fn listed(words: &Words, last_joint: &str, names: &[&str]) -> String {
     match names.split_last() {
-        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        Some((last, others)) if !others.is_empty() => {
+            [&others.join(&words.say("list-comma", &[])), &words.say(last_joint, &[]), *last].concat()
+        }
         _ => names.concat(),
     }
 }
@@ -399,11 +411,12 @@ impl AuthorContext {
 
 impl SignUp {
     /// The form as it is first shown: the first newsletter chosen, at its default cadence.
-    pub fn new(settings: &Settings) -> SignUp {
-        let open = || settings.newsletters.iter().filter(|newsletter| newsletter.access != Access::Paid);
+    pub fn new(imprint: &Imprint<'_>) -> SignUp {
+        let open = || imprint.settings.newsletters.iter().filter(|newsletter| newsletter.access != Access::Paid);
         let default = open().next().map(|newsletter| newsletter.default_cadence);
         let is_offered = |cadence: &Cadence| open().any(|newsletter| newsletter.cadences.contains(cadence));
-        let choice = |(index, newsletter): (usize, &Newsletter)| NewsletterChoice::new(newsletter, index == 0);
+        let choice =
+            |(index, newsletter): (usize, &Newsletter)| NewsletterChoice::new(imprint.words, newsletter, index == 0);
         SignUp {
             action: SUBSCRIBE.to_owned(),
             newsletters: open().enumerate().map(choice).collect(),
@@ -412,7 +425,7 @@ impl SignUp {
                 .filter(is_offered)
                 .map(|cadence| Cadences {
                     value: cadence.as_str(),
-                    label: cadence_label(cadence),
+                    label: imprint.words.say(cadence_key(cadence), &[]),
                     is_chosen: Some(cadence) == default,
                 })
                 .collect(),
@@ -434,13 +447,13 @@ impl SignUp {
 }
 
 impl NewsletterChoice {
-    fn new(newsletter: &Newsletter, is_chosen: bool) -> NewsletterChoice {
+    fn new(words: &Words, newsletter: &Newsletter, is_chosen: bool) -> NewsletterChoice {
         let rhythms: Vec<String> =
-            newsletter.cadences.iter().map(|cadence| rhythm(newsletter, *cadence, false)).collect();
+            newsletter.cadences.iter().map(|cadence| rhythm(words, newsletter, *cadence, false)).collect();
         let zone = newsletter.digest_time.zone.name();
         let has_hour = newsletter.cadences.iter().any(|cadence| *cadence != Cadence::Instant);
         let zone = if has_hour { format!(" ({zone})") } else { String::new() };
-        let rhythms = listed(&rhythms.iter().map(String::as_str).collect::<Vec<_>>()).replace(" and ", " or ");
+        let rhythms = listed(words, "list-or", &rhythms.iter().map(String::as_str).collect::<Vec<_>>());
         NewsletterChoice {
             id: newsletter.id.as_str().to_owned(),
             title: newsletter.title.clone(),
@@ -452,40 +465,24 @@ impl NewsletterChoice {
 }
 
 /// How often a mail comes, such as `daily at 07:00 (UTC)`.
-pub fn rhythm(newsletter: &Newsletter, cadence: Cadence, with_zone: bool) -> String {
+pub fn rhythm(words: &Words, newsletter: &Newsletter, cadence: Cadence, with_zone: bool) -> String {
     let time = &newsletter.digest_time;
     let zone = if with_zone { format!(" ({})", time.zone.name()) } else { String::new() };
+    let hour = format!("{:02}:00", time.hour);
     match cadence {
-        Cadence::Instant => "each article at once".to_owned(),
-        Cadence::Daily => format!("daily at {:02}:00{zone}", time.hour),
-        Cadence::Weekly => format!("{}s at {:02}:00{zone}", weekday(time.weekday), time.hour),
+        Cadence::Instant => words.say("rhythm-instant", &[]),
+        Cadence::Daily => words.say("rhythm-daily", &[("hour", hour.into())]) + &zone,
+        Cadence::Weekly => {
+            let weekday = time.weekday.number_from_monday();
+            words.say("rhythm-weekly", &[("weekday", weekday.into()), ("hour", hour.into())]) + &zone
+        }
     }
 }
 
-fn weekday(day: chrono::Weekday) -> &'static str {
-    use chrono::Weekday::{Fri, Mon, Sat, Sun, Thu, Tue, Wed};
-    match day {
-        Mon => "Monday",
-        Tue => "Tuesday",
-        Wed => "Wednesday",
-        Thu => "Thursday",
-        Fri => "Friday",
-        Sat => "Saturday",
-        Sun => "Sunday",
-    }
-}
-
-fn cadence_label(cadence: Cadence) -> &'static str {
+fn cadence_key(cadence: Cadence) -> &'static str {
     match cadence {
-        Cadence::Instant => "Each article",
-        Cadence::Daily => "Daily",
-        Cadence::Weekly => "Weekly",
+        Cadence::Instant => "cadence-instant",
+        Cadence::Daily => "cadence-daily",
+        Cadence::Weekly => "cadence-weekly",
     }
-}
-
-/// Which way a language is written.
-pub(super) fn direction(language: &str) -> &'static str {
-    let primary = language.split('-').next().unwrap_or_default().to_ascii_lowercase();
-    let is_rtl = ["ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"].contains(&primary.as_str());
-    if is_rtl { "rtl" } else { "ltr" }
 }

@@ -12,12 +12,13 @@ use crate::model::{Cadence, Newsletter, Portion, Viewer};
 
 use super::address::{Place, article_address};
 use super::context::{
-    Moment, NamedAddress, PageMeta, Picture, SUBSCRIBE, SiteContext, Story, clipped, context, direction, one_line,
-    page_context, preview_image, rhythm,
+    Moment, NamedAddress, PageMeta, Picture, SUBSCRIBE, SiteContext, Story, clipped, context, one_line, page_context,
+    preview_image, rhythm,
 };
 use super::html;
 use super::sample::Sample;
-use super::theme::{RenderError, Theme};
+use super::theme::RenderError;
+use super::words::direction;
 use super::{Imprint, LARGEST_MAIL, mail_html, shown, text};
 
 /// The template of an issue's page on the web.
@@ -91,7 +92,7 @@ struct MailContext {
     publication: String,
     home_address: String,
     newsletter: String,
-    kind: &'static str,
+    kind: String,
     date: Moment,
     minutes: usize,
     web_address: String,
@@ -145,7 +146,7 @@ struct Subscription {
 #[derive(Serialize)]
 struct IssuePage {
     newsletter: String,
-    kind: &'static str,
+    kind: String,
     date: Moment,
     stories: Vec<Story>,
     body: String,
@@ -160,16 +161,16 @@ pub fn instant(imprint: &Imprint<'_>, occasion: Occasion<'_>, article: &Article)
     let events = if letter.content.is_summary { &[] } else { shown(article, occasion.viewer).events };
     let blocks = html::mail_blocks(place, events);
 
-    letter.entitle(imprint.theme)?;
+    letter.entitle(imprint)?;
     letter.content.body = blocks.concat();
-    let mut html = letter.part(imprint.theme, HTML)?;
+    let mut html = letter.part(imprint, HTML)?;
     if html.len() > LARGEST_MAIL {
         let frame = html.len() - letter.content.body.len() + 1024;
         (letter.content.body, letter.content.is_cut) = mail_html::cut(&blocks, LARGEST_MAIL.saturating_sub(frame));
-        html = letter.part(imprint.theme, HTML)?;
+        html = letter.part(imprint, HTML)?;
     }
     letter.content.body = text::text(place, events);
-    let text = tidy(&letter.part(imprint.theme, TEXT)?);
+    let text = tidy(&letter.part(imprint, TEXT)?);
     let web_html = instant_page(imprint, occasion, article)?;
     let MailContext { subject, preheader, .. } = letter.mail;
     Ok(IssueMail { subject, preheader, html, text, web_html, is_cut: letter.content.is_cut })
@@ -201,7 +202,7 @@ fn mail_story(imprint: &Imprint<'_>, article: &Article, viewer: Viewer) -> Story
 pub fn digest(imprint: &Imprint<'_>, occasion: Occasion<'_>, articles: &[&Article]) -> Result<IssueMail, RenderError> {
     let letter = digest_letter(imprint, occasion, articles);
     let preheader = letter.mail.preheader.clone();
-    let NoticeMail { subject, html, text } = letter.printed(imprint.theme)?;
+    let NoticeMail { subject, html, text } = letter.printed(imprint)?;
     let web_html = IssuePage::new(imprint, occasion, articles).printed(imprint, (&subject, &preheader), "")?;
     Ok(IssueMail { subject, preheader, html, text, web_html, is_cut: false })
 }
@@ -221,14 +222,14 @@ fn digest_letter(imprint: &Imprint<'_>, occasion: Occasion<'_>, articles: &[&Art
 
 /// The notice that asks a reader to confirm.
 pub fn confirm(imprint: &Imprint<'_>, request: &ConfirmRequest<'_>) -> Result<NoticeMail, RenderError> {
-    confirm_letter(imprint, request).printed(imprint.theme)
+    confirm_letter(imprint, request).printed(imprint)
 }
 
 fn confirm_letter(imprint: &Imprint<'_>, request: &ConfirmRequest<'_>) -> Letter<Confirm> {
     let mail = notice_context(imprint, request.requested_at, &imprint.settings.publication.language);
     let subscription = |(newsletter, cadence): &(&Newsletter, Cadence)| Subscription {
         title: newsletter.title.clone(),
-        rhythm: rhythm(newsletter, *cadence, true),
+        rhythm: rhythm(imprint.words, newsletter, *cadence, true),
     };
     let content = Confirm {
         subscriptions: request.subscriptions.iter().map(subscription).collect(),
@@ -244,22 +245,22 @@ const HTML: &str = "body.html";
 const TEXT: &str = "body.txt";
 
 impl<Content: Serialize> Letter<Content> {
-    fn part(&self, theme: &Theme, part: &str) -> Result<String, RenderError> {
-        theme.render(&format!("mail/{}/{part}", self.folder), &context(self))
+    fn part(&self, imprint: &Imprint<'_>, part: &str) -> Result<String, RenderError> {
+        imprint.render(&format!("mail/{}/{part}", self.folder), &context(self))
     }
 
     /// Gives it the subject of its template, unless an editor has chosen one.
-    fn entitle(&mut self, theme: &Theme) -> Result<(), RenderError> {
+    fn entitle(&mut self, imprint: &Imprint<'_>) -> Result<(), RenderError> {
         if self.mail.subject.is_empty() {
-            self.mail.subject = self.part(theme, SUBJECT)?;
+            self.mail.subject = self.part(imprint, SUBJECT)?;
         }
         self.mail.subject = one_line(&self.mail.subject);
         Ok(())
     }
 
-    fn printed(mut self, theme: &Theme) -> Result<NoticeMail, RenderError> {
-        self.entitle(theme)?;
-        let (html, text) = (self.part(theme, HTML)?, tidy(&self.part(theme, TEXT)?));
+    fn printed(mut self, imprint: &Imprint<'_>) -> Result<NoticeMail, RenderError> {
+        self.entitle(imprint)?;
+        let (html, text) = (self.part(imprint, HTML)?, tidy(&self.part(imprint, TEXT)?));
         Ok(NoticeMail { subject: self.mail.subject, html, text })
     }
 
@@ -276,7 +277,7 @@ fn notice_context(imprint: &Imprint<'_>, at: DateTime<Utc>, language: &str) -> M
         direction: direction(language),
         publication: publication.title.clone(),
         home_address: imprint.absolute("/"),
-        date: Moment::new(at, &publication.zone),
+        date: Moment::new(imprint, at),
         subscribe_address: imprint.absolute(SUBSCRIBE),
         links: NamedAddress::of_links(imprint.settings),
         sender: sender(&publication.title, publication.address.as_deref()),
@@ -300,20 +301,20 @@ fn sender(title: &str, address: Option<&str>) -> String {
 fn mail_context(imprint: &Imprint<'_>, occasion: Occasion<'_>, minutes: usize, language: &str) -> MailContext {
     MailContext {
         newsletter: occasion.newsletter.title.clone(),
-        kind: kind(occasion.cadence),
+        kind: imprint.words.say(kind(occasion.cadence), &[]),
         minutes,
         web_address: occasion.web_address.to_owned(),
         leave_address: imprint.absolute(&format!("/unsubscribe/{LEAVE_TOKEN_SLOT}")),
-        rhythm: rhythm(occasion.newsletter, occasion.cadence, true),
+        rhythm: rhythm(imprint.words, occasion.newsletter, occasion.cadence, true),
         ..notice_context(imprint, occasion.at, language)
     }
 }
 
 fn kind(cadence: Cadence) -> &'static str {
     match cadence {
-        Cadence::Instant => "New article",
-        Cadence::Daily => "Daily digest",
-        Cadence::Weekly => "Weekly digest",
+        Cadence::Instant => "kind-instant",
+        Cadence::Daily => "kind-daily",
+        Cadence::Weekly => "kind-weekly",
     }
 }
 
@@ -352,8 +353,8 @@ impl IssuePage {
     fn new(imprint: &Imprint<'_>, occasion: Occasion<'_>, articles: &[&Article]) -> IssuePage {
         IssuePage {
             newsletter: occasion.newsletter.title.clone(),
-            kind: kind(occasion.cadence),
-            date: Moment::new(occasion.at, &imprint.settings.publication.zone),
+            kind: imprint.words.say(kind(occasion.cadence), &[]),
+            date: Moment::new(imprint, occasion.at),
             stories: articles.iter().map(|article| Story::new(imprint, article, Viewer::Anybody, false)).collect(),
             body: String::new(),
             is_whole: true,
@@ -368,7 +369,7 @@ impl IssuePage {
     }
 
     fn printed(&self, imprint: &Imprint<'_>, words: (&str, &str), address: &str) -> Result<String, RenderError> {
-        imprint.theme.render(ISSUE_PAGE, &self.context(imprint, words, address))
+        imprint.render(ISSUE_PAGE, &self.context(imprint, words, address))
     }
 }
 

@@ -15,6 +15,7 @@ mod sample;
 mod site;
 mod text;
 mod theme;
+mod words;
 
 pub use address::{article_address, media_address, media_type, tag_address};
 pub use context::{
@@ -26,9 +27,11 @@ pub use mail_html::{LARGE_MAIL, LARGEST_MAIL};
 pub use pages::{FieldError, Notice, NoticeKind, OutboxEntry, OutboxMail, ReaderPage, UndoForm, reader_page};
 pub use site::{RenderedPage, pages};
 pub use theme::{RenderError, StaticFile, Theme};
+pub use words::Words;
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use pulldown_cmark::Event;
 
@@ -48,6 +51,8 @@ pub struct Imprint<'a> {
     pub base_url: &'a str,
     /// Where readers sign up: like `base_url`, or empty where that is the same site.
     pub readers_url: &'a str,
+    /// The language that pages and mails are in: the publication's, else English.
+    pub words: &'a Arc<Words>,
     articles_by_path: HashMap<&'a str, &'a Article>,
 }
 
@@ -56,7 +61,23 @@ impl<'a> Imprint<'a> {
     pub fn new(theme: &'a Theme, settings: &'a Settings, catalog: &'a Catalog, base_url: &'a str) -> Imprint<'a> {
         let articles_by_path = catalog.articles.iter().map(|article| (article.path.as_str(), article)).collect();
         let base_url = base_url.trim_end_matches('/');
-        Imprint { theme, settings, catalog, base_url, readers_url: "", articles_by_path }
+        let words = theme.words(&settings.publication.language).unwrap_or(theme.english());
+        Imprint { theme, settings, catalog, base_url, readers_url: "", words, articles_by_path }
+    }
+
+    /// The same in another language.
+    pub fn speaking(self, words: &'a Arc<Words>) -> Imprint<'a> {
+        Imprint { words, ..self }
+    }
+
+    /// The language of what is made: the publication's own, where the words are in it too.
+    fn language(&self) -> String {
+        let (own, words) = (&self.settings.publication.language, self.words.language());
+        if own.starts_with(&words) { own.clone() } else { words }
+    }
+
+    fn render(&self, template: &str, context: &tera::Context) -> Result<String, RenderError> {
+        self.theme.render(template, context, self.words)
     }
 
     /// The same for pages that lie elsewhere than the form that readers sign up with.

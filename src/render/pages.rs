@@ -5,9 +5,10 @@
 use serde::Serialize;
 use tera::Context;
 
+use super::Imprint;
 use super::context::{PageMeta, SignUp, SiteContext, page_context};
 use super::sample::Sample;
-use super::theme::{RenderError, Theme};
+use super::theme::RenderError;
 
 /// A page on which a reader acts, or is told what happened.
 #[derive(Debug, Clone, Serialize)]
@@ -143,46 +144,48 @@ pub struct OutboxMail {
 }
 
 /// The HTML of a page on which a reader acts.
-pub fn reader_page(theme: &Theme, site: &SiteContext, reader: &ReaderPage) -> Result<String, RenderError> {
-    let (template, context) = reader.sheet(site);
-    theme.render(template, &context)
+pub fn reader_page(imprint: &Imprint<'_>, reader: &ReaderPage) -> Result<String, RenderError> {
+    let (template, context) = reader.sheet(imprint, &SiteContext::new(imprint));
+    imprint.render(template, &context)
 }
 
-/// What happened, in few words: the last of several says what they came to.
+/// The key of what happened, in few words: the last of several says what they came to.
 fn heading(notices: &[Notice]) -> &'static str {
     match notices.last().map(|notice| notice.kind) {
-        Some(NoticeKind::CheckYourMail) => "Check your mail",
-        Some(NoticeKind::SignedUp) => "Your address is confirmed",
-        Some(NoticeKind::Subscribed) => "You are subscribed",
-        Some(NoticeKind::LinkExpired) => "This link does not work any more",
-        Some(NoticeKind::Left) => "You have left",
-        Some(NoticeKind::Saved) | None => "Saved",
+        Some(NoticeKind::CheckYourMail) => "check-your-mail-title",
+        Some(NoticeKind::SignedUp) => "signed-up-title",
+        Some(NoticeKind::Subscribed) => "subscribed-title",
+        Some(NoticeKind::LinkExpired) => "expired-title",
+        Some(NoticeKind::Left) => "left-title",
+        Some(NoticeKind::Saved) | None => "saved-title",
     }
 }
 
 /// Each of these templates with what it is given.
 pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
     let site = SiteContext::new(&sample.imprint);
-    let sheets = ReaderPage::samples(&SignUp::new(sample.imprint.settings)).into_iter().map(|page| page.sheet(&site));
+    let pages = ReaderPage::samples(&site.sign_up).into_iter();
+    let sheets = pages.map(|page| page.sheet(&sample.imprint, &site));
     sheets.map(|(template, context)| (template.to_owned(), context)).collect()
 }
 
 impl ReaderPage {
     /// Its template, and what that is given.
-    pub(super) fn sheet(&self, site: &SiteContext) -> (&'static str, Context) {
+    pub(super) fn sheet(&self, imprint: &Imprint<'_>, site: &SiteContext) -> (&'static str, Context) {
+        let say = |key| imprint.words.say(key, &[]);
         let (template, title) = match self {
-            ReaderPage::Subscribe { errors, .. } if errors.is_empty() => ("site/subscribe.html", "Subscribe"),
-            ReaderPage::Subscribe { .. } => ("site/subscribe.html", "Mistake in the form · Subscribe"),
-            ReaderPage::Confirm { .. } => ("site/confirm.html", "Confirm"),
-            ReaderPage::Unsubscribe { .. } => ("site/unsubscribe.html", "Leave"),
-            ReaderPage::Notices { notices } => ("site/notices.html", heading(notices)),
-            ReaderPage::Expired => ("site/expired.html", "This link does not work any more"),
-            ReaderPage::NobodysLeave => ("site/nobodys_leave.html", "This link is incomplete"),
-            ReaderPage::Problem { title, .. } => ("site/problem.html", title.as_str()),
-            ReaderPage::OutboxList { .. } => ("site/outbox.html", "Outbox"),
-            ReaderPage::OutboxMail(OutboxMail { mail, .. }) => ("site/outbox_mail.html", mail.subject.as_str()),
+            ReaderPage::Subscribe { errors, .. } if errors.is_empty() => ("site/subscribe.html", say("subscribe")),
+            ReaderPage::Subscribe { .. } => ("site/subscribe.html", say("form-mistake-title")),
+            ReaderPage::Confirm { .. } => ("site/confirm.html", say("confirm")),
+            ReaderPage::Unsubscribe { .. } => ("site/unsubscribe.html", say("leave")),
+            ReaderPage::Notices { notices } => ("site/notices.html", say(heading(notices))),
+            ReaderPage::Expired => ("site/expired.html", say("expired-title")),
+            ReaderPage::NobodysLeave => ("site/nobodys_leave.html", say("nobodys-leave-title")),
+            ReaderPage::Problem { title, .. } => ("site/problem.html", title.clone()),
+            ReaderPage::OutboxList { .. } => ("site/outbox.html", "Outbox".to_owned()),
+            ReaderPage::OutboxMail(OutboxMail { mail, .. }) => ("site/outbox_mail.html", mail.subject.clone()),
         };
-        let page = PageMeta::new(site, title, "", "");
+        let page = PageMeta::new(site, &title, "", "");
         (template, page_context(site, Some(page), self))
     }
 

@@ -1,6 +1,7 @@
 //! A small publication with something of everything, by which `check` tries the templates.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use tera::Context;
@@ -9,7 +10,7 @@ use crate::config::{self, Settings, Source};
 use crate::content::{self, Article, Catalog, Image, Page};
 use crate::model::Newsletter;
 
-use super::{Imprint, Theme, mail, pages, site};
+use super::{Imprint, Theme, Words, mail, pages, site};
 
 const SETTINGS: &str = include_str!("sample.toml");
 const ARTICLE: &str = include_str!("sample.md");
@@ -23,14 +24,14 @@ pub(super) struct Sample<'a> {
     pub at: DateTime<Utc>,
 }
 
-/// Each template with what it is given.
-pub(super) fn samples(theme: &Theme) -> Vec<(String, Context)> {
+/// Each template with what it is given, in one language.
+pub(super) fn samples(theme: &Theme, words: &Arc<Words>) -> Vec<(String, Context)> {
     let (settings, _) = config::read(&Source { text: SETTINGS.to_owned(), ..Source::default() });
     let catalog = catalog(&settings);
     let (Some(article), Some(newsletter)) = (catalog.articles.first(), settings.newsletters.first()) else {
         return Vec::new();
     };
-    let imprint = Imprint::new(theme, &settings, &catalog, "https://example.com");
+    let imprint = Imprint::new(theme, &settings, &catalog, "https://example.com").speaking(words);
     let sample = Sample { imprint, article, newsletter, at: article.date.unwrap_or_default() };
     [site::samples(&sample), pages::samples(&sample), mail::samples(&sample)].concat()
 }

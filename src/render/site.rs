@@ -15,12 +15,13 @@ use crate::model::{Portion, Viewer};
 
 use super::address::{Place, article_address, author_address, in_query, page_address, tag_address};
 use super::context::{
-    AuthorContext, Moment, NamedAddress, PageMeta, SiteContext, Story, clipped, direction, page_context, preview_image,
+    AuthorContext, Moment, NamedAddress, PageMeta, SiteContext, Story, clipped, page_context, preview_image,
 };
 use super::html;
 use super::pages::ReaderPage;
 use super::sample::Sample;
 use super::theme::RenderError;
+use super::words::direction;
 use super::{Imprint, shown};
 
 /// Stories on the home page, the lead among them.
@@ -119,7 +120,7 @@ pub fn pages(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Result<Vec<RenderedPa
     let site = SiteContext::new(imprint);
     let desk = Desk::new(imprint, &site, now);
     let rendered = |sheet: Sheet| {
-        let body = imprint.theme.render(sheet.template, &sheet.context)?;
+        let body = imprint.render(sheet.template, &sheet.context)?;
         Ok(RenderedPage { address: sheet.address, content_type: content_type(sheet.template), body })
     };
     let mut listed = Vec::new();
@@ -333,7 +334,7 @@ impl<'a> Desk<'a> {
             message: "It may have moved. The archive lists everything that was published.".to_owned(),
             request: String::new(),
         };
-        let (template, context) = problem.sheet(self.site);
+        let (template, context) = problem.sheet(self.imprint, self.site);
         Sheet { address: "/404.html".to_owned(), template, context, changed: None }
     }
 
@@ -347,14 +348,14 @@ impl<'a> Desk<'a> {
         };
         let articles = &self.articles[..self.articles.len().min(IN_FEED)];
         let changed = articles.iter().filter_map(|article| article.updated.max(article.date)).max();
-        let updated = Moment::new(changed.unwrap_or_default(), &self.imprint.settings.publication.zone);
+        let updated = Moment::new(self.imprint, changed.unwrap_or_default());
         let entries = articles.iter().map(entry).collect();
         self.sheet("site/feed.xml", "/feed.xml", None, Feed { updated, entries })
     }
 
     /// What the sitemap says of a page; files are not in it.
     fn listed(&self, sheet: &Sheet) -> Option<SitemapAddress> {
-        let changed = sheet.changed.map(|changed| Moment::new(changed, &self.imprint.settings.publication.zone));
+        let changed = sheet.changed.map(|changed| Moment::new(self.imprint, changed));
         sheet.address.ends_with('/').then(|| SitemapAddress { address: self.imprint.absolute(&sheet.address), changed })
     }
 

@@ -401,14 +401,14 @@ fn the_pages_on_which_readers_act() {
         is_chosen: true,
     };
     let second = NewsletterChoice { id: "weekly".to_owned(), is_chosen: false, ..choice.clone() };
-    let daily = Cadences { value: "daily", label: "Daily", is_chosen: true };
+    let daily = Cadences { value: "daily", label: "Daily".to_owned(), is_chosen: true };
     let (newsletters, cadences) = (vec![choice, second], vec![daily.clone(), daily]);
     let sign_up = SignUp { action: "/subscribe".to_owned(), newsletters, cadences };
     let catalog = catalog();
     let settings = settings();
-    let site = SiteContext::new(&Imprint::new(&theme, &settings, &catalog, BASE_URL));
+    let imprint = Imprint::new(&theme, &settings, &catalog, BASE_URL);
     let pages = ReaderPage::samples(&sign_up).into_iter().map(|page| {
-        let html = reader_page(&theme, &site, &page).unwrap();
+        let html = reader_page(&imprint, &page).unwrap();
         html.split("<main").nth(1).and_then(|rest| rest.split("</main>").next()).unwrap_or_default().to_owned()
     });
     insta::assert_snapshot!(pages.collect::<Vec<_>>().join("\n=====\n"));
@@ -442,6 +442,25 @@ fn a_broken_template_is_told_with_its_place() {
         "\n  {{ title | uper }}",
         "template/unknown-name: unknown filter `uper` at templates/site/page.html:2:14; \
          take the name from the built-in templates",
+    );
+    check_template(
+        "site/page.html",
+        "<h1>{{ t(key=\"leeve\") }}",
+        "template/unknown-name: there are no words for `leeve` at templates/site/page.html:1:8; \
+         take the name from the built-in templates",
+    );
+    check_template("words/fr.ftl", "leave = Se désabonner", "");
+    check_template(
+        "words/fr.ftl",
+        "leave = Partir\nconfirm Oui\n",
+        "template/syntax: Expected a token starting with \"=\" at templates/words/fr.ftl:2:9; \
+         compare with the built-in `words/en.ftl`",
+    );
+    check_template(
+        "words/french!.ftl",
+        "",
+        "template/syntax: `french!.ftl` is not named after a language, such as `fr.ftl` at \
+         templates/words/french!.ftl:1:1; compare with the built-in `words/en.ftl`",
     );
     check_template(
         "site/artcile.html",
@@ -490,10 +509,11 @@ fn text_nested_however_deep_is_written() {
 #[test]
 fn every_template_is_tried_with_something_of_everything() {
     let (theme, _) = Theme::load(&[]);
-    let samples = sample::samples(&theme);
+    let samples = sample::samples(&theme, theme.english());
     let names: std::collections::BTreeSet<_> = samples.iter().map(|(name, _)| name).collect();
     assert_eq!(names.len(), 27, "{names:?}");
-    let pages: String = samples.iter().map(|(name, context)| theme.render(name, context).unwrap()).collect();
+    let pages: String =
+        samples.iter().map(|(name, context)| theme.render(name, context, theme.english()).unwrap()).collect();
     for words in ["portrait", "figcaption", "Related", "All articles", "Updated", ">Read on</a>", "the rest", "Undo"] {
         assert!(pages.to_lowercase().contains(&words.to_lowercase()), "{words}");
     }

@@ -7,13 +7,16 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};
+use std::iter;
 use std::ops::Range;
+use std::sync::Arc;
 
 use tera::{Context, ErrorKind, Kwargs, State, Tera};
 
 use crate::content::fingerprint;
 use crate::diagnostic::{Code, Diagnostic, Span, codes, nearest};
 
+use super::words::{WordFiles, Words, best};
 use super::{media_type, sample, text};
 
 /// Bytes that one rendering may have: a loop that never ends must not take the machine down.
@@ -25,9 +28,12 @@ const BUILT_IN: &str = "built-in/";
 #[folder = "templates/"]
 struct BuiltIn;
 
-/// The looks of a publication.
+/// The looks of a publication, and the words in them.
 pub struct Theme {
     tera: Tera,
+    english: Arc<Words>,
+    /// Each with the same templates as `tera`, which speak it.
+    others: Vec<(Arc<Words>, Tera)>,
     static_files: BTreeMap<String, StaticFile>,
     sources: BTreeMap<String, String>,
 }
@@ -67,39 +73,87 @@ impl std::error::Error for RenderError {}
 impl Theme {
     /// The built-in looks with `overrides` instead: name below `templates/`, such as `site/article.html`, and bytes.
     pub fn load(overrides: &[(String, Vec<u8>)]) -> (Theme, Vec<Diagnostic>) {
-        let mut theme = Theme::built_in();
+        let (mut theme, mut words) = Theme::built_in();
         let mut diagnostics = Vec::new();
         let mut texts = Vec::new();
         for (name, bytes) in overrides {
-            match (name.strip_prefix("static/"), str::from_utf8(bytes)) {
-                (Some(name), _) => theme.add_static(name, Cow::Owned(bytes.clone())),
-                (None, Ok(text)) => texts.push((name.clone(), text.to_owned())),
-                (None, Err(_)) => diagnostics.push(not_text(name)),
+            match (name.split_once('/'), str::from_utf8(bytes)) {
+                (Some(("static", name)), _) => theme.add_static(name, Cow::Owned(bytes.clone())),
+                (Some(("words", file)), Ok(text)) => {
+                    theme.sources.insert(name.clone(), text.to_owned());
+                    let located = |(place, message): (_, String)| {
+                        let located = theme.located(&codes::TEMPLATE_SYNTAX, name, place, &message);
+                        Diagnostic { help: "compare with the built-in `words/en.ftl`".to_owned(), ..located }
+                    };
+                    diagnostics.extend(words.add(file, text).into_iter().map(located));
+                }
+                (_, Ok(text)) => texts.push((name.clone(), text.to_owned())),
+                (_, Err(_)) => diagnostics.push(not_text(name)),
             }
         }
         diagnostics.extend(texts.iter().filter_map(|(name, _)| unused(name)));
         diagnostics.extend(theme.add_templates(texts));
+        theme.learn(&words);
         diagnostics.extend(theme.try_samples());
         (theme, diagnostics)
     }
 
-    /// The built-in looks.
-    fn built_in() -> Theme {
-        let mut theme = Theme { tera: Tera::new(), static_files: BTreeMap::new(), sources: BTreeMap::new() };
-        let mut templates = Vec::new();
+    /// The built-in looks and words.
+    fn built_in() -> (Theme, WordFiles) {
+        let mut words = WordFiles::default();
+        let (mut templates, mut static_files) = (Vec::new(), Vec::new());
         for name in BuiltIn::iter() {
             let Some(file) = BuiltIn::get(&name) else { continue };
-            match name.strip_prefix("static/") {
-                Some(name) => theme.add_static(name, file.data),
-                None => templates.push((format!("{BUILT_IN}{name}"), String::from_utf8_lossy(&file.data).into_owned())),
+            let text = || String::from_utf8_lossy(&file.data).into_owned();
+            match name.split_once('/') {
+                Some(("static", name)) => static_files.push((name.to_owned(), file.data)),
+                // Nothing is wrong with these: a test reads them.
+                Some(("words", name)) => drop(words.add(name, &text())),
+                _ => templates.push((format!("{BUILT_IN}{name}"), text())),
             }
         }
+        let english = words.words().0;
+        let (tera, static_files_of_theme, sources) = (Tera::new(), BTreeMap::new(), BTreeMap::new());
+        let mut theme = Theme { tera, english, others: Vec::new(), static_files: static_files_of_theme, sources };
+        for (name, bytes) in static_files {
+            theme.add_static(&name, bytes);
+        }
         theme.tera.register_filter("underlined", underlined);
+        theme.tera.register_function("t", theme.english.template_function());
         // Neither can fail for the files in the binary: a test loads them.
         let _ = theme.tera.set_fallback_prefixes([BUILT_IN]);
         let _ = theme.tera.add_raw_templates(templates.iter().map(|(name, text)| (name, text)));
         theme.sources.extend(templates);
-        theme
+        (theme, words)
+    }
+
+    /// Makes the templates speak every language that there are words of.
+    fn learn(&mut self, words: &WordFiles) {
+        let (english, others) = words.words();
+        let speaking = |words: Arc<Words>| {
+            let mut tera = self.tera.clone();
+            tera.register_function("t", words.template_function());
+            (words, tera)
+        };
+        self.others = others.into_iter().map(speaking).collect();
+        self.tera.register_function("t", english.template_function());
+        self.english = english;
+    }
+
+    /// The words that suit best what is asked for, a language or the value of an Accept-Language header; none if no
+    /// language does.
+    pub fn words(&self, asked: &str) -> Option<&Arc<Words>> {
+        best(self.all_words(), asked)
+    }
+
+    /// The words that are there in any case.
+    pub fn english(&self) -> &Arc<Words> {
+        &self.english
+    }
+
+    /// Every language's words, English first.
+    pub fn all_words(&self) -> impl Iterator<Item = &Arc<Words>> {
+        iter::once(&self.english).chain(self.others.iter().map(|(words, _)| words))
     }
 
     fn add_static(&mut self, name: &str, bytes: Cow<'static, [u8]>) {
@@ -133,8 +187,11 @@ impl Theme {
 
     /// Renders every template with its sample; one problem a template.
     fn try_samples(&self) -> Vec<Diagnostic> {
-        let samples = sample::samples(self).into_iter();
-        let errors = samples.filter_map(|(name, context)| self.render(&name, &context).err());
+        let each = |words| {
+            let samples = sample::samples(self, words).into_iter();
+            samples.filter_map(move |(name, context)| self.render(&name, &context, words).err())
+        };
+        let errors = self.all_words().flat_map(each);
         let mut diagnostics: Vec<Diagnostic> = Vec::new();
         for diagnostic in errors.map(RenderError::into_diagnostic) {
             if !diagnostics.contains(&diagnostic) {
@@ -144,10 +201,12 @@ impl Theme {
         diagnostics
     }
 
-    /// Renders the template `name` with `context`.
-    pub(super) fn render(&self, name: &str, context: &Context) -> Result<String, RenderError> {
+    /// Renders the template `name` with `context`, in the language of `words`.
+    pub(super) fn render(&self, name: &str, context: &Context, words: &Arc<Words>) -> Result<String, RenderError> {
         let mut page = Capped(Vec::new());
-        self.tera.render_to(name, context, &mut page).map_err(|error| self.error(&error, name))?;
+        let speaking = self.others.iter().find(|(other, _)| Arc::ptr_eq(other, words));
+        let tera = speaking.map_or(&self.tera, |(_, tera)| tera);
+        tera.render_to(name, context, &mut page).map_err(|error| self.error(&error, name))?;
         Ok(String::from_utf8_lossy(&page.0).into_owned())
     }
 
@@ -190,6 +249,9 @@ impl Theme {
             ErrorKind::SyntaxError(report) => told(&codes::TEMPLATE_SYNTAX, report),
             ErrorKind::RenderingError(report) if report.message().contains("is not defined") => {
                 told(&codes::TEMPLATE_UNKNOWN_VARIABLE, report)
+            }
+            ErrorKind::RenderingError(report) if report.message().contains("there are no words") => {
+                told(&codes::TEMPLATE_UNKNOWN_NAME, report)
             }
             ErrorKind::RenderingError(report) => told(&codes::TEMPLATE_RENDERING, report),
             ErrorKind::Io(_) => {

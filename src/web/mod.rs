@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HeaderMap, HeaderValue};
+use hyper::header::{ACCEPT_LANGUAGE, ALLOW, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -34,7 +34,7 @@ use url::Url;
 use crate::auth::ServerKeys;
 use crate::clock;
 use crate::press::Edition;
-use crate::render::{ReaderPage, SiteContext, reader_page};
+use crate::render::{Imprint, ReaderPage, reader_page};
 use crate::store::{Store, StoreError};
 
 use answer::Secured;
@@ -248,10 +248,19 @@ fn request_number() -> String {
 }
 
 impl Visit {
+    /// The publication, in the language that the browser asks for and we have (RFC 9110, 12.5.4).
+    fn imprint(&self) -> Imprint<'_> {
+        let imprint = self.edition.imprint();
+        let asked = self.headers.get(ACCEPT_LANGUAGE).and_then(|asked| asked.to_str().ok());
+        match asked.and_then(|asked| self.edition.theme.words(asked)) {
+            Some(words) => imprint.speaking(words),
+            None => imprint,
+        }
+    }
+
     /// A page on which a reader acts: never kept, never indexed, and its address goes nowhere else.
     fn page(&self, status: StatusCode, page: &ReaderPage) -> Answered {
-        let site = SiteContext::new(&self.edition.imprint());
-        let html = reader_page(&self.edition.theme, &site, page);
+        let html = reader_page(&self.imprint(), page);
         let html = html.map_err(|error| Problem::Broken(format!("a page cannot be made: {error}")))?;
         Ok(answer::html(status, html).private())
     }

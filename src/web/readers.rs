@@ -29,7 +29,7 @@ const LONGEST_ECHO: usize = 320;
 pub(super) fn subscribe_page(visit: &Visit) -> Answered {
     let notices = visit.brought(SUBSCRIBE);
     let page = if notices.is_empty() {
-        let sign_up = SignUp::new(&visit.edition.settings);
+        let sign_up = SignUp::new(&visit.imprint());
         ReaderPage::Subscribe { sign_up, email: String::new(), errors: Vec::new() }
     } else {
         ReaderPage::Notices { notices }
@@ -104,7 +104,7 @@ fn choices(visit: &Visit, form: &Form, cadence: Option<Cadence>) -> Result<Vec<C
 
 /// The form again, with what was typed and what is wrong with it.
 fn wrong_form(visit: &Visit, form: &Form, errors: Vec<FieldError>) -> Answered {
-    let mut sign_up = SignUp::new(&visit.edition.settings);
+    let mut sign_up = SignUp::new(&visit.imprint());
     let chosen: Vec<&str> = form.all("newsletter").collect();
     for newsletter in &mut sign_up.newsletters {
         newsletter.is_chosen = chosen.contains(&newsletter.id.as_str());
@@ -236,7 +236,7 @@ impl Visit {
 
     fn rhythm_of(&self, choice: &Choice) -> String {
         let known = self.edition.settings.newsletter(&choice.newsletter);
-        known.map_or_else(String::new, |newsletter| rhythm(newsletter, choice.cadence, true))
+        known.map_or_else(String::new, |newsletter| rhythm(self.imprint().words, newsletter, choice.cadence, true))
     }
 
     fn brought(&self, place: &str) -> Vec<Notice> {

@@ -369,6 +369,19 @@ async fn a_wrong_form_says_what_to_put_right() {
 }
 
 #[tokio::test]
+async fn a_page_for_one_reader_speaks_their_language() {
+    let site = Site::open().await;
+    for (asked, expected) in [
+        ("", "<html lang=\"en\" dir=\"ltr\">"),
+        ("Accept-Language: de-AT,de;q=0.9,en;q=0.5\r\n", "<html lang=\"de\" dir=\"ltr\">"),
+        ("Accept-Language: nl, ar;q=0.5\r\n", "<html lang=\"ar\" dir=\"rtl\">"),
+    ] {
+        assert!(site.ask("GET", "/subscribe", asked, "").await.body.contains(expected), "{asked}");
+        assert!(site.ask("GET", "/a-headline/", asked, "").await.body.contains("<html lang=\"en\""), "{asked}");
+    }
+}
+
+#[tokio::test]
 async fn a_notice_is_not_to_be_had_by_words_in_the_address() {
     let site = Site::open().await;
     for path in ["/subscribe?notice=subscribed", "/subscribe?data-notice=signed-up", "/?notice=left"] {
