@@ -49,7 +49,7 @@ fn write_person(
             person.email.clone(),
             person.name.clone().unwrap_or_default(),
             subscription.newsletter.as_str().to_owned(),
-            subscription.cadence.as_str().to_owned(),
+            subscription.cadence().as_str().to_owned(),
             state.to_owned(),
             detail(0),
             detail(1),

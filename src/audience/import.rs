@@ -201,7 +201,7 @@ fn decide(newcomer: &mut Newcomer, wish: &Wish, known: Option<&Subscriber>, is_s
     let changes_person = brings(&newcomer.name, &subscriber.name)
         || newcomer.details.iter().zip(&subscriber.details).any(|(new, old)| brings(new, old));
     let changes_subscription =
-        *state != theirs.state || (*cadence != theirs.cadence && theirs.state != SubscriptionState::Ended);
+        *state != theirs.state || (*cadence != theirs.cadence() && theirs.state != SubscriptionState::Ended);
     if changes_person || changes_subscription { Fate::Updated } else { Fate::Unchanged }
 }
 

@@ -15,7 +15,7 @@ mod tests;
 pub use export::export;
 pub use import::{ImportError, ImportOptions, Imported, Rejected, import};
 pub use notice::notice;
-pub use tokens::{confirm_token, leave_token, undo_token};
+pub use tokens::{Purpose, confirm_token, subscription_token, undo_token};
 
 use std::net::IpAddr;
 
@@ -23,13 +23,16 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::auth::{Asked, ServerKeys, asked, asking, failures, token_hash};
 use crate::config::{Settings, is_unfit};
-use crate::model::{Access, Cadence, EmailAddress, Newsletter, NewsletterId, SubscriptionState};
+use crate::model::{Access, Cadence, Choices, EmailAddress, Newsletter, NewsletterId, SubscriptionState};
 use crate::store::{Choice, Confirmed, Flow, SignUp, Store, StoreError, Subscription, Unconfirmed};
 
 /// How long a confirmation link holds.
 pub const CONFIRM_WITHIN: Duration = Duration::hours(72);
 /// How long a goodbye can be taken back on the page that said it.
 pub const UNDO_WITHIN: Duration = Duration::hours(1);
+
+/// How long a reader can pause.
+pub const LONGEST_PAUSE: Duration = Duration::days(366);
 
 /// What a sign-up is counted under: for its client, for everybody, for its address.
 const SCOPES: [&str; 3] = ["sign-up-client", "sign-up", "sign-up-address"];
@@ -58,6 +61,23 @@ pub fn choice(newsletter: &Newsletter, cadence: Option<Cadence>) -> Choice {
         rarer.or(newsletter.cadences.iter().max()).copied().unwrap_or(newsletter.default_cadence)
     });
     Choice { newsletter: newsletter.id.clone(), cadence }
+}
+
+/// `choices` as far as `newsletter` offers them: its cadences, its topics, and a pause of at most a year. Whoever
+/// chooses every topic gets what has none as well.
+pub fn offered_choices(newsletter: &Newsletter, mut choices: Choices, now: DateTime<Utc>) -> Choices {
+    choices.cadence = choice(newsletter, Some(choices.cadence)).cadence;
+    choices.topics.retain(|topic| newsletter.topics.contains(topic));
+    choices.topics.sort_unstable();
+    choices.topics.dedup();
+    if choices.topics.len() == newsletter.topics.len() {
+        choices.topics.clear();
+    }
+    let time = &newsletter.digest_time;
+    choices.hour = choices.hour.filter(|hour| *hour != time.hour && *hour < 24);
+    choices.weekday = choices.weekday.filter(|weekday| *weekday != time.weekday);
+    choices.paused_until = choices.paused_until.map(|until| until.min(now + LONGEST_PAUSE));
+    choices
 }
 
 /// A name as it may stand in a mail: one line, nothing that turns the direction of text, at most 200 characters; none
@@ -114,9 +134,14 @@ pub async fn confirm(
     store.confirm(token_hash(token), offered, failures(keys, client), now).await
 }
 
-/// Who would leave by a link; none for a link that we did not make. Changes nothing.
-pub async fn leaving(store: &Store, keys: &ServerKeys, token: &str) -> Result<Option<Subscription>, StoreError> {
-    match tokens::subscription_of(keys, token) {
+/// Whose link in an issue this is; none for one that we did not make. Changes nothing.
+pub async fn holder(
+    store: &Store,
+    keys: &ServerKeys,
+    purpose: Purpose,
+    token: &str,
+) -> Result<Option<Subscription>, StoreError> {
+    match tokens::subscription_of(keys, purpose, token) {
         Some(subscription) => store.subscription(&subscription).await,
         None => Ok(None),
     }
@@ -129,29 +154,25 @@ pub async fn leave(
     token: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<Subscription>, StoreError> {
-    match tokens::subscription_of(keys, token) {
+    match tokens::subscription_of(keys, Purpose::Leave, token) {
         Some(subscription) => store.leave(subscription, "link", now).await,
         None => Ok(None),
     }
 }
 
-/// Takes a goodbye back, within [`UNDO_WITHIN`] and by whoever was shown its page. Says of what, if it did.
+/// Takes a goodbye back, within [`UNDO_WITHIN`] and by whoever was shown its page. Says of which newsletters.
 pub async fn undo(
     store: &Store,
     keys: &ServerKeys,
-    token: &str,
+    subscription: &Subscription,
     undo: &str,
     now: DateTime<Utc>,
-) -> Result<Option<Subscription>, StoreError> {
-    let Some(subscription) = leaving(store, keys, token).await? else { return Ok(None) };
-    let Some(ended_at) = subscription.ended_at.filter(|ended_at| now - *ended_at < UNDO_WITHIN) else {
-        return Ok(None);
-    };
-    if !tokens::is_undo(keys, &subscription.id, ended_at, undo) {
-        return Ok(None);
+) -> Result<Vec<NewsletterId>, StoreError> {
+    let ended_at = subscription.ended_at.filter(|ended_at| now - *ended_at < UNDO_WITHIN);
+    match ended_at.filter(|ended_at| tokens::is_undo(keys, &subscription.id, *ended_at, undo)) {
+        Some(ended_at) => store.undo_leaving(subscription.id.clone(), ended_at, now).await,
+        None => Ok(Vec::new()),
     }
-    let undone = store.undo_leaving(subscription.id.clone(), ended_at, now).await?;
-    Ok(undone.then_some(subscription))
 }
 
 /// One word for where a person stands, over all their subscriptions.

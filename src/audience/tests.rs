@@ -2,7 +2,8 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::config::{self, Source};
-use crate::model::SuppressionReason;
+use crate::model::{Choices, SuppressionReason};
+use crate::store::Person;
 use crate::store::fresh::stores;
 use crate::{auth, clock};
 
@@ -62,14 +63,14 @@ impl<'s> Audience<'s> {
         let subscriptions = people
             .iter()
             .flat_map(|person| &person.subscriptions)
-            .map(|theirs| format!("{} {} {}", theirs.newsletter, theirs.cadence.as_str(), theirs.state.as_str()));
+            .map(|theirs| format!("{} {} {}", theirs.newsletter, theirs.cadence().as_str(), theirs.state.as_str()));
         subscriptions.collect::<Vec<_>>().join("; ")
     }
 
     async fn leave_token_of(&self, address: &str) -> String {
         let people = self.store.subscribers_with(&[address]).await.unwrap();
         let wire = people[0].subscriptions.iter().find(|theirs| theirs.newsletter.as_str() == "wire").unwrap();
-        leave_token(self.keys.current(), &wire.id)
+        subscription_token(self.keys.current(), Purpose::Leave, &wire.id)
     }
 }
 
@@ -225,24 +226,85 @@ async fn a_dead_mailbox_gets_the_same_answer_and_no_mail() {
 #[tokio::test]
 async fn leaving_is_once_and_can_be_taken_back_for_an_hour() {
     for (store, _folder) in stores().await {
-        let mut audience = Audience::of(&store).await;
+        let audience = Audience::of(&store).await;
         audience.imports("email,state\nreader@example.com,active\n").await;
         let token = audience.leave_token_of(READER).await;
-        assert!(leaving(&store, &audience.keys, &token).await.unwrap().is_some());
+        assert!(holder(&store, &audience.keys, Purpose::Leave, &token).await.unwrap().is_some());
         assert_eq!(audience.standing_of(READER).await, "wire instant active", "looking changes nothing");
         let left = leave(&store, &audience.keys, &token, audience.now).await.unwrap().unwrap();
         let again = leave(&store, &audience.keys, &token, audience.now + TimeDelta::minutes(1)).await.unwrap();
         assert_eq!(again.unwrap().ended_at, left.ended_at);
         assert_eq!(audience.standing_of(READER).await, "wire instant ended");
         let proof = undo_token(&audience.keys, &left.id, left.ended_at.unwrap());
-        let undone = undo(&store, &audience.keys, &token, "forged", audience.now).await.unwrap();
-        assert_eq!(undone, None);
-        audience.now += UNDO_WITHIN;
-        assert_eq!(undo(&store, &audience.keys, &token, &proof, audience.now).await.unwrap(), None);
-        audience.now -= TimeDelta::seconds(1);
-        assert!(undo(&store, &audience.keys, &token, &proof, audience.now).await.unwrap().is_some());
+        let takes_back = async |proof: &str, now| undo(&store, &audience.keys, &left, proof, now).await.unwrap().len();
+        assert_eq!(takes_back("forged", audience.now).await, 0);
+        assert_eq!(takes_back(&proof, audience.now + UNDO_WITHIN).await, 0);
+        let late = audience.now + UNDO_WITHIN - TimeDelta::seconds(1);
+        assert_eq!(takes_back(&proof, late).await, 1);
         assert_eq!(audience.standing_of(READER).await, "wire instant active");
-        assert_eq!(undo(&store, &audience.keys, &token, &proof, audience.now).await.unwrap(), None);
+        assert_eq!(takes_back(&proof, late).await, 0);
+    }
+}
+
+#[tokio::test]
+async fn whoever_left_everything_comes_back_to_everything() {
+    for (store, _folder) in stores().await {
+        let mut audience = Audience::of(&store).await;
+        audience.imports("email,state,newsletter\nreader@example.com,active,wire;weekly\n").await;
+        let wire = NewsletterId::new("wire");
+        store.unsubscribe(READER.to_owned(), Some(wire), "editor", audience.now).await.unwrap();
+        audience.imports("email,state,newsletter\nother@example.com,active,wire;weekly\n").await;
+        audience.now += TimeDelta::seconds(1);
+        store.unsubscribe("other@example.com".to_owned(), None, "link", audience.now).await.unwrap();
+        let other = &store.subscribers_with(&["other@example.com"]).await.unwrap()[0].subscriptions[0];
+        let proof = undo_token(&audience.keys, &other.id, audience.now);
+        let undone = undo(&store, &audience.keys, other, &proof, audience.now).await.unwrap();
+        assert_eq!(undone.len(), 2);
+        assert_eq!(audience.standing_of("other@example.com").await, "weekly weekly active; wire instant active");
+        assert_eq!(audience.standing_of(READER).await, "weekly weekly active; wire instant ended");
+    }
+}
+
+/// What the database says of the one subscription of [`READER`], and the rhythms of its newsletter.
+async fn service_of(store: &Store) -> (Subscription, Vec<String>) {
+    let theirs = store.subscribers_with(&[READER]).await.unwrap().remove(0).subscriptions.remove(0);
+    let rhythms = store.rows("SELECT rhythm FROM rhythms ORDER BY rhythm", vec![]).await.unwrap();
+    (theirs, rhythms.iter().map(|row| row.text(0).unwrap()).collect())
+}
+
+#[tokio::test]
+async fn what_a_reader_chooses_is_kept() {
+    for (store, _folder) in stores().await {
+        let audience = Audience::of(&store).await;
+        audience.imports("email,state,time_zone\nreader@example.com,active,Asia/Tokyo\n").await;
+        let (theirs, _) = service_of(&store).await;
+        let id = theirs.id.clone();
+        let choose = async |choices: Choices| {
+            store.choose(id.clone(), move |_| choices, "link", audience.now).await.unwrap().unwrap()
+        };
+        let topics = vec!["law".to_owned(), "security".to_owned()];
+        let weekly = Choices { hour: Some(8), topics, ..Choices::of(Cadence::Weekly) };
+        let chosen = choose(weekly.clone()).await;
+        let (kept, rhythms) = service_of(&store).await;
+        assert_eq!((&kept, kept.service.choices(audience.now)), (&chosen, weekly));
+        assert_eq!(kept.service.rhythm.key(), "weekly|8||Asia/Tokyo");
+        assert!(rhythms.contains(&"weekly|8||Asia/Tokyo".to_owned()), "{rhythms:?}");
+        let person = Person { time_zone: Some("Europe/Paris".to_owned()), ..Person::default() };
+        store.keep_person(kept.subscriber.clone(), person, audience.now).await.unwrap();
+        let (kept, rhythms) = service_of(&store).await;
+        assert_eq!(kept.service.rhythm.key(), "weekly|8||Europe/Paris");
+        assert!(rhythms.contains(&"weekly|8||Europe/Paris".to_owned()), "{rhythms:?}");
+
+        let number = "UPDATE newsletters SET sequence = 1";
+        store.write(move |transaction| Box::pin(transaction.execute(number, vec![]))).await.unwrap();
+        let returning = choose(Choices::of(Cadence::Instant)).await;
+        assert_eq!((returning.cadence(), returning.service.rhythm.cadence), (Cadence::Instant, Cadence::Weekly));
+        let sql = "SELECT event, source FROM consents WHERE event = 'changed'";
+        assert_eq!(store.rows(sql, vec![]).await.unwrap().len(), 2);
+        choose(Choices::of(Cadence::Instant)).await;
+        assert_eq!(store.rows(sql, vec![]).await.unwrap().len(), 2, "nothing changed");
+        store.leave(id.clone(), "link", audience.now).await.unwrap();
+        assert_eq!(store.choose(id, |choices| choices, "link", audience.now).await.unwrap(), None);
     }
 }
 
@@ -275,7 +337,7 @@ async fn an_import_revives_nobody() {
         let audience = Audience::of(&store).await;
         let file = "email,state\nleft@example.com,active\nkept@example.com,active\n";
         audience.imports(file).await;
-        store.unsubscribe("left@example.com".to_owned(), None, audience.now).await.unwrap();
+        store.unsubscribe("left@example.com".to_owned(), None, "editor", audience.now).await.unwrap();
         store.suppress(vec!["kept@example.com".to_owned()], SuppressionReason::Complaint, audience.now).await.unwrap();
         let again = audience.imports(file).await;
         assert_eq!((again.imported, again.updated, again.unchanged, again.suppressed), (0, 0, 0, 2));

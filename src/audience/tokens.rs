@@ -1,7 +1,7 @@
 //! Links that only we can make: derived from the server key, so that nothing in the database opens anything.
 //!
-//! Pure. A confirm token stands for a flow of sign-up and is good once, by the flow's row; a leave token stands for a
-//! subscription for ever and can only end it. Earlier keys keep their links valid.
+//! Pure. A confirm token stands for a flow of sign-up and is good once, by the flow's row; tokens in issues
+//! stand for a subscription for ever, each for one purpose. Earlier keys keep their links valid.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,19 +18,37 @@ pub fn confirm_token(keys: &ServerKeys, flow: &str) -> String {
     keys.sign(CONFIRM, flow)
 }
 
-/// The token that ends one subscription: its id and 128 bits of proof, 43 characters in all.
-pub fn leave_token(key: &[u8], subscription: &SubscriptionId) -> String {
+/// What a link in each issue is for; a token for one opens nothing of the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Ends one subscription.
+    Leave,
+    /// Shows and changes what was chosen about subscriptions, and nothing else.
+    Preferences,
+}
+
+impl Purpose {
+    fn as_str(self) -> &'static str {
+        match self {
+            Purpose::Leave => "leave",
+            Purpose::Preferences => "preferences",
+        }
+    }
+}
+
+/// The token of a link in each issue: a subscription's id and 128 bits of proof, 43 characters in all.
+pub fn subscription_token(key: &[u8], purpose: Purpose, subscription: &SubscriptionId) -> String {
     let mut bytes = id_bytes(subscription).unwrap_or_default().to_vec();
-    bytes.extend_from_slice(&mac(key, "leave", subscription.as_str())[..16]);
+    bytes.extend_from_slice(&mac(key, purpose.as_str(), subscription.as_str())[..16]);
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The subscription that a leave token stands for; none if we did not make it.
-pub fn subscription_of(keys: &ServerKeys, token: &str) -> Option<SubscriptionId> {
+/// The subscription that a token stands for; none if we did not make it for this purpose.
+pub fn subscription_of(keys: &ServerKeys, purpose: Purpose, token: &str) -> Option<SubscriptionId> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
     let (id, proof) = bytes.split_first_chunk::<16>()?;
     let subscription = SubscriptionId::new(format!("{:032x}", u128::from_be_bytes(*id)));
-    keys.vouches("leave", subscription.as_str(), proof.try_into().ok()?).then_some(subscription)
+    keys.vouches(purpose.as_str(), subscription.as_str(), proof.try_into().ok()?).then_some(subscription)
 }
 
 /// The proof that somebody was shown the page of this very goodbye.
@@ -63,24 +81,32 @@ mod tests {
     fn a_leave_token_stands_for_its_subscription_and_fits_its_slot() {
         let keys = ServerKeys::new(*b"new key", [b"old key".to_vec()]);
         for key in [b"new key", b"old key"] {
-            let token = leave_token(key, &subscription());
+            let token = subscription_token(key, Purpose::Leave, &subscription());
             assert_eq!(token.len(), 43);
-            assert_eq!(subscription_of(&keys, &token), Some(subscription()));
+            assert_eq!(subscription_of(&keys, Purpose::Leave, &token), Some(subscription()));
+            assert_eq!(subscription_of(&keys, Purpose::Preferences, &token), None);
         }
-        assert_eq!(subscription_of(&keys, &leave_token(b"no key!", &subscription())), None);
+        assert_eq!(
+            subscription_of(&keys, Purpose::Leave, &subscription_token(b"no key!", Purpose::Leave, &subscription())),
+            None
+        );
     }
 
     #[test]
     fn a_forged_token_is_nobodys() {
         let keys = ServerKeys::new(*b"key", []);
-        let token = leave_token(b"key", &subscription());
+        let token = subscription_token(b"key", Purpose::Leave, &subscription());
         for at in 0..token.len() {
             let mut forged = token.clone().into_bytes();
             forged[at] = if forged[at] == b'A' { b'Q' } else { b'A' };
-            assert_eq!(subscription_of(&keys, &String::from_utf8(forged).unwrap()), None, "character {at}");
+            assert_eq!(
+                subscription_of(&keys, Purpose::Leave, &String::from_utf8(forged).unwrap()),
+                None,
+                "character {at}"
+            );
         }
         for text in ["", "A", &token[..42], &format!("{token}A"), "../../etc/passwd", "é"] {
-            assert_eq!(subscription_of(&keys, text), None, "{text}");
+            assert_eq!(subscription_of(&keys, Purpose::Leave, text), None, "{text}");
         }
     }
 

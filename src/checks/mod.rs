@@ -15,7 +15,8 @@ pub use mails::{RenderedMail, mail, mail_was_cut};
 
 use crate::config::Settings;
 use crate::content::Catalog;
-use crate::diagnostic::{Diagnostic, Sources, Wrong, codes};
+use crate::diagnostic::{Diagnostic, Sources, Wrong, codes, did_you_mean};
+use crate::model::Newsletter;
 
 /// Everything that is wrong across files.
 ///
@@ -25,7 +26,20 @@ pub fn catalog(settings: &Settings, catalog: &Catalog, sources: &Sources) -> Vec
     let mut diagnostics = addresses::check(catalog);
     diagnostics.extend(articles::check(settings, catalog));
     diagnostics.extend(targets::check(catalog, sources));
+    diagnostics.extend(settings.newsletters.iter().flat_map(|newsletter| topics(newsletter, catalog)));
     diagnostics
+}
+
+/// The topics that readers may choose although no article carries them.
+fn topics(newsletter: &Newsletter, catalog: &Catalog) -> Vec<Diagnostic> {
+    let tags = || catalog.articles.iter().flat_map(|article| &article.tags);
+    let unknown = newsletter.topics.iter().filter(|topic| !tags().any(|tag| tag == *topic));
+    let wrong = unknown.map(|topic| {
+        let message = format!("no article has the tag `{topic}`, which the newsletter `{}` offers", newsletter.id);
+        let help = did_you_mean(topic, tags().map(String::as_str), "write a tag as it stands in your articles");
+        Wrong::new(&codes::ARTICLE_NONE_FOR_TOPIC, message, help).of("publish.toml", None)
+    });
+    wrong.collect()
 }
 
 /// A symbolic link whose file lies outside of the publication.

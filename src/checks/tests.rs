@@ -105,7 +105,8 @@ fn each_mistake_is_found_where_it_stands_and_right_text_is_not() {
 }
 
 /// Codes whose cases are functions below: what they are about is no text that a person would read in a file of cases.
-const OTHER_CASES: [&str; 9] = [
+const OTHER_CASES: [&str; 10] = [
+    "article/none-for-topic",
     "file/too-large",
     "file/not-readable",
     "file/not-utf-8",
@@ -155,6 +156,17 @@ fn files_that_were_not_read_are_named() {
     assert_eq!(brief(&leads_outside("content/link.md")), "file/outside content/link.md");
     assert_eq!(brief(&not_readable("content/link.md", "permission denied")), "file/not-readable content/link.md");
     assert_eq!(brief(&content::too_large("content/a.md", 50_000_000)), "file/too-large content/a.md");
+}
+
+#[test]
+fn a_topic_is_a_tag_of_some_article() {
+    let (mut settings, article) = (settings(), "---\ntitle: A\ntags: [security]\n---\n");
+    settings.newsletters[0].topics = vec!["security".to_owned(), "securty".to_owned()];
+    let articles = read_article("content/story.md", article.as_bytes(), &settings).0.into_iter().collect();
+    let catalog = Catalog::assemble(articles, vec![], images());
+    let found = super::topics(&settings.newsletters[0], &catalog);
+    assert_eq!(found.iter().map(brief).collect::<Vec<_>>(), ["article/none-for-topic publish.toml"]);
+    assert_eq!(found[0].help, "did you mean `security`?");
 }
 
 #[track_caller]

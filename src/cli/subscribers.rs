@@ -191,7 +191,7 @@ async fn show(opened: &Opened, context: &Context, address: &str) -> Result<(), F
 /// One person: an object, or one line for people.
 fn line(person: &Subscriber, format: Format) -> String {
     let subscription = |theirs: &crate::store::Subscription| {
-        format!("{} ({}, {})", theirs.newsletter, theirs.cadence.as_str(), theirs.state.as_str())
+        format!("{} ({}, {})", theirs.newsletter, theirs.cadence().as_str(), theirs.state.as_str())
     };
     if format == Format::Human {
         let subscriptions: Vec<String> = person.subscriptions.iter().map(subscription).collect();
@@ -199,7 +199,7 @@ fn line(person: &Subscriber, format: Format) -> String {
     }
     let subscriptions = person.subscriptions.iter().map(|theirs| Subscribed {
         newsletter: theirs.newsletter.as_str(),
-        cadence: theirs.cadence.as_str(),
+        cadence: theirs.cadence().as_str(),
         state: theirs.state.as_str(),
     });
     let person = Person {
@@ -314,7 +314,7 @@ async fn unsubscribe(
     if opened.store.subscribers_with(&[email.key()]).await?.is_empty() {
         return Err(unknown(address));
     }
-    let ended = opened.store.unsubscribe(email.key().to_owned(), newsletter, clock::now()).await?;
+    let ended = opened.store.unsubscribe(email.key().to_owned(), newsletter, "editor", clock::now()).await?;
     let ended: Vec<&str> = ended.iter().map(NewsletterId::as_str).collect();
     context.say(&match ended.as_slice() {
         [] => "There was nothing to end.".to_owned(),

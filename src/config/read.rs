@@ -194,6 +194,7 @@ fn newsletter(section: Section<'_>, id: &str, is_only: bool, publication: &Publi
             weekday: section.value("digest-weekday", |text| word(text, &WEEKDAYS)).unwrap_or(Weekday::Mon),
             zone: publication.zone.clone(),
         },
+        topics: topics(section),
         access: section.value("access", access).unwrap_or_default(),
         send: section.value("send", |text| word(text, &SEND_POLICIES)).unwrap_or_default(),
     }
@@ -212,6 +213,21 @@ fn cadences(section: Section<'_>) -> Vec<Cadence> {
     cadences.sort_unstable();
     cadences.dedup();
     cadences
+}
+
+fn topics(section: Section<'_>) -> Vec<String> {
+    let topic = |text: &str| match text.trim() {
+        "" => Err(Wrong::new(&codes::SETTINGS_VALUE, "a topic is empty", "write a tag of your articles")),
+        topic if topic.contains(values::is_unfit) || topic.contains([';', ',']) => {
+            let help = "write a tag of your articles, without commas and semicolons";
+            Err(Wrong::new(&codes::SETTINGS_VALUE, "a topic holds a character that it cannot", help))
+        }
+        topic => Ok(topic.to_owned()),
+    };
+    let mut taken = BTreeSet::new();
+    let mut topics = section.list("topics", topic).unwrap_or_default();
+    topics.retain(|topic| taken.insert(topic.clone()));
+    topics
 }
 
 fn default_cadence(section: Section<'_>, cadences: &[Cadence]) -> Cadence {

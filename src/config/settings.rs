@@ -71,6 +71,7 @@ pub(super) static SETTINGS: &[(&str, Kind, &str)] = &[
     ("newsletters[].default-cadence", Kind::Text, "\"weekly\""),
     ("newsletters[].digest-hour", Kind::Whole, "7"),
     ("newsletters[].digest-weekday", Kind::Text, "\"monday\""),
+    ("newsletters[].topics", Kind::Texts, "[\"security\", \"law\"]"),
     ("newsletters[].access", Kind::Text, "\"public\""),
     ("newsletters[].send", Kind::Text, "\"approve\""),
     ("site.links[].title", Kind::Text, "\"Mastodon\""),

@@ -80,6 +80,7 @@ fn newsletter_lines(newsletter: &Newsletter) -> Lines {
         ("default-cadence", is(newsletter.default_cadence.as_str())),
         ("digest-hour", is(i64::from(newsletter.digest_time.hour))),
         ("digest-weekday", if_set(word_for(&newsletter.digest_time.weekday, &WEEKDAYS))),
+        ("topics", is(list(newsletter.topics.iter())).filter(|_| !newsletter.topics.is_empty())),
         ("access", is(newsletter.access.as_str())),
         ("send", if_set(word_for(&newsletter.send, &SEND_POLICIES))),
     ]

@@ -53,6 +53,7 @@ codes! {
     ARTICLE_UNKNOWN_NEWSLETTER: Error "article/unknown-newsletter";
     ARTICLE_NO_PREVIEW: Warning "article/no-preview";
     ARTICLE_EMPTY: Warning "article/empty";
+    ARTICLE_NONE_FOR_TOPIC: Warning "article/none-for-topic";
 
     // ── markdown, link, image: what stands in the text ──
     MARKDOWN_HTML: Warning "markdown/raw-html";

@@ -6,6 +6,7 @@
 mod access;
 mod address;
 mod cadence;
+mod choices;
 mod delivery;
 mod ids;
 mod issue;
@@ -15,6 +16,7 @@ mod subscription;
 pub use access::{Access, Portion, Viewer};
 pub use address::{AddressError, EmailAddress};
 pub use cadence::{Cadence, DigestTime, Rhythm};
+pub use choices::{Choices, Service};
 pub use delivery::{DeliveryState, Next, OnUnknown, RetryPolicy};
 pub use ids::{ArticleId, DeliveryId, IssueId, NewsletterId, SubscriberId, SubscriptionId};
 pub use issue::{Brake, IssueEvent, IssueKind, IssueState, SendPolicy};

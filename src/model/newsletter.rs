@@ -30,6 +30,8 @@ pub struct Newsletter {
     pub default_cadence: Cadence,
     /// When its digests go out.
     pub digest_time: DigestTime,
+    /// The tags that a reader may choose among; empty: there is nothing to choose.
+    pub topics: Vec<String>,
     /// Who may subscribe to it.
     pub access: Access,
     /// Whether issues go by themselves or wait for an editor.

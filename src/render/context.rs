@@ -7,6 +7,7 @@ use tera::Context;
 use crate::config::{Author, Settings};
 use crate::content::{Article, Figure};
 use crate::model::{Access, Cadence, Newsletter, Portion, Viewer};
+use crate::zone::Zone;
 
 use super::address::{Place, article_address, author_address, page_address, tag_address};
 use super::notes::{end_of, plain};
@@ -254,7 +255,11 @@ impl PageMeta {
 impl Moment {
     /// `instant` as the wall clock of the publication shows it.
     pub(super) fn new(imprint: &Imprint<'_>, instant: DateTime<Utc>) -> Moment {
-        let zone = &imprint.settings.publication.zone;
+        Moment::at(imprint, instant, &imprint.settings.publication.zone)
+    }
+
+    /// `instant` as the wall clock of `zone` shows it.
+    pub(super) fn at(imprint: &Imprint<'_>, instant: DateTime<Utc>, zone: &Zone) -> Moment {
         let offset = FixedOffset::east_opt(zone.offset_seconds(instant));
         let local =
             offset.map_or_else(|| instant.fixed_offset(), |offset| offset.from_utc_datetime(&instant.naive_utc()));
@@ -479,7 +484,7 @@ pub fn rhythm(words: &Words, newsletter: &Newsletter, cadence: Cadence, with_zon
     }
 }
 
-fn cadence_key(cadence: Cadence) -> &'static str {
+pub(super) fn cadence_key(cadence: Cadence) -> &'static str {
     match cadence {
         Cadence::Instant => "cadence-instant",
         Cadence::Daily => "cadence-daily",

@@ -1,7 +1,7 @@
 //! What a mail says: subject, HTML and text of issues and of the confirmation notice, and an issue's page on the web.
 //!
-//! An issue is rendered once for all its readers. The one thing that differs, the token of the goodbye link, is left
-//! open as `LEAVE_TOKEN_SLOT`; headers and encodings are the business of `mail`.
+//! An issue is rendered once for all its readers. What differs, the tokens of two links, is left open as
+//! `LEAVE_TOKEN_SLOT` and `PREFERENCES_TOKEN_SLOT`; headers and encodings are the business of `mail`.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -25,6 +25,8 @@ use super::{Imprint, LARGEST_MAIL, mail_html, shown, text};
 const ISSUE_PAGE: &str = "site/issue.html";
 /// Stands in HTML and text where each reader's own token belongs; as long as a token.
 pub const LEAVE_TOKEN_SLOT: &str = "PRESSRUN-LEAVE-TOKEN-SLOT-00000000000000000";
+/// The same for the link to what the reader chose.
+pub const PREFERENCES_TOKEN_SLOT: &str = "PRESSRUN-PREFERENCES-TOKEN-SLOT-00000000000";
 
 /// When, for whom and in which newsletter an issue goes out.
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +99,7 @@ struct MailContext {
     minutes: usize,
     web_address: String,
     leave_address: String,
+    preferences_address: String,
     subscribe_address: String,
     rhythm: String,
     links: Vec<NamedAddress>,
@@ -305,6 +308,7 @@ fn mail_context(imprint: &Imprint<'_>, occasion: Occasion<'_>, minutes: usize, l
         minutes,
         web_address: occasion.web_address.to_owned(),
         leave_address: imprint.absolute(&format!("/unsubscribe/{LEAVE_TOKEN_SLOT}")),
+        preferences_address: imprint.absolute(&format!("/preferences/{PREFERENCES_TOKEN_SLOT}")),
         rhythm: rhythm(imprint.words, occasion.newsletter, occasion.cadence, true),
         ..notice_context(imprint, occasion.at, language)
     }

@@ -5,6 +5,7 @@
 //! says how much of an article an outlet gets. Headers, encodings and the readers' tokens are left to `mail`.
 
 mod address;
+mod choices;
 mod context;
 mod html;
 mod mail;
@@ -18,13 +19,18 @@ mod theme;
 mod words;
 
 pub use address::{article_address, media_address, media_type, tag_address};
+pub use choices::{ChoicesForm, Next, Offer};
 pub use context::{
     AuthorContext, Cadences, Moment, NamedAddress, NewsletterChoice, PageMeta, Picture, SignUp, SiteContext, Story,
     rhythm,
 };
-pub use mail::{ConfirmRequest, IssueMail, LEAVE_TOKEN_SLOT, NoticeMail, Occasion, confirm, digest, instant};
+pub use mail::{
+    ConfirmRequest, IssueMail, LEAVE_TOKEN_SLOT, NoticeMail, Occasion, PREFERENCES_TOKEN_SLOT, confirm, digest, instant,
+};
 pub use mail_html::{LARGE_MAIL, LARGEST_MAIL};
-pub use pages::{FieldError, Notice, NoticeKind, OutboxEntry, OutboxMail, ReaderPage, UndoForm, reader_page};
+pub use pages::{
+    FieldError, Notice, NoticeKind, OutboxEntry, OutboxMail, Preferences, ReaderPage, UndoForm, reader_page,
+};
 pub use site::{RenderedPage, pages};
 pub use theme::{RenderError, StaticFile, Theme};
 pub use words::Words;

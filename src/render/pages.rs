@@ -6,6 +6,7 @@ use serde::Serialize;
 use tera::Context;
 
 use super::Imprint;
+use super::choices::ChoicesForm;
 use super::context::{PageMeta, SignUp, SiteContext, page_context};
 use super::sample::Sample;
 use super::theme::RenderError;
@@ -37,6 +38,8 @@ pub enum ReaderPage {
         /// The newsletter's title.
         newsletter: String,
     },
+    /// What was chosen about a newsletter, to be changed: `POST /preferences/TOKEN`.
+    Preferences(Box<Preferences>),
     /// What happened.
     Notices {
         /// In order.
@@ -64,6 +67,21 @@ pub enum ReaderPage {
     },
     /// One mail of the outbox.
     OutboxMail(OutboxMail),
+}
+
+/// What the link in an issue shows of what its reader chose.
+#[derive(Debug, Clone, Serialize)]
+pub struct Preferences {
+    /// What was done just now.
+    pub notices: Vec<Notice>,
+    /// The newsletter's title.
+    pub newsletter: String,
+    /// What can be chosen; none once the reader has left.
+    pub form: Option<ChoicesForm>,
+    /// Whether there are other newsletters to leave.
+    pub has_others: bool,
+    /// What has to be put right.
+    pub errors: Vec<FieldError>,
 }
 
 /// A field of a form that has to be put right.
@@ -164,9 +182,15 @@ fn heading(notices: &[Notice]) -> &'static str {
 /// Each of these templates with what it is given.
 pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
     let site = SiteContext::new(&sample.imprint);
-    let pages = ReaderPage::samples(&site.sign_up).into_iter();
+    let pages = ReaderPage::samples(&site.sign_up, sample.choices()).into_iter();
     let sheets = pages.map(|page| page.sheet(&sample.imprint, &site));
     sheets.map(|(template, context)| (template.to_owned(), context)).collect()
+}
+
+impl Preferences {
+    fn title(&self) -> &'static str {
+        if self.notices.is_empty() { "preferences-title" } else { heading(&self.notices) }
+    }
 }
 
 impl ReaderPage {
@@ -178,6 +202,7 @@ impl ReaderPage {
             ReaderPage::Subscribe { .. } => ("site/subscribe.html", say("form-mistake-title")),
             ReaderPage::Confirm { .. } => ("site/confirm.html", say("confirm")),
             ReaderPage::Unsubscribe { .. } => ("site/unsubscribe.html", say("leave")),
+            ReaderPage::Preferences(page) => ("site/preferences.html", say(page.title())),
             ReaderPage::Notices { notices } => ("site/notices.html", say(heading(notices))),
             ReaderPage::Expired => ("site/expired.html", say("expired-title")),
             ReaderPage::NobodysLeave => ("site/nobodys_leave.html", say("nobodys-leave-title")),
@@ -189,7 +214,7 @@ impl ReaderPage {
         (template, page_context(site, Some(page), self))
     }
 
-    pub(super) fn samples(sign_up: &SignUp) -> Vec<ReaderPage> {
+    pub(super) fn samples(sign_up: &SignUp, form: ChoicesForm) -> Vec<ReaderPage> {
         use NoticeKind::{CheckYourMail, Left, LinkExpired, Saved, SignedUp, Subscribed};
         let text = |text: &str| text.to_owned();
         let (token, newsletter) = (text("token"), text("The Wire"));
@@ -203,6 +228,13 @@ impl ReaderPage {
             subject: text("A headline"),
             date: text("23 November 2026, 08:00"),
         };
+        let preferences = Preferences {
+            notices: vec![notice(Left)],
+            newsletter: newsletter.clone(),
+            form: Some(form),
+            has_others: true,
+            errors: vec![error("pause")],
+        };
         vec![
             ReaderPage::Subscribe {
                 sign_up: sign_up.clone(),
@@ -211,6 +243,8 @@ impl ReaderPage {
             },
             ReaderPage::Confirm { token: token.clone(), newsletters: vec![(newsletter.clone(), text("daily"))] },
             ReaderPage::Unsubscribe { token, newsletter: newsletter.clone() },
+            ReaderPage::Preferences(preferences.clone().into()),
+            ReaderPage::Preferences(Box::new(Preferences { form: None, ..preferences })),
             ReaderPage::Notices { notices: vec![notice(CheckYourMail)] },
             ReaderPage::Notices { notices },
             ReaderPage::Expired,

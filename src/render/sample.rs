@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use tera::Context;
 
 use crate::config::{self, Settings, Source};
 use crate::content::{self, Article, Catalog, Image, Page};
-use crate::model::Newsletter;
+use crate::model::{Cadence, Newsletter, Rhythm, Service};
+use crate::zone::Zone;
 
-use super::{Imprint, Theme, Words, mail, pages, site};
+use super::{ChoicesForm, Imprint, Theme, Words, mail, pages, site};
 
 const SETTINGS: &str = include_str!("sample.toml");
 const ARTICLE: &str = include_str!("sample.md");
@@ -22,6 +23,19 @@ pub(super) struct Sample<'a> {
     pub article: &'a Article,
     pub newsletter: &'a Newsletter,
     pub at: DateTime<Utc>,
+}
+
+impl Sample<'_> {
+    /// The form of somebody who reads a digest, pauses, and wants each article at once afterwards.
+    pub fn choices(&self) -> ChoicesForm {
+        let service = Service {
+            rhythm: Rhythm::of(Cadence::Daily),
+            returns_to_instant: true,
+            topics: self.newsletter.topics.clone(),
+            paused_until: Some(self.at + Duration::days(7)),
+        };
+        ChoicesForm::new(&self.imprint, self.newsletter, &service, &Zone::utc(), "/preferences/token", self.at)
+    }
 }
 
 /// Each template with what it is given, in one language.

@@ -9,8 +9,8 @@ use crate::config::{Auth, Author, Link, Mail, Publication, Relay, Sending, Setti
 use crate::content::{Article, Body, BodyInMail, Catalog, Figure, Image, MailOptions, Page};
 use crate::diagnostic::Diagnostic;
 use crate::model::{
-    Access, ArticleId, Cadence, DigestTime, EmailAddress, Newsletter, NewsletterId, OnUnknown, SendPolicy, Sender,
-    Viewer,
+    Access, ArticleId, Cadence, DigestTime, EmailAddress, Newsletter, NewsletterId, OnUnknown, Rhythm, SendPolicy,
+    Sender, Service, Viewer,
 };
 use crate::zone::Zone;
 
@@ -143,6 +143,7 @@ fn newsletter(id: &str, title: &str, cadences: Vec<Cadence>) -> Newsletter {
         default_cadence: cadences[0],
         cadences,
         digest_time: DigestTime { hour: 7, weekday: Weekday::Sun, zone: Zone::parse("Europe/Berlin").unwrap() },
+        topics: Vec::new(),
         access: Access::Public,
         send: SendPolicy::Auto,
     }
@@ -407,7 +408,16 @@ fn the_pages_on_which_readers_act() {
     let catalog = catalog();
     let settings = settings();
     let imprint = Imprint::new(&theme, &settings, &catalog, BASE_URL);
-    let pages = ReaderPage::samples(&sign_up).into_iter().map(|page| {
+    let service = Service {
+        rhythm: Rhythm::of(Cadence::Daily),
+        returns_to_instant: true,
+        topics: vec!["Passwords".to_owned()],
+        paused_until: Some("2026-12-01T00:00:00Z".parse().unwrap()),
+    };
+    let (newsletter, now) = (settings.newsletters[0].clone(), "2026-11-23T08:00:00Z".parse().unwrap());
+    let newsletter = Newsletter { topics: vec!["Passwords".to_owned(), "Law".to_owned()], ..newsletter };
+    let form = ChoicesForm::new(&imprint, &newsletter, &service, &Zone::utc(), "/preferences/token", now);
+    let pages = ReaderPage::samples(&sign_up, form).into_iter().map(|page| {
         let html = reader_page(&imprint, &page).unwrap();
         html.split("<main").nth(1).and_then(|rest| rest.split("</main>").next()).unwrap_or_default().to_owned()
     });
@@ -511,7 +521,7 @@ fn every_template_is_tried_with_something_of_everything() {
     let (theme, _) = Theme::load(&[]);
     let samples = sample::samples(&theme, theme.english());
     let names: std::collections::BTreeSet<_> = samples.iter().map(|(name, _)| name).collect();
-    assert_eq!(names.len(), 27, "{names:?}");
+    assert_eq!(names.len(), 28, "{names:?}");
     let pages: String =
         samples.iter().map(|(name, context)| theme.render(name, context, theme.english()).unwrap()).collect();
     for words in ["portrait", "figcaption", "Related", "All articles", "Updated", ">Read on</a>", "the rest", "Undo"] {

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
-use crate::audience::{self, leave_token};
+use crate::audience::{self, Purpose, subscription_token};
 use crate::auth::ServerKeys;
 use crate::mail::{Compiled, Headers, ListHeaders, message_id};
 use crate::model::{EmailAddress, IssueId, Sender, SubscriptionId, Viewer};
 use crate::relay::Envelope;
-use crate::render::LEAVE_TOKEN_SLOT;
+use crate::render::{LEAVE_TOKEN_SLOT, PREFERENCES_TOKEN_SLOT};
 use crate::store::{Claimed, Content, Fixed, IssueMail, StoreError};
 
 use super::Means;
@@ -87,7 +87,7 @@ impl Composer {
         let mail = mail.ok_or_else(|| ComposeError::Gone("the sealed issue has no text".to_owned()))?;
         let address = EmailAddress::parse(&mail.from_email).map_err(|error| ComposeError::Gone(error.to_string()))?;
         let from = Sender { name: mail.from_name.clone(), address };
-        let body = Compiled::new(&mail.html, &mail.text, &[LEAVE_TOKEN_SLOT]);
+        let body = Compiled::new(&mail.html, &mail.text, &[LEAVE_TOKEN_SLOT, PREFERENCES_TOKEN_SLOT]);
         let encoded = Arc::new(Encoded { mail, from, body });
         let mut issues = self.issues.lock().unwrap_or_else(PoisonError::into_inner);
         if issues.len() >= KEPT {
@@ -106,11 +106,12 @@ impl Composer {
     ) -> Result<Composed, ComposeError> {
         let Encoded { mail, from, body } = encoded;
         let (key, fixed) = self.fixed(claimed, from, now);
-        let token = leave_token(key, subscription);
+        let tokens =
+            [Purpose::Leave, Purpose::Preferences].map(|purpose| subscription_token(key, purpose, subscription));
         let list = ListHeaders {
             id: format!("{}.{}", mail.newsletter, host(&mail.base_url)),
             title: mail.list_title.clone(),
-            unsubscribe: format!("{}/unsubscribe/{token}", mail.base_url),
+            unsubscribe: format!("{}/unsubscribe/{}", mail.base_url, tokens[0]),
             archive: Some(format!("{}/archive/", mail.base_url)),
         };
         let headers = Headers {
@@ -125,7 +126,7 @@ impl Composer {
         };
         let envelope = Envelope { from: from.address.clone(), to: claimed.to.clone() };
         let kind = if mail.is_digest { Kind::Digest } else { Kind::Instant };
-        Ok(Composed { envelope, bytes: body.message(&headers, &[&token]), fixed, kind })
+        Ok(Composed { envelope, bytes: body.message(&headers, &tokens.each_ref().map(String::as_str)), fixed, kind })
     }
 
     async fn notice(&self, claimed: &Claimed, flow: &str, now: DateTime<Utc>) -> Result<Composed, ComposeError> {

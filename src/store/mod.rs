@@ -7,6 +7,7 @@
 //! Nothing queries outside of an open transaction on the same connection, and no transaction is open while SMTP or
 //! HTTP is spoken.
 
+mod choices;
 mod database;
 mod deliveries;
 mod dialect;
@@ -24,6 +25,7 @@ mod schema;
 mod subscribers;
 mod upkeep;
 
+pub use choices::Person;
 pub use database::{Row, StoreError, Transaction, Value, Work};
 pub use deliveries::{AttemptRow, Claimed, Content, DeliveryRow, Fixed, IssueMail, Lease, Outcome, Said};
 pub use flows::{Choice, Confirmed, Flow, SignUp, Unconfirmed};

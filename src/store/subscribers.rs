@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 
 use crate::clock;
 use crate::model::{
-    Cadence, EmailAddress, NewsletterId, SubscriberId, SubscriptionId, SubscriptionState, SuppressionReason,
+    Cadence, EmailAddress, NewsletterId, Rhythm, Service, SubscriberId, SubscriptionId, SubscriptionState,
+    SuppressionReason,
 };
 
 use super::database::{Row, StoreError, Transaction, values};
@@ -18,7 +19,7 @@ use super::rhythms::{enter_rhythms, goes_over_later, keeps_time, plain_rhythm};
 use super::{millis, moment};
 
 /// A person whose address we know, with everything they were ever subscribed to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Subscriber {
     /// Its id.
     pub id: SubscriberId,
@@ -39,14 +40,16 @@ pub struct Subscriber {
 }
 
 /// One subscriber's subscription to one newsletter.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Subscription {
     /// Its id.
     pub id: SubscriptionId,
+    /// Whose.
+    pub subscriber: SubscriberId,
     /// To what.
     pub newsletter: NewsletterId,
-    /// How often.
-    pub cadence: Cadence,
+    /// How it is served.
+    pub service: Service,
     /// Where it stands.
     pub state: SubscriptionState,
     /// When it became active, if ever.
@@ -70,14 +73,32 @@ pub struct Newcomer {
     pub subscription: (NewsletterId, Cadence, SubscriptionState),
 }
 
-const PEOPLE: &str =
-    "SELECT s.id, s.email, s.email_key, s.name, s.time_zone, s.language, s.tags, s.created_at, x.reason,
-        t.id, t.newsletter, t.cadence, t.state, t.activated_at, t.ended_at
-    FROM (SELECT * FROM subscribers WHERE id > $1 ORDER BY id LIMIT $2) s
-    LEFT JOIN suppressions x ON x.email_key = s.email_key
-    LEFT JOIN subscriptions t ON t.subscriber = s.id ORDER BY s.id, t.newsletter";
-const ONE_SUBSCRIPTION: &str = "SELECT id, newsletter, cadence, state, activated_at, ended_at FROM subscriptions
-    WHERE id = $1";
+/// A SELECT of the columns that [`people`] reads, of the people `s` that `$from` names.
+macro_rules! select_people {
+    ($from:literal) => {
+        concat!(
+            "SELECT s.id, s.email, s.email_key, s.name, s.time_zone, s.language, s.tags, s.created_at, x.reason,
+                t.id, t.subscriber, t.newsletter, t.cadence, t.rhythm, t.returns_to, t.topics, t.paused_until, t.state,
+                t.activated_at, t.ended_at
+            FROM ",
+            $from,
+            " LEFT JOIN suppressions x ON x.email_key = s.email_key
+            LEFT JOIN subscriptions t ON t.subscriber = s.id ORDER BY s.id, t.newsletter"
+        )
+    };
+}
+
+const PEOPLE: &str = select_people!("(SELECT * FROM subscribers WHERE id > $1 ORDER BY id LIMIT $2) s");
+const ONE_PERSON: &str = select_people!("(SELECT * FROM subscribers WHERE id = $1) s");
+pub(super) const ONE_SUBSCRIPTION: &str = "SELECT id, subscriber, newsletter, cadence, rhythm, returns_to, topics,
+    paused_until, state, activated_at, ended_at FROM subscriptions WHERE id = $1";
+
+impl Subscription {
+    /// How often, as the reader has chosen it.
+    pub fn cadence(&self) -> Cadence {
+        if self.service.returns_to_instant { Cadence::Instant } else { self.service.rhythm.cadence }
+    }
+}
 
 impl Store {
     /// The next `most` people after the one with the id `after` (empty: from the first), by id.
@@ -85,16 +106,15 @@ impl Store {
         people(&self.rows(PEOPLE, values![after, most]).await?)
     }
 
+    /// One person; none once they are unknown.
+    pub async fn subscriber(&self, id: &SubscriberId) -> Result<Option<Subscriber>, StoreError> {
+        Ok(people(&self.rows(ONE_PERSON, values![id.as_str()]).await?)?.pop())
+    }
+
     /// The people with these address keys, those who are known; in one question.
     pub async fn subscribers_with(&self, keys: &[&str]) -> Result<Vec<Subscriber>, StoreError> {
-        let sql = listed!(
-            self.is_postgres(),
-            "SELECT s.id, s.email, s.email_key, s.name, s.time_zone, s.language, s.tags, s.created_at, x.reason,
-                t.id, t.newsletter, t.cadence, t.state, t.activated_at, t.ended_at
-            FROM listed JOIN subscribers s ON s.email_key = listed.value
-            LEFT JOIN suppressions x ON x.email_key = s.email_key
-            LEFT JOIN subscriptions t ON t.subscriber = s.id ORDER BY s.id, t.newsletter"
-        );
+        let sql =
+            listed!(self.is_postgres(), select_people!("listed JOIN subscribers s ON s.email_key = listed.value"));
         people(&self.rows(sql, values![serde_json::json!(keys).to_string()]).await?)
     }
 
@@ -132,28 +152,33 @@ impl Store {
         .await
     }
 
-    /// Takes back the goodbye of `ended_at`, if that is how the subscription stands and it had been active. Says
-    /// whether it did. It goes on from where it was served to.
+    /// Takes back the goodbye of `ended_at`, if that is how the subscription stands and it had been active; and with it
+    /// whatever else the same person left in that moment. Says of which newsletters. They go on from where they were
+    /// served to.
     pub async fn undo_leaving(
         &self,
         id: SubscriptionId,
         ended_at: DateTime<Utc>,
         now: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Vec<NewsletterId>, StoreError> {
         self.write(move |transaction| {
             Box::pin(async move {
                 let sql = "UPDATE subscriptions SET state = 'active', ended_at = NULL
-                    WHERE id = $1 AND state = 'ended' AND ended_at = $2 AND activated_at IS NOT NULL
-                    RETURNING subscriber, newsletter";
-                let row = transaction.row(sql, values![id.as_str(), millis(ended_at)]).await?;
-                let Some(row) = row else { return Ok(false) };
-                let back = "UPDATE deliveries SET state = 'queued', reason = NULL, due_at = $2, finished_at = NULL
-                    WHERE subscription = $1 AND state = 'suppressed' AND reason = 'left' AND finished_at >= $3
-                    AND EXISTS (SELECT 1 FROM issues i WHERE i.id = deliveries.issue
-                        AND i.state IN ('sealing', 'sealed', 'sending', 'paused'))";
-                transaction.execute(back, values![id.as_str(), millis(now), millis(ended_at)]).await?;
-                record_consent(transaction, &row.text(0)?, &row.text(1)?, "undone", "page", now).await?;
-                Ok(true)
+                    WHERE subscriber = (SELECT subscriber FROM subscriptions WHERE id = $1 AND ended_at = $2)
+                    AND state = 'ended' AND ended_at = $2 AND activated_at IS NOT NULL
+                    RETURNING id, subscriber, newsletter";
+                let mut undone = Vec::new();
+                for row in transaction.rows(sql, values![id.as_str(), millis(ended_at)]).await? {
+                    let (id, newsletter) = (row.text(0)?, row.text(2)?);
+                    let back = "UPDATE deliveries SET state = 'queued', reason = NULL, due_at = $2, finished_at = NULL
+                        WHERE subscription = $1 AND state = 'suppressed' AND reason = 'left' AND finished_at >= $3
+                        AND EXISTS (SELECT 1 FROM issues i WHERE i.id = deliveries.issue
+                            AND i.state IN ('sealing', 'sealed', 'sending', 'paused'))";
+                    transaction.execute(back, values![id, millis(now), millis(ended_at)]).await?;
+                    record_consent(transaction, &row.text(1)?, &newsletter, "undone", "page", now).await?;
+                    undone.push(NewsletterId::new(newsletter));
+                }
+                Ok(undone)
             })
         })
         .await
@@ -165,6 +190,7 @@ impl Store {
         &self,
         email_key: String,
         newsletter: Option<NewsletterId>,
+        source: &'static str,
         now: DateTime<Utc>,
     ) -> Result<Vec<NewsletterId>, StoreError> {
         self.write(move |transaction| {
@@ -175,7 +201,7 @@ impl Store {
                 for row in transaction.rows(sql, values![email_key]).await? {
                     let (id, theirs) = (row.text(0)?, NewsletterId::new(row.text(1)?));
                     if newsletter.as_ref().is_none_or(|wanted| *wanted == theirs) {
-                        end_subscription(transaction, &id, "editor", now).await?;
+                        end_subscription(transaction, &id, source, now).await?;
                         ended.push(theirs);
                     }
                 }
@@ -367,15 +393,21 @@ fn person(id: SubscriberId, row: &Row) -> Result<Subscriber, StoreError> {
     })
 }
 
-/// A subscription from six columns, the first of which is `from`; none if they are empty.
-fn subscription(row: &Row, from: usize) -> Result<Option<Subscription>, StoreError> {
+/// A subscription from eleven columns, the first of which is `from`; none if they are empty.
+pub(super) fn subscription(row: &Row, from: usize) -> Result<Option<Subscription>, StoreError> {
     let Some(id) = row.opt_text(from)? else { return Ok(None) };
     Ok(Some(Subscription {
         id: SubscriptionId::new(id),
-        newsletter: NewsletterId::new(row.text(from + 1)?),
-        cadence: row.word(from + 2, Cadence::parse)?,
-        state: row.word(from + 3, SubscriptionState::parse)?,
-        activated_at: row.opt_int(from + 4)?.map(moment),
-        ended_at: row.opt_int(from + 5)?.map(moment),
+        subscriber: SubscriberId::new(row.text(from + 1)?),
+        newsletter: NewsletterId::new(row.text(from + 2)?),
+        service: Service {
+            rhythm: Rhythm::parse(&row.text(from + 4)?).unwrap_or(Rhythm::of(row.word(from + 3, Cadence::parse)?)),
+            returns_to_instant: row.opt_text(from + 5)?.is_some(),
+            topics: row.text(from + 6)?.lines().map(str::to_owned).collect(),
+            paused_until: row.opt_int(from + 7)?.map(moment),
+        },
+        state: row.word(from + 8, SubscriptionState::parse)?,
+        activated_at: row.opt_int(from + 9)?.map(moment),
+        ended_at: row.opt_int(from + 10)?.map(moment),
     }))
 }

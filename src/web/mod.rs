@@ -4,6 +4,7 @@
 //! Nothing here talks to a mail server, so that no answer waits for one. No address, token or query gets into the log.
 
 mod answer;
+mod choices;
 mod form;
 mod notices;
 mod origin;
@@ -69,6 +70,7 @@ enum Route {
     Subscribe,
     Confirm(String),
     Unsubscribe(String),
+    Preferences(String),
     Issue(String),
     OutboxList,
     OutboxMail(String),
@@ -124,6 +126,7 @@ impl Route {
             ["subscribe"] => Route::Subscribe,
             ["confirm", token] => Route::Confirm((*token).to_owned()),
             ["unsubscribe", token] => Route::Unsubscribe((*token).to_owned()),
+            ["preferences", token] => Route::Preferences((*token).to_owned()),
             ["issues", id, ""] => Route::Issue((*id).to_owned()),
             ["outbox", ""] => Route::OutboxList,
             ["outbox", id, ""] => Route::OutboxMail((*id).to_owned()),
@@ -141,6 +144,7 @@ impl Route {
             Route::Subscribe => "/subscribe",
             Route::Confirm(_) => "/confirm/{token}",
             Route::Unsubscribe(_) => "/unsubscribe/{token}",
+            Route::Preferences(_) => "/preferences/{token}",
             Route::Issue(_) => "/issues/{id}/",
             Route::OutboxList => "/outbox/",
             Route::OutboxMail(_) => "/outbox/{id}/",
@@ -152,7 +156,7 @@ impl Route {
 
     fn methods(&self) -> &'static str {
         match self {
-            Route::Subscribe | Route::Confirm(_) | Route::Unsubscribe(_) => "GET, HEAD, POST",
+            Route::Subscribe | Route::Confirm(_) | Route::Unsubscribe(_) | Route::Preferences(_) => "GET, HEAD, POST",
             _ => "GET, HEAD",
         }
     }
@@ -220,9 +224,11 @@ async fn act(visit: Arc<Visit>, method: Method, route: Route, body: Incoming) ->
         (Method::POST, Route::Subscribe) => on_the_stroke(readers::sign_up(visit, body)).await,
         (Method::POST, Route::Confirm(token)) => readers::confirm(visit, token).await,
         (Method::POST, Route::Unsubscribe(token)) => readers::leave(visit, token, body).await,
+        (Method::POST, Route::Preferences(token)) => choices::preferences(visit, token, body).await,
         (Method::GET | Method::HEAD, Route::Subscribe) => readers::subscribe_page(visit),
         (Method::GET | Method::HEAD, Route::Confirm(token)) => readers::confirm_page(visit, token).await,
         (Method::GET | Method::HEAD, Route::Unsubscribe(token)) => readers::leave_page(visit, token).await,
+        (Method::GET | Method::HEAD, Route::Preferences(token)) => choices::preferences_page(visit, token).await,
         (Method::GET | Method::HEAD, Route::Issue(id)) => site::issue(visit, id).await,
         (Method::GET | Method::HEAD, Route::OutboxList) => outbox::list(visit).await,
         (Method::GET | Method::HEAD, Route::OutboxMail(id)) => outbox::mail(visit, id).await,

@@ -10,7 +10,7 @@ use hyper::{Response, StatusCode};
 
 use chrono::{DateTime, Utc};
 
-use crate::audience::{self, Request};
+use crate::audience::{self, Purpose, Request};
 use crate::auth::{self, Asked};
 use crate::clock;
 use crate::model::{AddressError, Cadence, EmailAddress, NewsletterId};
@@ -159,7 +159,7 @@ pub(super) async fn confirm(visit: &Visit, token: &str) -> Answered {
 /// What a goodbye link shows: a button; or, after it was pressed, what it did. Looking changes nothing.
 pub(super) async fn leave_page(visit: &Visit, token: &str) -> Answered {
     let (store, keys) = (&visit.state.store, &visit.state.keys);
-    let subscription = audience::leaving(store, keys, token).await?.ok_or(Problem::NobodysLeave)?;
+    let subscription = audience::holder(store, keys, Purpose::Leave, token).await?.ok_or(Problem::NobodysLeave)?;
     let notices = visit.brought(&visit.path);
     let page = if notices.is_empty() {
         let newsletter = visit.title_of(&subscription.newsletter);
@@ -176,28 +176,18 @@ pub(super) async fn leave(visit: &Visit, token: &str, body: Incoming) -> Answere
     let form = Form::read(&visit.headers, body).await?;
     let (store, keys, now) = (&visit.state.store, &visit.state.keys, clock::now());
     if form.one("List-Unsubscribe")? == Some("One-Click") {
-        visit.left(audience::leave(store, keys, token, now).await?).await?;
+        visit.held_by(audience::leave(store, keys, token, now).await?).await?;
         return Ok(answer::text(StatusCode::OK, "You have left. Nothing more is sent.\n"));
     }
     visit.must_be_own()?;
     if let Some(undo) = form.one("token")? {
-        let subscription = audience::undo(store, keys, token, undo, now).await?.ok_or(Problem::Expired)?;
-        let names = vec![visit.title_of(&subscription.newsletter)];
-        return Ok(visit.after(&visit.path, &[Notice { kind: NoticeKind::Subscribed, names, undo: None }]));
+        let theirs = audience::holder(store, keys, Purpose::Leave, token).await?.ok_or(Problem::Expired)?;
+        return visit.come_back(&theirs, undo).await;
     }
-    let subscription = visit.left(audience::leave(store, keys, token, now).await?).await?;
+    let subscription = visit.held_by(audience::leave(store, keys, token, now).await?).await?;
     let names = vec![visit.title_of(&subscription.newsletter)];
-    let undo = undo_form(visit, &subscription, now);
+    let undo = visit.undo_form(&visit.path, &subscription, now);
     Ok(visit.after(&visit.path, &[Notice { kind: NoticeKind::Left, names, undo }]))
-}
-
-/// Only the goodbye that was said just now is offered to be taken back; an earlier one may have been said by somebody
-/// else, and what never was active cannot be gone back to.
-fn undo_form(visit: &Visit, subscription: &Subscription, now: DateTime<Utc>) -> Option<UndoForm> {
-    subscription.activated_at?;
-    let ended_at = subscription.ended_at.filter(|ended_at| *ended_at == now)?;
-    let token = audience::undo_token(&visit.state.keys, &subscription.id, ended_at);
-    Some(UndoForm { action: visit.path.clone(), token })
 }
 
 impl Visit {
@@ -205,13 +195,32 @@ impl Visit {
         self.state.base_url.scheme() == "https"
     }
 
-    fn must_be_own(&self) -> Result<(), Problem> {
+    pub(super) fn must_be_own(&self) -> Result<(), Problem> {
         let is_own = origin::is_own(&self.headers, self.state.base_url.scheme(), &self.host);
         if is_own { Ok(()) } else { Err(Problem::Foreign) }
     }
 
-    /// What a goodbye link ended; a link that we did not make counts against whoever posts it.
-    async fn left(&self, subscription: Option<Subscription>) -> Result<Subscription, Problem> {
+    /// Takes a goodbye back, and says so on the page of that goodbye.
+    pub(super) async fn come_back(&self, theirs: &Subscription, undo: &str) -> Answered {
+        let undone = audience::undo(&self.state.store, &self.state.keys, theirs, undo, clock::now()).await?;
+        if undone.is_empty() {
+            return Err(Problem::Expired);
+        }
+        let names = undone.iter().map(|newsletter| self.title_of(newsletter)).collect();
+        Ok(self.after(&self.path, &[Notice { kind: NoticeKind::Subscribed, names, undo: None }]))
+    }
+
+    /// Only the goodbye that was said just now is offered to be taken back; an earlier one may have been said by
+    /// somebody else, and what never was active cannot be gone back to.
+    pub(super) fn undo_form(&self, action: &str, theirs: &Subscription, now: DateTime<Utc>) -> Option<UndoForm> {
+        theirs.activated_at?;
+        let ended_at = theirs.ended_at.filter(|ended_at| *ended_at == now)?;
+        let token = audience::undo_token(&self.state.keys, &theirs.id, ended_at);
+        Some(UndoForm { action: action.to_owned(), token })
+    }
+
+    /// What a link in an issue stands for; one that we did not make counts against whoever posts it.
+    pub(super) async fn held_by(&self, subscription: Option<Subscription>) -> Result<Subscription, Problem> {
         if let Some(subscription) = subscription {
             return Ok(subscription);
         }
@@ -219,7 +228,7 @@ impl Visit {
         Err(if may_go_on { Problem::NobodysLeave } else { Problem::TooOften })
     }
 
-    fn title_of(&self, newsletter: &NewsletterId) -> String {
+    pub(super) fn title_of(&self, newsletter: &NewsletterId) -> String {
         let known = self.edition.settings.newsletter(newsletter);
         known.map_or_else(|| newsletter.to_string(), |newsletter| newsletter.title.clone())
     }
@@ -239,18 +248,18 @@ impl Visit {
         known.map_or_else(String::new, |newsletter| rhythm(self.imprint().words, newsletter, choice.cadence, true))
     }
 
-    fn brought(&self, place: &str) -> Vec<Notice> {
+    pub(super) fn brought(&self, place: &str) -> Vec<Notice> {
         notices::brought(&self.state.keys, &self.headers, self.is_https(), place, clock::now())
     }
 
     /// To the page that says what was done.
-    fn after(&self, place: &str, done: &[Notice]) -> Response<Body> {
+    pub(super) fn after(&self, place: &str, done: &[Notice]) -> Response<Body> {
         let cookie = notices::carry(&self.state.keys, self.is_https(), place, done, clock::now());
         answer::see_other(place).with(SET_COOKIE, &cookie)
     }
 
     /// Takes away the notices that a page has shown.
-    fn shown_once(&self, answered: Answered) -> Answered {
+    pub(super) fn shown_once(&self, answered: Answered) -> Answered {
         let are_carried = notices::are_carried(&self.headers, self.is_https());
         let clear = notices::clear(self.is_https());
         answered.map(|page| if are_carried { page.with(SET_COOKIE, &clear) } else { page })

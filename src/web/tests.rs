@@ -5,13 +5,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::audience::{self, leave_token};
+use crate::audience::{self, Purpose, subscription_token};
 use crate::files;
 use crate::press::{self, Options};
 use crate::store::fresh::stores;
 
 const SETTINGS: &str = "[publication]\ntitle = \"Example Wire\"\nurl = \"https://example.com\"\n\
-    [[newsletters]]\nid = \"wire\"\ntitle = \"The Wire\"\nfrom = \"wire@example.com\"\n\
+    [[newsletters]]\nid = \"wire\"\ntitle = \"The Wire\"\nfrom = \"wire@example.com\"\ntopics = [\"law\", \"sea\"]\n\
     [[newsletters]]\nid = \"week\"\ntitle = \"The Week\"\nfrom = \"wire@example.com\"\n";
 const ARTICLE: &str = "---\nid: one\ntitle: A headline\ndate: 2026-01-01\nredirect-from: [/old-headline/]\n---\n\
     Text.\n";
@@ -134,7 +134,10 @@ impl Site {
         self.post("/subscribe", "email=reader@example.com&newsletter=wire").await;
         self.post(&self.confirm_path().await, "").await;
         let people = self.state.store.subscribers_with(&["reader@example.com"]).await.unwrap();
-        format!("/unsubscribe/{}", leave_token(self.state.keys.current(), &people[0].subscriptions[0].id))
+        format!(
+            "/unsubscribe/{}",
+            subscription_token(self.state.keys.current(), Purpose::Leave, &people[0].subscriptions[0].id)
+        )
     }
 }
 
@@ -242,7 +245,10 @@ async fn a_reader_signs_up_confirms_and_leaves() {
     assert_eq!(site.states("reader@example.com").await, ["active"]);
 
     let people = site.state.store.subscribers_with(&["reader@example.com"]).await.unwrap();
-    let leave = format!("/unsubscribe/{}", leave_token(site.state.keys.current(), &people[0].subscriptions[0].id));
+    let leave = format!(
+        "/unsubscribe/{}",
+        subscription_token(site.state.keys.current(), Purpose::Leave, &people[0].subscriptions[0].id)
+    );
     for _ in 0..50 {
         assert_eq!(site.get(&leave).await.status, 200);
     }
@@ -256,6 +262,69 @@ async fn a_reader_signs_up_confirms_and_leaves() {
     let reply = site.post(&leave, &format!("token={undo}")).await;
     assert_eq!(site.ask("GET", &leave, &reply.cookie(), "").await.notices(), ["subscribed"]);
     assert_eq!(site.states("reader@example.com").await, ["active"]);
+}
+
+#[tokio::test]
+async fn a_link_in_an_issue_changes_how_it_comes() {
+    let site = Site::open().await;
+    site.leave_path().await;
+    site.post("/subscribe", "email=other@example.com&newsletter=wire").await;
+    let theirs = async || {
+        let people = site.state.store.subscribers_with(&["reader@example.com"]).await.unwrap();
+        people[0].subscriptions[0].clone()
+    };
+    let page = format!("/preferences/{}", subscription_token(b"key", Purpose::Preferences, &theirs().await.id));
+    for _ in 0..10 {
+        let shown = site.get(&page).await;
+        assert_eq!((shown.status, shown.header("cache-control")), (200, Some("no-store")));
+        assert!(!shown.body.contains("reader@example.com"), "the link tells nothing of the person");
+    }
+    let before = theirs().await;
+    let choices = async || theirs().await.service.choices(clock::now());
+    let saved = async |body: &str| {
+        let reply = site.post(&page, body).await;
+        assert_eq!((reply.status, reply.header("location")), (303, Some(page.as_str())), "{body}");
+        assert_eq!(site.ask("GET", &page, &reply.cookie(), "").await.notices(), ["saved"]);
+    };
+    saved("act=save&cadence=daily&hour=9&weekday=sun&topic=law&topic=none&pause=").await;
+    let chosen = choices().await;
+    assert_eq!(
+        (chosen.cadence.as_str(), chosen.hour, chosen.topics.as_slice()),
+        ("daily", Some(9), &["law".to_owned()][..])
+    );
+    saved("act=rarer").await;
+    let rarer = choices().await;
+    assert_eq!((rarer.cadence.as_str(), rarer.hour, rarer.topics), ("weekly", Some(9), chosen.topics));
+    let next_month = (clock::now() + chrono::Duration::days(30)).format("%Y-%m-%d");
+    saved(&format!("act=save&cadence=instant&pause={next_month}")).await;
+    assert_eq!(
+        theirs().await.service.paused_until.map(|until| until.format("%Y-%m-%d").to_string()),
+        Some(next_month.to_string())
+    );
+    let now = theirs().await;
+    for (body, status) in [
+        ("act=save&cadence=instant&pause=2020-01-01", 422),
+        ("act=save&cadence=instant&pause=soon", 422),
+        ("act=save&cadence=hourly", 400),
+        ("act=save&cadence=daily&hour=x", 400),
+        ("act=erase", 400),
+        ("", 400),
+    ] {
+        assert_eq!(site.post(&page, body).await.status, status, "{body}");
+    }
+    let foreign = site.ask("POST", &page, &format!("{FORM}Sec-Fetch-Site: cross-site\r\n"), "act=leave").await;
+    assert_eq!((foreign.status, theirs().await), (403, now));
+    let leave_token = subscription_token(b"key", Purpose::Leave, &before.id);
+    assert_eq!(site.post(&format!("/preferences/{leave_token}"), "act=leave").await.status, 404);
+
+    let reply = site.post(&page, "act=leave-all").await;
+    let left = site.ask("GET", &page, &reply.cookie(), "").await;
+    assert_eq!((left.notices(), site.states("reader@example.com").await), (vec!["left"], vec!["ended"]));
+    let undo = left.body.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let reply = site.post(&page, &format!("token={undo}")).await;
+    assert_eq!(site.ask("GET", &page, &reply.cookie(), "").await.notices(), ["subscribed"]);
+    assert_eq!(site.states("reader@example.com").await, ["active"]);
+    assert_eq!(site.states("other@example.com").await, ["pending"], "another reader's choices stay");
 }
 
 #[tokio::test]

@@ -54,3 +54,34 @@ signed-up-title = تم تأكيد عنوانك
 subscribed-title = تم اشتراكك
 left-title = تم إلغاء اشتراكك
 saved-title = تم الحفظ
+
+## What a reader chooses
+
+weekday = { $weekday ->
+        [1] الاثنين
+        [2] الثلاثاء
+        [3] الأربعاء
+        [4] الخميس
+        [5] الجمعة
+        [6] السبت
+       *[7] الأحد
+    }
+preferences-title = بريدك
+preferences-rarer = أقل تكرارًا: مرة في الأسبوع
+preferences-leave = إلغاء الاشتراك في { $newsletter }
+preferences-leave-all = إلغاء جميع الاشتراكات
+preferences-why = تصلك { $newsletter } لأنك اشتركت فيها. من يملك هذا الرابط يستطيع تغيير طريقة وصول البريد ولا شيء غير ذلك، فاحتفظ به لنفسك.
+preferences-left = لم تعد تصلك { $newsletter }.
+next-paused = متوقف حتى { $day }.
+next-digest = تصلك الخلاصة التالية في { $moment }، إن كان هناك جديد.
+next-digest-then-instant = بعد خلاصة { $moment } يصلك كل مقال فور نشره.
+next-instant = يصلك كل مقال فور نشره.
+choices-cadence = كم مرة
+choices-hour = تصل الخلاصات في الساعة ({ $zone })
+choices-weekday = تصل الخلاصة الأسبوعية يوم
+choices-topics = المواضيع
+choices-all-topics = لا تختر شيئًا لتصلك جميعها.
+choices-pause = إيقاف حتى (فارغ: دون إيقاف)
+choices-pause-wrong = اكتب يومًا قادمًا، مثل 2027-01-31.
+choices-save = حفظ
+mail-preferences = أقل تكرارًا، مواضيع أخرى، إيقاف مؤقت

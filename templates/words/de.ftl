@@ -54,3 +54,34 @@ signed-up-title = Ihre Adresse ist bestätigt
 subscribed-title = Ihr Abonnement läuft
 left-title = Sie haben abbestellt
 saved-title = Gespeichert
+
+## What a reader chooses
+
+weekday = { $weekday ->
+        [1] Montag
+        [2] Dienstag
+        [3] Mittwoch
+        [4] Donnerstag
+        [5] Freitag
+        [6] Samstag
+       *[7] Sonntag
+    }
+preferences-title = Ihre Post
+preferences-rarer = Seltener: einmal in der Woche
+preferences-leave = { $newsletter } abbestellen
+preferences-leave-all = Alles abbestellen
+preferences-why = Sie bekommen { $newsletter }, weil Sie sich dafür angemeldet haben. Wer diesen Link hat, kann ändern, wie die Post kommt, und sonst nichts; behalten Sie ihn für sich.
+preferences-left = Sie bekommen { $newsletter } nicht mehr.
+next-paused = Pause bis { $day }.
+next-digest = Ihre nächste Übersicht kommt am { $moment }, wenn es Neues gibt.
+next-digest-then-instant = Nach Ihrer Übersicht vom { $moment } kommt jeder Artikel sofort.
+next-instant = Jeder Artikel kommt sofort.
+choices-cadence = Wie oft
+choices-hour = Übersichten kommen um ({ $zone })
+choices-weekday = Die wöchentliche Übersicht kommt am
+choices-topics = Themen
+choices-all-topics = Wählen Sie keines, um alle zu bekommen.
+choices-pause = Pause bis (leer: keine Pause)
+choices-pause-wrong = Schreiben Sie einen kommenden Tag, etwa 2027-01-31.
+choices-save = Speichern
+mail-preferences = Seltener, andere Themen, eine Pause

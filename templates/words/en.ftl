@@ -55,3 +55,34 @@ signed-up-title = Your address is confirmed
 subscribed-title = You are subscribed
 left-title = You have left
 saved-title = Saved
+
+## What a reader chooses
+
+weekday = { $weekday ->
+        [1] Monday
+        [2] Tuesday
+        [3] Wednesday
+        [4] Thursday
+        [5] Friday
+        [6] Saturday
+       *[7] Sunday
+    }
+preferences-title = Your mail
+preferences-rarer = Less often: make it weekly
+preferences-leave = Leave { $newsletter }
+preferences-leave-all = Leave everything
+preferences-why = You get { $newsletter } because you signed up for it. Whoever has this link can change how it comes, and nothing else, so keep it to yourself.
+preferences-left = You do not get { $newsletter } any more.
+next-paused = Paused until { $day }.
+next-digest = Your next digest comes on { $moment }, if there is news.
+next-digest-then-instant = After your digest of { $moment }, each article comes at once.
+next-instant = Each article comes at once.
+choices-cadence = How often
+choices-hour = Digests come at ({ $zone })
+choices-weekday = The weekly digest comes on
+choices-topics = Topics
+choices-all-topics = Choose none to get all of them.
+choices-pause = Pause until (empty: no pause)
+choices-pause-wrong = Write a day to come, such as 2027-01-31.
+choices-save = Save
+mail-preferences = Less often, other topics, a pause

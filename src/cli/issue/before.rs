@@ -11,7 +11,7 @@ use crate::mail::{Compiled, Headers, message_id};
 use crate::model::{Cadence, DeliveryId, EmailAddress, IssueId, Newsletter, Viewer};
 use crate::publishing::{self, Plan, Purpose, WaitsFor};
 use crate::relay::Envelope;
-use crate::render::LEAVE_TOKEN_SLOT;
+use crate::render::{LEAVE_TOKEN_SLOT, PREFERENCES_TOKEN_SLOT};
 
 use super::super::opened::Opened;
 use super::super::{Context, Failure};
@@ -199,7 +199,7 @@ fn sample(opened: &Opened, article: &Article, newsletter: &Newsletter, viewer: V
         .map_err(|error| Failure::yours(error.to_string(), "`pressrun check` says where"))?;
     let body = composed.bodies.into_iter().find(|(known, _, _)| *known == viewer);
     let (_, html, text) = body.unwrap_or((viewer, String::new(), String::new()));
-    let kill = |text: String| text.replace(LEAVE_TOKEN_SLOT, DEAD_TOKEN);
+    let kill = |text: String| text.replace(LEAVE_TOKEN_SLOT, DEAD_TOKEN).replace(PREFERENCES_TOKEN_SLOT, DEAD_TOKEN);
     Ok(Sample { subject: composed.subject, html: kill(html), text: kill(text) })
 }
 

@@ -1,0 +1,111 @@
+//! What readers choose: how often, what about, when, and who they are.
+
+use chrono::{DateTime, Utc};
+
+use crate::model::{Cadence, Choices, Service, SubscriberId, SubscriptionId};
+use crate::zone::Zone;
+
+use super::database::{StoreError, Transaction, values};
+use super::flows::record_consent;
+use super::ledger::lock_newsletter;
+use super::millis;
+use super::open::Store;
+use super::rhythms::enter_rhythms;
+use super::subscribers::{ONE_SUBSCRIPTION, Subscription, subscription};
+
+/// How a person wants to be called and written to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Person {
+    /// How they want to be called.
+    pub name: Option<String>,
+    /// Whose clock their hours are read from: a name of the IANA database.
+    pub time_zone: Option<String>,
+    /// In which language they are written to (BCP 47).
+    pub language: Option<String>,
+}
+
+impl Store {
+    /// Keeps what a reader chooses about an active subscription, and that they did, in one transaction; `choose` makes
+    /// it of what they had. Gives the subscription as it is then; none where there is no active one.
+    pub async fn choose(
+        &self,
+        id: SubscriptionId,
+        choose: impl FnOnce(Choices) -> Choices + Send + 'static,
+        source: &'static str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Subscription>, StoreError> {
+        self.write(move |transaction| {
+            Box::pin(async move {
+                // Until the end, no number is given out and nobody else chooses.
+                let newsletter = "SELECT newsletter FROM subscriptions WHERE id = $1";
+                if let Some(row) = transaction.row(newsletter, values![id.as_str()]).await? {
+                    lock_newsletter(transaction, &row.text(0)?).await?;
+                }
+                let sql = "UPDATE subscriptions SET covered_to = covered_to WHERE id = $1 AND state = 'active'
+                    RETURNING (SELECT time_zone FROM subscribers p WHERE p.id = subscriptions.subscriber),
+                        CASE WHEN covered_to < (SELECT sequence FROM newsletters n
+                            WHERE n.id = subscriptions.newsletter) THEN 1 ELSE 0 END";
+                let Some(row) = transaction.row(sql, values![id.as_str()]).await? else { return Ok(None) };
+                let Some(mut theirs) = one(transaction, &id).await? else { return Ok(None) };
+                let zone = row.opt_text(0)?.as_deref().and_then(Zone::parse);
+                let choices = choose(theirs.service.choices(now));
+                let service = theirs.service.after(&choices, zone.as_ref(), row.int(1)? == 1, now);
+                if service != theirs.service {
+                    theirs.service = service;
+                    serve(transaction, &theirs, now).await?;
+                    let (subscriber, newsletter) = (theirs.subscriber.as_str(), theirs.newsletter.as_str());
+                    record_consent(transaction, subscriber, newsletter, "changed", source, now).await?;
+                }
+                Ok(Some(theirs))
+            })
+        })
+        .await
+    }
+
+    /// Keeps who a person is, in one transaction; a new zone moves the hours of all their digests.
+    pub async fn keep_person(&self, id: SubscriberId, person: Person, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            Box::pin(async move {
+                let sql = "UPDATE subscribers SET name = $2, time_zone = $3, language = $4 WHERE id = $1";
+                let row = values![id.as_str(), person.name, person.time_zone.as_deref(), person.language];
+                transaction.execute(sql, row).await?;
+                keep_zone(transaction, id.as_str(), person.time_zone.as_deref(), now).await
+            })
+        })
+        .await
+    }
+}
+
+/// Moves the hours of all digests of a person to their zone.
+pub(super) async fn keep_zone(
+    transaction: &mut Transaction,
+    subscriber: &str,
+    zone: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let sql = "SELECT id FROM subscriptions WHERE subscriber = $1 AND cadence <> 'instant'";
+    let zone = zone.and_then(Zone::parse);
+    for row in transaction.rows(sql, values![subscriber]).await? {
+        let Some(mut theirs) = one(transaction, &SubscriptionId::new(row.text(0)?)).await? else { continue };
+        theirs.service.rhythm.zone = zone.clone();
+        serve(transaction, &theirs, now).await?;
+    }
+    Ok(())
+}
+
+async fn one(transaction: &mut Transaction, id: &SubscriptionId) -> Result<Option<Subscription>, StoreError> {
+    let row = transaction.row(ONE_SUBSCRIPTION, values![id.as_str()]).await?;
+    Ok(row.as_ref().map(|row| subscription(row, 0)).transpose()?.flatten())
+}
+
+/// Writes how a subscription is served, and enters its rhythm among the newsletter's: the one place that does.
+async fn serve(transaction: &mut Transaction, theirs: &Subscription, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let Service { rhythm, returns_to_instant, topics, paused_until } = &theirs.service;
+    let sql = "UPDATE subscriptions SET cadence = $2, rhythm = $3, returns_to = $4, topics = $5, paused_until = $6
+        WHERE id = $1";
+    let returns_to = returns_to_instant.then_some(Cadence::Instant.as_str());
+    let (cadence, paused_until) = (rhythm.cadence.as_str(), paused_until.map(millis));
+    let row = values![theirs.id.as_str(), cadence, rhythm.key(), returns_to, topics.join("\n"), paused_until];
+    transaction.execute(sql, row).await?;
+    enter_rhythms(transaction, [(theirs.newsletter.as_str(), rhythm)], now).await
+}
