@@ -110,6 +110,13 @@ impl Place<'_> {
     }
 }
 
+impl Place<'_> {
+    /// A message without values, in the language of the page or mail.
+    pub(super) fn say(&self, key: &str) -> String {
+        self.imprint.words.say(key, &[])
+    }
+}
+
 impl Imprint<'_> {
     /// `address` with scheme and host.
     pub(super) fn absolute(&self, address: &str) -> String {

@@ -61,10 +61,17 @@ pub struct PageMeta {
     pub kind: &'static str,
     /// A picture for previews elsewhere.
     pub image: Option<Picture>,
+}
+
+/// The language of a text.
+#[derive(Debug, Clone, Serialize)]
+pub struct Tongue {
     /// BCP 47.
     pub language: String,
     /// `ltr` or `rtl`.
     pub direction: &'static str,
+    /// Whether it is another than that of the page or mail.
+    pub is_foreign: bool,
 }
 
 #[derive(Serialize)]
@@ -147,10 +154,9 @@ pub struct Story {
     pub is_open: bool,
     /// Its tags.
     pub tags: Vec<NamedAddress>,
-    /// BCP 47.
-    pub language: String,
-    /// `ltr` or `rtl`.
-    pub direction: &'static str,
+    /// What it is written in.
+    #[serde(flatten)]
+    pub tongue: Tongue,
 }
 
 /// Somebody who writes.
@@ -237,8 +243,16 @@ impl NamedAddress {
     }
 }
 
+impl Tongue {
+    /// `own`, else the publication's.
+    pub(super) fn new(imprint: &Imprint<'_>, own: Option<&str>) -> Tongue {
+        let language = own.unwrap_or(&imprint.settings.publication.language).to_owned();
+        Tongue { direction: direction(&language), is_foreign: language != imprint.language(), language }
+    }
+}
+
 impl PageMeta {
-    /// A page in the publication's language, at `address` on its site.
+    /// A page at `address` on the site.
     pub(super) fn new(site: &SiteContext, title: &str, description: &str, address: &str) -> PageMeta {
         PageMeta {
             title: title.to_owned(),
@@ -246,8 +260,6 @@ impl PageMeta {
             canonical: if address.is_empty() { String::new() } else { format!("{}{address}", site.url) },
             kind: "website",
             image: None,
-            language: site.language.clone(),
-            direction: site.direction,
         }
     }
 }
@@ -315,7 +327,6 @@ impl Story {
         let address = article_address(article);
         let place = Place { imprint, address: &address, is_absolute };
         let authors = authors(imprint, article, place);
-        let language = article.language.as_ref().unwrap_or(&imprint.settings.publication.language);
         let tags: Vec<_> =
             article.tags.iter().map(|tag| NamedAddress::new(tag, &place.on_site(&tag_address(tag)))).collect();
         let summary = article.summary.as_deref().map(one_line);
@@ -338,8 +349,7 @@ impl Story {
             access: article.access.as_str(),
             is_open: is_open(article),
             tags,
-            language: language.clone(),
-            direction: direction(language),
+            tongue: Tongue::new(imprint, article.language.as_deref()),
         }
     }
 }

@@ -39,8 +39,9 @@ fn blocks(place: Place<'_>, dress: Dress, events: &Events) -> Vec<String> {
         match dress {
             Dress::Web => format!(
                 "<li id=\"note-{prefix}-{number}\">{} <a href=\"#mention-{prefix}-{number}\" \
-                 aria-label=\"Back to the text\">↩</a></li>\n",
-                text.trim_end()
+                 aria-label=\"{}\">↩</a></li>\n",
+                text.trim_end(),
+                escaped(&place.say("note-back"))
             ),
             Dress::Mail => format!("<li{}>{text}</li>\n", mail_html::style("li")),
         }
@@ -50,7 +51,8 @@ fn blocks(place: Place<'_>, dress: Dress, events: &Events) -> Vec<String> {
         _ if items.is_empty() => {}
         Dress::Mail => blocks.push(mail_html::notes(&items)),
         Dress::Web => {
-            blocks.push(format!("<section class=\"notes\" aria-label=\"Notes\">\n<ol>\n{items}</ol>\n</section>\n"));
+            let label = escaped(&place.say("notes"));
+            blocks.push(format!("<section class=\"notes\" aria-label=\"{label}\">\n<ol>\n{items}</ol>\n</section>\n"));
         }
     }
     blocks
@@ -146,7 +148,7 @@ impl Writer<'_> {
                 self.open_with("blockquote", "remark", " class=\"remark\"");
                 self.out += "\n";
                 self.open("p");
-                self.out += &format!("<strong>{}</strong></p>\n", quote_label(*kind));
+                self.out += &format!("<strong>{}</strong></p>\n", escaped(&self.place.say(quote_key(*kind))));
             }
             Tag::BlockQuote(None) => {
                 self.open("blockquote");
@@ -200,9 +202,11 @@ impl Writer<'_> {
         let Some(id) = id.filter(|_| self.dress == Dress::Web && !self.place.is_absolute) else {
             return self.open(name);
         };
-        let (id, words) = (escaped(id), escaped(&plain(&from[..end_of(from, 0)])));
+        let words = plain(&from[..end_of(from, 0)]);
+        let label = self.place.imprint.words.say("heading-link", &[("heading", words.into())]);
+        let (id, label) = (escaped(id), escaped(&label));
         self.open_with(name, name, &format!(" id=\"{id}\""));
-        self.inside.anchor = format!("<a class=\"anchor\" href=\"#{id}\" aria-label=\"Link to “{words}”\">#</a>");
+        self.inside.anchor = format!("<a class=\"anchor\" href=\"#{id}\" aria-label=\"{label}\">#</a>");
     }
 
     fn list(&mut self, first: Option<u64>) {
@@ -228,7 +232,10 @@ impl Writer<'_> {
     fn table(&mut self, alignments: &[Alignment]) {
         self.inside.alignments = alignments.to_vec();
         // A wide table scrolls by itself, and must then be reachable from the keyboard (WCAG 2.2, 2.1.1).
-        self.out += self.in_dress("<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"Table\">", "");
+        if self.dress == Dress::Web {
+            let label = escaped(&self.place.say("table"));
+            self.out += &format!("<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"{label}\">");
+        }
         self.open_with("table", "table", self.in_dress("", mail_html::DATA_TABLE));
         self.out += "\n";
     }
@@ -267,8 +274,8 @@ impl Writer<'_> {
         let is_first = !self.inside.mentioned.contains(&number);
         self.inside.mentioned.push(number);
         let id = if is_first { format!(" id=\"mention-{prefix}-{number}\"") } else { String::new() };
-        self.out +=
-            &format!("<sup{id}><a href=\"#note-{prefix}-{number}\" aria-label=\"Note {number}\">{number}</a></sup>");
+        let label = escaped(&self.place.imprint.words.say("note-number", &[("number", number.into())]));
+        self.out += &format!("<sup{id}><a href=\"#note-{prefix}-{number}\" aria-label=\"{label}\">{number}</a></sup>");
     }
 
     /// A picture, with caption and credit where it stands by itself; its words where there is no such file.
@@ -348,14 +355,14 @@ fn heading_element(level: HeadingLevel) -> &'static str {
     }
 }
 
-/// The word above a quote that is a remark.
-pub(super) fn quote_label(kind: BlockQuoteKind) -> &'static str {
+/// The key of the word above a quote that is a remark.
+pub(super) fn quote_key(kind: BlockQuoteKind) -> &'static str {
     match kind {
-        BlockQuoteKind::Note => "Note",
-        BlockQuoteKind::Tip => "Tip",
-        BlockQuoteKind::Important => "Important",
-        BlockQuoteKind::Warning => "Warning",
-        BlockQuoteKind::Caution => "Caution",
+        BlockQuoteKind::Note => "remark-note",
+        BlockQuoteKind::Tip => "remark-tip",
+        BlockQuoteKind::Important => "remark-important",
+        BlockQuoteKind::Warning => "remark-warning",
+        BlockQuoteKind::Caution => "remark-caution",
     }
 }
 

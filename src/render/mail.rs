@@ -18,7 +18,7 @@ use super::context::{
 use super::html;
 use super::sample::Sample;
 use super::theme::RenderError;
-use super::words::direction;
+use super::words::{Words, direction};
 use super::{Imprint, LARGEST_MAIL, mail_html, shown, text};
 
 /// The template of an issue's page on the web.
@@ -181,7 +181,7 @@ pub fn instant(imprint: &Imprint<'_>, occasion: Occasion<'_>, article: &Article)
 
 fn instant_letter(imprint: &Imprint<'_>, occasion: Occasion<'_>, article: &Article) -> Letter<Instant> {
     let story = mail_story(imprint, article, occasion.viewer);
-    let mut mail = mail_context(imprint, occasion, article.body.minutes(), &story.language);
+    let mut mail = mail_context(imprint, occasion, article.body.minutes());
     mail.subject = article.mail.subject.clone().unwrap_or_default();
     mail.preheader = article.mail.preheader.clone().unwrap_or_else(|| clipped(first_sentence(&story.intro), 240));
     let content = Instant {
@@ -212,13 +212,13 @@ pub fn digest(imprint: &Imprint<'_>, occasion: Occasion<'_>, articles: &[&Articl
 
 fn digest_letter(imprint: &Imprint<'_>, occasion: Occasion<'_>, articles: &[&Article]) -> Letter<Digest> {
     let minutes = articles.iter().map(|article| article.body.minutes()).sum();
-    let mut mail = mail_context(imprint, occasion, minutes, &imprint.settings.publication.language);
+    let mut mail = mail_context(imprint, occasion, minutes);
     let mut stories: Vec<Story> = articles
         .iter()
         .map(|article| mail_story(imprint, article, occasion.viewer))
         .map(|story| Story { intro: clipped(&story.intro, 240), ..story })
         .collect();
-    mail.preheader = digest_preheader(&stories);
+    mail.preheader = digest_preheader(imprint.words, &stories);
     let lead = (!stories.is_empty()).then(|| stories.remove(0));
     Letter { folder: "digest", mail, content: Digest { lead, stories } }
 }
@@ -229,7 +229,7 @@ pub fn confirm(imprint: &Imprint<'_>, request: &ConfirmRequest<'_>) -> Result<No
 }
 
 fn confirm_letter(imprint: &Imprint<'_>, request: &ConfirmRequest<'_>) -> Letter<Confirm> {
-    let mail = notice_context(imprint, request.requested_at, &imprint.settings.publication.language);
+    let mail = notice_context(imprint, request.requested_at);
     let subscription = |(newsletter, cadence): &(&Newsletter, Cadence)| Subscription {
         title: newsletter.title.clone(),
         rhythm: rhythm(imprint.words, newsletter, *cadence, true),
@@ -273,11 +273,11 @@ impl<Content: Serialize> Letter<Content> {
     }
 }
 
-fn notice_context(imprint: &Imprint<'_>, at: DateTime<Utc>, language: &str) -> MailContext {
+fn notice_context(imprint: &Imprint<'_>, at: DateTime<Utc>) -> MailContext {
     let publication = &imprint.settings.publication;
     MailContext {
-        language: language.to_owned(),
-        direction: direction(language),
+        language: imprint.language(),
+        direction: direction(&imprint.language()),
         publication: publication.title.clone(),
         home_address: imprint.absolute("/"),
         date: Moment::new(imprint, at),
@@ -301,7 +301,7 @@ fn sender(title: &str, address: Option<&str>) -> String {
     }
 }
 
-fn mail_context(imprint: &Imprint<'_>, occasion: Occasion<'_>, minutes: usize, language: &str) -> MailContext {
+fn mail_context(imprint: &Imprint<'_>, occasion: Occasion<'_>, minutes: usize) -> MailContext {
     MailContext {
         newsletter: occasion.newsletter.title.clone(),
         kind: imprint.words.say(kind(occasion.cadence), &[]),
@@ -310,7 +310,7 @@ fn mail_context(imprint: &Imprint<'_>, occasion: Occasion<'_>, minutes: usize, l
         leave_address: imprint.absolute(&format!("/unsubscribe/{LEAVE_TOKEN_SLOT}")),
         preferences_address: imprint.absolute(&format!("/preferences/{PREFERENCES_TOKEN_SLOT}")),
         rhythm: rhythm(imprint.words, occasion.newsletter, occasion.cadence, true),
-        ..notice_context(imprint, occasion.at, language)
+        ..notice_context(imprint, occasion.at)
     }
 }
 
@@ -328,13 +328,13 @@ fn first_sentence(text: &str) -> &str {
 }
 
 /// What stands behind the subject in an inbox: not the lead again, which is the subject.
-fn digest_preheader(stories: &[Story]) -> String {
+fn digest_preheader(words: &Words, stories: &[Story]) -> String {
     match stories {
         [] => String::new(),
         [only] => only.intro.clone(),
         [_, others @ ..] => {
             let titles: Vec<&str> = others.iter().map(|story| story.title.as_str()).collect();
-            clipped(&format!("Also: {}", titles.join(" · ")), 160)
+            clipped(&words.say("digest-also", &[("titles", titles.join(" · ").into())]), 160)
         }
     }
 }

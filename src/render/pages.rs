@@ -163,6 +163,14 @@ pub struct OutboxMail {
 
 /// The HTML of a page on which a reader acts.
 pub fn reader_page(imprint: &Imprint<'_>, reader: &ReaderPage) -> Result<String, RenderError> {
+    // The outbox is for whoever tries the program.
+    let is_ours = matches!(reader, ReaderPage::OutboxList { .. } | ReaderPage::OutboxMail(_));
+    let in_english = || {
+        let Imprint { theme, settings, catalog, base_url, .. } = *imprint;
+        Imprint::new(theme, settings, catalog, base_url).speaking(theme.english())
+    };
+    let ours = is_ours.then(in_english);
+    let imprint = ours.as_ref().unwrap_or(imprint);
     let (template, context) = reader.sheet(imprint, &SiteContext::new(imprint));
     imprint.render(template, &context)
 }

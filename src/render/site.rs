@@ -15,13 +15,12 @@ use crate::model::{Portion, Viewer};
 
 use super::address::{Place, article_address, author_address, in_query, page_address, tag_address};
 use super::context::{
-    AuthorContext, Moment, NamedAddress, PageMeta, SiteContext, Story, clipped, page_context, preview_image,
+    AuthorContext, Moment, NamedAddress, PageMeta, SiteContext, Story, Tongue, clipped, page_context, preview_image,
 };
 use super::html;
 use super::pages::ReaderPage;
 use super::sample::Sample;
 use super::theme::RenderError;
-use super::words::direction;
 use super::{Imprint, shown};
 
 /// Stories on the home page, the lead among them.
@@ -88,6 +87,7 @@ struct ArchiveYear {
 struct TextPage<'a> {
     title: &'a str,
     summary: Option<&'a str>,
+    tongue: Tongue,
     body: String,
 }
 
@@ -215,6 +215,10 @@ impl<'a> Desk<'a> {
         Sheet { address: address.to_owned(), template, context, changed: None }
     }
 
+    fn say(&self, key: &str) -> String {
+        self.imprint.words.say(key, &[])
+    }
+
     fn story(&self, article: &Article) -> Story {
         Story::new(self.imprint, article, Viewer::Anybody, false)
     }
@@ -246,12 +250,10 @@ impl<'a> Desk<'a> {
             canonical: article.canonical.clone().unwrap_or(page.canonical),
             kind: "article",
             image: preview_image(self.imprint, Some(&story)),
-            language: story.language.clone(),
-            direction: story.direction,
             ..page
         };
         let content = ArticlePage {
-            share: share_links(&story.title, &self.imprint.absolute(&address)),
+            share: share_links(self.say("share-by-mail"), &story.title, &self.imprint.absolute(&address)),
             body: self.body(article, &address, false),
             is_whole: shown(article, Viewer::Anybody).portion == Portion::Whole,
             related: self.stories(&self.related(article)),
@@ -284,14 +286,15 @@ impl<'a> Desk<'a> {
 
     fn tag(&self, address: &str, section: &Section<'_>) -> Sheet {
         let Section { title, articles } = section;
-        let page = self.meta(title, &format!("Everything about {title}."), address);
+        let page = self.meta(title, &self.imprint.words.say("tag-description", &[("tag", (*title).into())]), address);
         let content = ListPage { kind: "tag", title, author: None, stories: self.stories(articles) };
         self.sheet("site/list.html", address, page, content)
     }
 
     fn author(&self, author: &Author) -> Sheet {
         let address = author_address(&author.id);
-        let description = author.bio.clone().unwrap_or_else(|| format!("Articles by {}.", author.name));
+        let by = || self.imprint.words.say("author-description", &[("author", author.name.as_str().into())]);
+        let description = author.bio.clone().unwrap_or_else(by);
         let articles = self.articles.iter().filter(|article| article.authors.contains(&author.id));
         let content = ListPage {
             kind: "author",
@@ -312,26 +315,25 @@ impl<'a> Desk<'a> {
             }
         }
         let tags = self.sections.iter().map(|(address, section)| NamedAddress::new(section.title, address));
-        let page = self.meta("Archive", "Everything that was published.", "/archive/");
+        let page = self.meta(&self.say("archive"), &self.say("archive-description"), "/archive/");
         self.sheet("site/archive.html", "/archive/", page, ArchivePage { years, tags: tags.collect() })
     }
 
     fn page(&self, page: &Page) -> Sheet {
         let address = page_address(page);
         let place = Place { imprint: self.imprint, address: &address, is_absolute: false };
-        let language = page.language.as_ref().unwrap_or(&self.site.language);
         let (title, summary) = (page.title.as_str(), page.summary.as_deref());
         let meta = self.meta(title, summary.unwrap_or_default(), &address);
-        let meta = PageMeta { direction: direction(language), language: language.clone(), ..meta };
+        let tongue = Tongue::new(self.imprint, page.language.as_deref());
         let body = html::web(place, &page.body.events);
-        self.sheet("site/page.html", &address, meta, TextPage { title, summary, body })
+        self.sheet("site/page.html", &address, meta, TextPage { title, summary, tongue, body })
     }
 
     fn not_found(&self) -> Sheet {
         let problem = ReaderPage::Problem {
             status: 404,
-            title: "There is no such page".to_owned(),
-            message: "It may have moved. The archive lists everything that was published.".to_owned(),
+            title: self.say("not-found-title"),
+            message: self.say("not-found"),
             request: String::new(),
         };
         let (template, context) = problem.sheet(self.imprint, self.site);
@@ -369,11 +371,11 @@ impl<'a> Desk<'a> {
 }
 
 /// Plain links that open a message elsewhere; no script, and nothing is fetched from there.
-fn share_links(title: &str, url: &str) -> Vec<NamedAddress> {
+fn share_links(by_mail: String, title: &str, url: &str) -> Vec<NamedAddress> {
     let (words, address) = (in_query(title), in_query(url));
     let both = format!("{words}%0A{address}");
     vec![
-        NamedAddress::new("Mail", &format!("mailto:?subject={words}&body={address}")),
+        NamedAddress { title: by_mail, address: format!("mailto:?subject={words}&body={address}") },
         NamedAddress::new("Bluesky", &format!("https://bsky.app/intent/compose?text={both}")),
         NamedAddress::new("LinkedIn", &format!("https://www.linkedin.com/sharing/share-offsite/?url={address}")),
         NamedAddress::new("WhatsApp", &format!("https://wa.me/?text={both}")),

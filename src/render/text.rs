@@ -137,7 +137,7 @@ impl<'a> Writer<'a> {
                 self.gap();
                 self.margins.push(Margin { first: None, rest: "> ".to_owned() });
                 if let Some(kind) = kind {
-                    self.line += html::quote_label(*kind);
+                    self.line += &self.place.say(html::quote_key(*kind));
                     self.end_block();
                 }
             }
@@ -316,7 +316,7 @@ impl<'a> Writer<'a> {
         let notes = self.notes;
         for (events, number) in notes.texts().zip(1..) {
             if number == 1 {
-                self.headline("Notes");
+                self.headline(&self.place.say("notes"));
             }
             let marker = format!("{} ", raised(number));
             self.margins.push(Margin { rest: " ".repeat(marker.chars().count()), first: Some(marker) });
@@ -329,7 +329,7 @@ impl<'a> Writer<'a> {
     fn write_links(&mut self) {
         for (link, number) in std::mem::take(&mut self.links).into_iter().zip(1..) {
             if number == 1 {
-                self.headline("Links");
+                self.headline(&self.place.say("links"));
                 self.wants_gap = false;
             }
             self.push(&format!("[{number}] {link}"));

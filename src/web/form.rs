@@ -37,12 +37,12 @@ impl Refusal {
         }
     }
 
-    pub(super) fn message(self) -> &'static str {
+    pub(super) fn key(self) -> &'static str {
         match self {
-            Refusal::Malformed => "The form could not be read. Open the page again and send it once more.",
-            Refusal::TooSlow => "The form took too long to arrive. Send it once more.",
-            Refusal::TooLarge => "The form was larger than any form of this site.",
-            Refusal::WrongKind => "This address takes forms only.",
+            Refusal::Malformed => "form-malformed",
+            Refusal::TooSlow => "form-too-slow",
+            Refusal::TooLarge => "form-too-large",
+            Refusal::WrongKind => "form-wrong-kind",
         }
     }
 }

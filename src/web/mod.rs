@@ -35,7 +35,7 @@ use url::Url;
 use crate::auth::ServerKeys;
 use crate::clock;
 use crate::press::Edition;
-use crate::render::{Imprint, ReaderPage, reader_page};
+use crate::render::{Imprint, ReaderPage, Words, reader_page};
 use crate::store::{Store, StoreError};
 
 use answer::Secured;
@@ -254,14 +254,17 @@ fn request_number() -> String {
 }
 
 impl Visit {
-    /// The publication, in the language that the browser asks for and we have (RFC 9110, 12.5.4).
-    fn imprint(&self) -> Imprint<'_> {
-        let imprint = self.edition.imprint();
+    /// In the language that the browser asks for and we have (RFC 9110, 12.5.4), else the publication's.
+    fn words(&self) -> &Arc<Words> {
+        let Edition { theme, settings, .. } = &*self.edition;
         let asked = self.headers.get(ACCEPT_LANGUAGE).and_then(|asked| asked.to_str().ok());
-        match asked.and_then(|asked| self.edition.theme.words(asked)) {
-            Some(words) => imprint.speaking(words),
-            None => imprint,
-        }
+        let asked = asked.and_then(|asked| theme.words(asked));
+        asked.or(theme.words(&settings.publication.language)).unwrap_or(theme.english())
+    }
+
+    /// What pages for this reader are made from.
+    fn imprint(&self) -> Imprint<'_> {
+        self.edition.imprint().speaking(self.words())
     }
 
     /// A page on which a reader acts: never kept, never indexed, and its address goes nowhere else.
@@ -281,39 +284,27 @@ impl Visit {
         let (status, title, message) = match problem {
             Problem::Expired => return self.dead_link(&ReaderPage::Expired),
             Problem::NobodysLeave => return self.dead_link(&ReaderPage::NobodysLeave),
-            Problem::NotFound => (StatusCode::NOT_FOUND, "Not found", "There is nothing at this address."),
-            Problem::WrongMethod(_) => {
-                (StatusCode::METHOD_NOT_ALLOWED, "Not possible", "This address cannot be used in that way.")
-            }
-            Problem::Foreign => (
-                StatusCode::FORBIDDEN,
-                "Not from this site",
-                "The form was not sent from this site. Open the page here and send it again.",
-            ),
-            Problem::TooOften => (
-                StatusCode::TOO_MANY_REQUESTS,
-                "Too many requests",
-                "There were too many from your connection. Try again in an hour.",
-            ),
-            Problem::Flooded => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Too busy just now",
-                "More readers are signing up than can be served at once. Try again in a few minutes.",
-            ),
-            Problem::Form(refusal) => (refusal.status(), "That did not work", refusal.message()),
+            Problem::NotFound => (StatusCode::NOT_FOUND, "not-found-title", "not-found"),
+            Problem::WrongMethod(_) => (StatusCode::METHOD_NOT_ALLOWED, "wrong-method-title", "wrong-method"),
+            Problem::Foreign => (StatusCode::FORBIDDEN, "foreign-form-title", "foreign-form"),
+            Problem::TooOften => (StatusCode::TOO_MANY_REQUESTS, "too-often-title", "too-often"),
+            Problem::Flooded => (StatusCode::SERVICE_UNAVAILABLE, "flooded-title", "flooded"),
+            Problem::Form(refusal) => (refusal.status(), "form-refused-title", refusal.key()),
             Problem::Broken(cause) => {
                 tracing::error!(request = self.number, cause, "cannot answer");
-                (StatusCode::INTERNAL_SERVER_ERROR, "Our fault", "Something is wrong here. Try again in a few minutes.")
+                (StatusCode::INTERNAL_SERVER_ERROR, "broken-title", "broken")
             }
         };
+        let (title, message) = (self.words().say(title, &[]), self.words().say(message, &[]));
         let is_worth_quoting = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
         let page = ReaderPage::Problem {
             status: status.as_u16(),
-            title: title.to_owned(),
-            message: message.to_owned(),
+            title,
+            message,
             request: if is_worth_quoting { self.number.clone() } else { String::new() },
         };
-        let mut response = self.page(status, &page).unwrap_or_else(|_| answer::text(status, message));
+        let mut response =
+            self.page(status, &page).unwrap_or_else(|_| answer::text(status, "this page cannot be shown\n"));
         if let Problem::WrongMethod(methods) = problem {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
         }

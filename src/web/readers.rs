@@ -64,18 +64,18 @@ pub(super) async fn sign_up(visit: &Visit, body: Incoming) -> Answered {
 /// What the form asks for, or what has to be put right in it.
 fn read_request(visit: &Visit, form: &Form) -> Result<Result<Request, Vec<FieldError>>, Problem> {
     let mut errors = Vec::new();
-    let mut wrong = |field, message: String| errors.push(FieldError { field, message });
+    let mut wrong = |field, key| errors.push(FieldError { field, message: visit.words().say(key, &[]) });
     let email = EmailAddress::parse(form.one("email")?.unwrap_or_default());
-    let email = email.map_err(|error| wrong("email", in_words(error).to_owned())).ok();
+    let email = email.map_err(|error| wrong("email", email_key(error))).ok();
     let name = audience::clean_name(form.one("name")?.unwrap_or_default());
-    let name = name.map_err(|message| wrong("name", format!("{message}."))).ok();
+    let name = name.map_err(|_| wrong("name", "name-wrong")).ok();
     let cadence = match form.one("cadence")? {
         None | Some("") => Ok(None),
         Some(word) => Cadence::parse(word).map(Some).ok_or(()),
     };
-    let cadence = cadence.map_err(|()| wrong("cadence", "Choose one of the rhythms shown here.".to_owned())).ok();
+    let cadence = cadence.map_err(|()| wrong("cadence", "cadence-unknown")).ok();
     let choices = choices(visit, form, cadence.flatten());
-    let choices = choices.map_err(|message| wrong("newsletter", message.to_owned())).ok();
+    let choices = choices.map_err(|key| wrong("newsletter", key)).ok();
     let (Some(email), Some(name), Some(_), Some(choices)) = (email, name, cadence, choices) else {
         return Ok(Err(errors));
     };
@@ -91,7 +91,7 @@ fn choices(visit: &Visit, form: &Form, cadence: Option<Cadence>) -> Result<Vec<C
     wanted.sort();
     wanted.dedup();
     if wanted.is_empty() && form.all("newsletter").next().is_some() {
-        return Err("Choose at least one newsletter.");
+        return Err("newsletter-none");
     }
     if wanted.is_empty() {
         wanted.extend(offered.first().map(|first| first.id.clone()));
@@ -99,7 +99,7 @@ fn choices(visit: &Visit, form: &Form, cadence: Option<Cadence>) -> Result<Vec<C
     let find = |id: &NewsletterId| offered.iter().find(|newsletter| newsletter.id == *id);
     let choice = |id| find(id).map(|newsletter| audience::choice(newsletter, cadence));
     let choices: Option<Vec<Choice>> = wanted.iter().map(choice).collect();
-    choices.filter(|choices| !choices.is_empty()).ok_or("Choose one of the newsletters shown here.")
+    choices.filter(|choices| !choices.is_empty()).ok_or("newsletter-unknown")
 }
 
 /// The form again, with what was typed and what is wrong with it.
@@ -119,12 +119,12 @@ fn wrong_form(visit: &Visit, form: &Form, errors: Vec<FieldError>) -> Answered {
     visit.page(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
-fn in_words(error: AddressError) -> &'static str {
+fn email_key(error: AddressError) -> &'static str {
     match error {
-        AddressError::Empty => "Type your mail address, such as reader@example.com.",
-        AddressError::TooLong => "This address is longer than mail servers allow.",
-        AddressError::Malformed => "This is not a mail address. One looks like reader@example.com.",
-        AddressError::Domain => "Mail cannot reach this address. What follows the @ is a domain such as example.com.",
+        AddressError::Empty => "email-empty",
+        AddressError::TooLong => "email-too-long",
+        AddressError::Malformed => "email-malformed",
+        AddressError::Domain => "email-domain",
     }
 }
 
@@ -245,7 +245,7 @@ impl Visit {
 
     fn rhythm_of(&self, choice: &Choice) -> String {
         let known = self.edition.settings.newsletter(&choice.newsletter);
-        known.map_or_else(String::new, |newsletter| rhythm(self.imprint().words, newsletter, choice.cadence, true))
+        known.map_or_else(String::new, |newsletter| rhythm(self.words(), newsletter, choice.cadence, true))
     }
 
     pub(super) fn brought(&self, place: &str) -> Vec<Notice> {

@@ -29,33 +29,129 @@ cadence-weekly = أسبوعيًا
 rhythm-instant = كل مقال فور نشره
 rhythm-daily = يوميًا الساعة { $hour }
 rhythm-weekly = كل { $weekday ->
-        [1] اثنين
-        [2] ثلاثاء
-        [3] أربعاء
-        [4] خميس
-        [5] جمعة
-        [6] سبت
-       *[7] أحد
+        [1] يوم اثنين
+        [2] يوم ثلاثاء
+        [3] يوم أربعاء
+        [4] يوم خميس
+        [5] يوم جمعة
+        [6] يوم سبت
+       *[7] يوم أحد
     } الساعة { $hour }
 kind-instant = مقال جديد
-kind-daily = النشرة اليومية
-kind-weekly = النشرة الأسبوعية
+kind-daily = الموجز اليومي
+kind-weekly = الموجز الأسبوعي
 
-## صفحات القرّاء
+## في كل صفحة
 
+skip = انتقل إلى النص
+nav-site = الموقع
+nav-elsewhere = روابط أخرى
+archive = الأرشيف
+feed = الخلاصة
 subscribe = اشتراك
-confirm = تأكيد
-leave = إلغاء الاشتراك
-form-mistake-title = خطأ في النموذج · اشتراك
-expired-title = لم يعد هذا الرابط صالحًا
-nobodys-leave-title = هذا الرابط غير مكتمل
-check-your-mail-title = تفقّد بريدك
-signed-up-title = تم تأكيد عنوانك
-subscribed-title = تم اشتراكك
-left-title = تم إلغاء اشتراكك
-saved-title = تم الحفظ
+box-title = { $site } عبر البريد الإلكتروني
 
-## What a reader chooses
+## المقالات
+
+minutes = { $minutes ->
+        [zero] أقل من دقيقة
+        [one] دقيقة واحدة
+        [two] دقيقتان
+        [few] { $minutes }{"\u00A0"}دقائق
+        [many] { $minutes }{"\u00A0"}دقيقة
+       *[other] { $minutes }{"\u00A0"}دقيقة
+    }
+access = { $access ->
+        [paid] للأعضاء
+       *[subscribers] للمشتركين
+    }
+rest = بقية المقال { $access ->
+        [paid] للأعضاء
+       *[subscribers] للمشتركين
+    }
+rest-for-members = تتاح بقية هذا المقال لمن تجعله عضويتهم ممكنًا.
+rest-for-subscribers = الاشتراك مجاني. من يختار «كل مقال» تصله مقالات كهذا كاملةً بالبريد.
+read-on = تابع القراءة
+updated-on = حُدِّث في
+share = شارك:
+share-by-mail = البريد
+related = مقالات ذات صلة
+article-page = صفحة المقال
+note-back = عودة إلى النص
+note-number = الحاشية { $number }
+notes = الحواشي
+links = الروابط
+heading-link = رابط إلى «{ $heading }»
+table = جدول
+remark-note = ملاحظة
+remark-tip = نصيحة
+remark-important = مهم
+remark-warning = تحذير
+remark-caution = انتبه
+
+## قوائم المقالات
+
+home-empty = لم يُنشر شيء بعد. اشترك ليصلك أول مقال.
+all-articles = كل المقالات
+articles = المقالات
+section = القسم
+author = الكاتب
+nothing-yet = لا شيء بعد.
+archive-description = كل ما نُشر.
+tag-description = كل ما نُشر عن { $tag }.
+author-description = مقالات { $author }.
+
+## الاشتراك
+
+subscribe-intro = { $site } عبر البريد، بالوتيرة التي تناسبك.
+newsletters = النشرات
+how-often = الوتيرة
+your-address = عنوان بريدك الإلكتروني
+sign-up-small-print = ستصلك رسالة واحدة للتأكيد. وفي كل عدد رابط لإلغاء الاشتراك.
+form-mistake-title = خطأ في النموذج · اشتراك
+email-empty = اكتب عنوان بريدك، مثل reader@example.com.
+email-too-long = هذا العنوان أطول مما تسمح به خوادم البريد.
+email-malformed = هذا ليس عنوان بريد. مثال على عنوان صحيح: reader@example.com.
+email-domain = لا يمكن للبريد أن يصل إلى هذا العنوان. ما يلي @ هو نطاق مثل example.com.
+name-wrong = يُكتب الاسم في سطر واحد لا يزيد على 200 حرف.
+cadence-unknown = اختر إحدى الوتائر المعروضة هنا.
+newsletter-none = اختر نشرة واحدة على الأقل.
+newsletter-unknown = اختر من النشرات المعروضة هنا.
+check-your-mail-title = تفقّد بريدك
+check-your-mail = إن كان هذا العنوان يستقبل بريدنا فقد أُرسلت إليه رسالة فيها رابط للتأكيد، وهو صالح مدة 72 ساعة.
+nothing-there = لم يصلك شيء؟ ابحث في البريد المزعج.
+try-again = حاول مرة أخرى
+
+## التأكيد
+
+confirm = تأكيد
+confirm-title = بقيت نقرة واحدة
+confirm-intro = أكِّد أنك تريد أن يصلك هذا بالبريد:
+confirm-not-me = إن لم تطلب هذا فأغلق الصفحة، ولن يصلك شيء.
+signed-up-title = تم تأكيد عنوانك
+signed-up = شكرًا على اشتراكك. تم تأكيد عنوانك.
+subscribed-title = تم اشتراكك
+subscribed = ستصلك من الآن: { $newsletters }.
+to-the-latest = إلى أحدث المقالات
+expired-title = لم يعد هذا الرابط صالحًا
+expired-text = استُخدم الرابط من قبل أو مضى وقته. إن كنت قد أكّدت للتو فكل شيء على ما يرام ولا حاجة إلى فعل شيء، وإلا فاشترك من جديد ليصلك رابط آخر بالبريد.
+sign-up = اشترك
+sign-up-again = اشترك من جديد ليصلك رابط آخر بالبريد.
+
+## إلغاء الاشتراك
+
+leave = إلغاء الاشتراك
+leave-title = إلغاء الاشتراك في { $newsletter }
+leave-text = لن يصلك منها بريد بعد ذلك. ويمكنك العودة متى شئت.
+left-title = تم إلغاء اشتراكك
+left = لن يصلك بعد الآن بريد من { $newsletters }.
+undo = تراجع
+nobodys-leave-title = هذا الرابط غير مكتمل
+nobodys-leave-text = استعمل رابط إلغاء الاشتراك في رسالة أحدث، أو ردّ على تلك الرسالة فيلغي المحررون اشتراكك.
+saved-title = تم الحفظ
+saved = حُفظ اختيارك.
+
+## ما يختاره القارئ
 
 weekday = { $weekday ->
         [1] الاثنين
@@ -85,3 +181,54 @@ choices-pause = إيقاف حتى (فارغ: دون إيقاف)
 choices-pause-wrong = اكتب يومًا قادمًا، مثل 2027-01-31.
 choices-save = حفظ
 mail-preferences = أقل تكرارًا، مواضيع أخرى، إيقاف مؤقت
+
+## ما لم ينجح
+
+latest = الأحدث
+problem-number = إن تكرر ذلك فأخبرنا بهذا الرقم: { $number }
+not-found-title = لا توجد صفحة كهذه
+not-found = ربما نُقلت. في الأرشيف كل ما نُشر.
+wrong-method-title = غير ممكن
+wrong-method = لا يمكن استعمال هذا العنوان بهذه الطريقة.
+foreign-form-title = ليس من هذا الموقع
+foreign-form = لم يُرسل النموذج من هذا الموقع. افتح الصفحة هنا وأرسله من جديد.
+too-often-title = طلبات كثيرة
+too-often = وصل عدد كبير من الطلبات من اتصالك. حاول بعد ساعة.
+flooded-title = ازدحام الآن
+flooded = عدد المشتركين الآن أكبر مما نستطيع خدمته معًا. حاول بعد بضع دقائق.
+form-refused-title = لم ينجح ذلك
+form-malformed = تعذّرت قراءة النموذج. افتح الصفحة وأرسله من جديد.
+form-too-slow = تأخر وصول النموذج. أرسله من جديد.
+form-too-large = النموذج أكبر من أي نموذج في هذا الموقع.
+form-wrong-kind = لا يقبل هذا العنوان إلا النماذج.
+broken-title = الخطأ منّا
+broken = حدث خلل هنا. حاول بعد بضع دقائق.
+
+## الرسائل
+
+view-in-browser = اقرأ في المتصفح
+mail-why = تصلك هذه الرسالة لأنك مشترك في { $newsletter }، { $rhythm }.
+unsubscribe = إلغاء الاشتراك
+digest-subject = { $count ->
+        [zero] { $title }
+        [one] { $title } ومقال آخر
+        [two] { $title } ومقالان آخران
+        [few] { $title } و{ $count } مقالات أخرى
+        [many] { $title } و{ $count } مقالًا آخر
+       *[other] { $title } و{ $count } مقال آخر
+    }
+digest-also = وأيضًا: { $titles }
+confirm-mail-subject = أكِّد اشتراكك في { $publication }
+confirm-mail-kind = يُرجى التأكيد
+confirm-mail-intro = طلب أحدهم، ونظنه أنت، أن يصل هذا إلى عنوانك:
+confirm-mail-asked = طُلب ذلك في الموقع في { $date }. إن لم تكن أنت فلا تفعل شيئًا: لن يصل بريد من دون هذه النقرة.
+link-works-for = { $hours ->
+        [zero] لم يعد الرابط صالحًا.
+        [one] الرابط صالح ساعة واحدة.
+        [two] الرابط صالح ساعتين.
+        [few] الرابط صالح { $hours } ساعات.
+        [many] الرابط صالح { $hours } ساعة.
+       *[other] الرابط صالح { $hours } ساعة.
+    }
+button-fails = إن لم يعمل الزر فافتح هذا العنوان:
+open-this-address = للتأكيد افتح هذا العنوان.

@@ -41,21 +41,110 @@ kind-instant = Neuer Artikel
 kind-daily = Tagesüberblick
 kind-weekly = Wochenüberblick
 
-## Seiten, auf denen Leserinnen und Leser etwas tun
+## Auf jeder Seite
 
+skip = Zum Text springen
+nav-site = Website
+nav-elsewhere = Anderswo
+archive = Archiv
+feed = Feed
 subscribe = Abonnieren
-confirm = Bestätigen
-leave = Abbestellen
-form-mistake-title = Fehler im Formular · Abonnieren
-expired-title = Dieser Link gilt nicht mehr
-nobodys-leave-title = Dieser Link ist unvollständig
-check-your-mail-title = Bitte sehen Sie in Ihr Postfach
-signed-up-title = Ihre Adresse ist bestätigt
-subscribed-title = Ihr Abonnement läuft
-left-title = Sie haben abbestellt
-saved-title = Gespeichert
+box-title = { $site } per E-Mail
 
-## What a reader chooses
+## Artikel
+
+minutes = { $minutes }{"\u00A0"}Min.
+access = Für { $access ->
+        [paid] Mitglieder
+       *[subscribers] Abonnenten
+    }
+rest = Der Rest ist für { $access ->
+        [paid] Mitglieder
+       *[subscribers] Abonnenten
+    }
+rest-for-members = Dieser Artikel geht für alle weiter, deren Mitgliedschaft ihn möglich macht.
+rest-for-subscribers = Das Abonnement ist kostenlos. Wer jeden Artikel wählt, bekommt Artikel wie diesen ganz per E-Mail.
+read-on = Weiterlesen
+updated-on = Aktualisiert am
+share = Teilen:
+share-by-mail = E-Mail
+related = Zum Thema
+article-page = Zur Seite des Artikels
+note-back = Zurück zum Text
+note-number = Anmerkung { $number }
+notes = Anmerkungen
+links = Links
+heading-link = Link zu „{ $heading }“
+table = Tabelle
+remark-note = Hinweis
+remark-tip = Tipp
+remark-important = Wichtig
+remark-warning = Warnung
+remark-caution = Vorsicht
+
+## Listen von Artikeln
+
+home-empty = Noch ist nichts erschienen. Abonnieren Sie, und der erste Artikel kommt zu Ihnen.
+all-articles = Alle Artikel
+articles = Artikel
+section = Rubrik
+author = Autor
+nothing-yet = Noch nichts.
+archive-description = Alles, was erschienen ist.
+tag-description = Alles über { $tag }.
+author-description = Artikel von { $author }.
+
+## Abonnieren
+
+subscribe-intro = { $site } per E-Mail, so oft Sie möchten.
+newsletters = Newsletter
+how-often = Wie oft
+your-address = Ihre E-Mail-Adresse
+sign-up-small-print = Sie bekommen eine E-Mail zum Bestätigen. In jeder Ausgabe steht ein Link zum Abbestellen.
+form-mistake-title = Fehler im Formular · Abonnieren
+email-empty = Bitte geben Sie Ihre E-Mail-Adresse ein, zum Beispiel reader@example.com.
+email-too-long = Diese Adresse ist länger, als Mailserver erlauben.
+email-malformed = Das ist keine E-Mail-Adresse. Sie sieht etwa so aus: reader@example.com.
+email-domain = Diese Adresse ist für E-Mail nicht erreichbar. Hinter dem @ steht eine Domain wie example.com.
+name-wrong = Ein Name ist eine Zeile mit höchstens 200 Zeichen.
+cadence-unknown = Bitte wählen Sie einen der angebotenen Rhythmen.
+newsletter-none = Bitte wählen Sie mindestens einen Newsletter.
+newsletter-unknown = Bitte wählen Sie einen der angebotenen Newsletter.
+check-your-mail-title = Sehen Sie in Ihr Postfach
+check-your-mail = Wenn diese Adresse von hier E-Mails bekommen kann, ist eine Nachricht mit einem Link zum Bestätigen unterwegs. Er gilt 72 Stunden.
+nothing-there = Nichts angekommen? Sehen Sie im Spam-Ordner nach.
+try-again = Noch einmal versuchen
+
+## Bestätigen
+
+confirm = Bestätigen
+confirm-title = Noch ein Klick
+confirm-intro = Bestätigen Sie, dass Sie dies per E-Mail bekommen möchten:
+confirm-not-me = Wenn Sie das nicht angefordert haben, schließen Sie die Seite. Es kommt dann nichts.
+signed-up-title = Ihre Adresse ist bestätigt
+signed-up = Danke für Ihre Anmeldung. Ihre Adresse ist bestätigt.
+subscribed-title = Ihr Abonnement läuft
+subscribed = Ab jetzt bekommen Sie { $newsletters }.
+to-the-latest = Zu den neuesten Artikeln
+expired-title = Dieser Link gilt nicht mehr
+expired-text = Er wurde schon benutzt oder ist zu alt. Wenn Sie gerade bestätigt haben, ist alles gut: Sie müssen nichts tun. Sonst melden Sie sich noch einmal an, und ein neuer Link kommt per E-Mail.
+sign-up = Anmelden
+sign-up-again = Melden Sie sich noch einmal an, und ein neuer Link kommt per E-Mail.
+
+## Abbestellen
+
+leave = Abbestellen
+leave-title = { $newsletter } abbestellen
+leave-text = Danach kommt keine E-Mail mehr davon. Sie können jederzeit zurückkommen.
+left-title = Sie haben abbestellt
+left = Von { $newsletters } kommt keine E-Mail mehr.
+undo = Rückgängig machen
+nobodys-leave-title = Dieser Link ist unvollständig
+nobodys-leave-text = Nehmen Sie den Link zum Abbestellen aus einer neueren E-Mail, oder antworten Sie darauf: Die Redaktion trägt Sie aus.
+saved-title = Gespeichert
+saved = Ihre Auswahl ist gespeichert.
+
+## Was man wählen kann
 
 weekday = { $weekday ->
         [1] Montag
@@ -85,3 +174,43 @@ choices-pause = Pause bis (leer: keine Pause)
 choices-pause-wrong = Schreiben Sie einen kommenden Tag, etwa 2027-01-31.
 choices-save = Speichern
 mail-preferences = Seltener, andere Themen, eine Pause
+
+## Was nicht ging
+
+latest = Das Neueste
+problem-number = Wenn es wieder geschieht, nennen Sie uns diese Nummer: { $number }
+not-found-title = Diese Seite gibt es nicht
+not-found = Vielleicht ist sie umgezogen. Im Archiv steht alles, was erschienen ist.
+wrong-method-title = Nicht möglich
+wrong-method = Diese Adresse lässt sich so nicht benutzen.
+foreign-form-title = Nicht von dieser Website
+foreign-form = Das Formular wurde nicht von dieser Website gesendet. Öffnen Sie die Seite hier und senden Sie es noch einmal.
+too-often-title = Zu viele Anfragen
+too-often = Von Ihrem Anschluss kamen zu viele. Versuchen Sie es in einer Stunde wieder.
+flooded-title = Gerade zu viel los
+flooded = Es melden sich mehr Menschen an, als zugleich bedient werden können. Versuchen Sie es in ein paar Minuten wieder.
+form-refused-title = Das hat nicht geklappt
+form-malformed = Das Formular war nicht lesbar. Öffnen Sie die Seite neu und senden Sie es noch einmal.
+form-too-slow = Das Formular kam zu langsam an. Senden Sie es noch einmal.
+form-too-large = Das Formular war größer als jedes Formular dieser Website.
+form-wrong-kind = Diese Adresse nimmt nur Formulare an.
+broken-title = Unser Fehler
+broken = Hier stimmt etwas nicht. Versuchen Sie es in ein paar Minuten wieder.
+
+## E-Mails
+
+view-in-browser = Im Browser lesen
+mail-why = Sie bekommen dies, weil Sie { $newsletter } abonniert haben ({ $rhythm }).
+unsubscribe = Abbestellen
+digest-subject = { $title } und { $count } weitere
+digest-also = Außerdem: { $titles }
+confirm-mail-subject = Bestätigen Sie Ihr Abonnement von { $publication }
+confirm-mail-kind = Bitte bestätigen
+confirm-mail-intro = Jemand, vermutlich Sie, möchte dies an Ihre Adresse bekommen:
+confirm-mail-asked = Angefordert auf der Website am { $date }. Wenn Sie das nicht waren, tun Sie nichts: Ohne den Klick kommt keine E-Mail.
+link-works-for = { $hours ->
+        [one] Der Link gilt eine Stunde.
+       *[other] Der Link gilt { $hours } Stunden.
+    }
+button-fails = Wenn der Knopf nicht funktioniert, öffnen Sie diese Adresse:
+open-this-address = Öffnen Sie zum Bestätigen diese Adresse.

@@ -42,19 +42,108 @@ kind-instant = New article
 kind-daily = Daily digest
 kind-weekly = Weekly digest
 
-## Pages on which readers act
+## On every page
 
+skip = Skip to the text
+nav-site = Site
+nav-elsewhere = Elsewhere
+archive = Archive
+feed = Feed
 subscribe = Subscribe
-confirm = Confirm
-leave = Leave
+box-title = Get { $site } by mail
+
+## Stories
+
+minutes = { $minutes }{"\u00A0"}min
+access = For { $access ->
+        [paid] members
+       *[subscribers] subscribers
+    }
+rest = The rest is for { $access ->
+        [paid] members
+       *[subscribers] subscribers
+    }
+rest-for-members = This article goes on for those whose membership makes it possible.
+rest-for-subscribers = Subscribing is free. Readers who choose each article get articles like this in full by mail.
+read-on = Read on
+updated-on = Updated
+share = Share:
+share-by-mail = Mail
+related = Related
+article-page = The article’s page
+note-back = Back to the text
+note-number = Note { $number }
+notes = Notes
+links = Links
+heading-link = Link to “{ $heading }”
+table = Table
+remark-note = Note
+remark-tip = Tip
+remark-important = Important
+remark-warning = Warning
+remark-caution = Caution
+
+## Lists of stories
+
+home-empty = Nothing is published yet. Sign up, and the first article will come to you.
+all-articles = All articles
+articles = Articles
+section = Section
+author = Author
+nothing-yet = Nothing yet.
+archive-description = Everything that was published.
+tag-description = Everything about { $tag }.
+author-description = Articles by { $author }.
+
+## Signing up
+
+subscribe-intro = { $site } by mail, as often as you like.
+newsletters = Newsletters
+how-often = How often
+your-address = Your mail address
+sign-up-small-print = You get one mail to confirm. Every issue has a link to leave.
 form-mistake-title = Mistake in the form · Subscribe
-expired-title = This link does not work any more
-nobodys-leave-title = This link is incomplete
+email-empty = Type your mail address, such as reader@example.com.
+email-too-long = This address is longer than mail servers allow.
+email-malformed = This is not a mail address. One looks like reader@example.com.
+email-domain = Mail cannot reach this address. What follows the @ is a domain such as example.com.
+name-wrong = A name is one line of at most 200 characters.
+cadence-unknown = Choose one of the rhythms shown here.
+newsletter-none = Choose at least one newsletter.
+newsletter-unknown = Choose one of the newsletters shown here.
 check-your-mail-title = Check your mail
+check-your-mail = If this address can get mail from here, a message is on its way with a link to confirm. It works for 72 hours.
+nothing-there = Nothing there? Look in spam.
+try-again = Try again
+
+## Confirming
+
+confirm = Confirm
+confirm-title = One more click
+confirm-intro = Confirm that you want to get this by mail:
+confirm-not-me = If you did not ask for this, close the page. Nothing will come.
 signed-up-title = Your address is confirmed
+signed-up = Thank you for signing up. Your address is confirmed.
 subscribed-title = You are subscribed
+subscribed = From now on you get { $newsletters }.
+to-the-latest = To the latest articles
+expired-title = This link does not work any more
+expired-text = It was used before, or it is too old. If you have just confirmed, all is well: you need do nothing. Otherwise sign up again, and a new link will come by mail.
+sign-up = Sign up
+sign-up-again = Sign up again, and a new link will come by mail.
+
+## Leaving
+
+leave = Leave
+leave-title = Leave { $newsletter }
+leave-text = No more mail will come from it. You can come back at any time.
 left-title = You have left
+left = No more mail comes from { $newsletters }.
+undo = Undo
+nobodys-leave-title = This link is incomplete
+nobodys-leave-text = Use the unsubscribe link in a newer mail, or answer that mail and the editors take you off.
 saved-title = Saved
+saved = Your choice is kept.
 
 ## What a reader chooses
 
@@ -86,3 +175,43 @@ choices-pause = Pause until (empty: no pause)
 choices-pause-wrong = Write a day to come, such as 2027-01-31.
 choices-save = Save
 mail-preferences = Less often, other topics, a pause
+
+## What went wrong
+
+latest = The latest
+problem-number = If it happens again, tell us this number: { $number }
+not-found-title = There is no such page
+not-found = It may have moved. The archive lists everything that was published.
+wrong-method-title = Not possible
+wrong-method = This address cannot be used in that way.
+foreign-form-title = Not from this site
+foreign-form = The form was not sent from this site. Open the page here and send it again.
+too-often-title = Too many requests
+too-often = There were too many from your connection. Try again in an hour.
+flooded-title = Too busy just now
+flooded = More readers are signing up than can be served at once. Try again in a few minutes.
+form-refused-title = That did not work
+form-malformed = The form could not be read. Open the page again and send it once more.
+form-too-slow = The form took too long to arrive. Send it once more.
+form-too-large = The form was larger than any form of this site.
+form-wrong-kind = This address takes forms only.
+broken-title = Our fault
+broken = Something is wrong here. Try again in a few minutes.
+
+## Mails
+
+view-in-browser = View in browser
+mail-why = You get this because you signed up for { $newsletter }, { $rhythm }.
+unsubscribe = Unsubscribe
+digest-subject = { $title } and { $count } more
+digest-also = Also: { $titles }
+confirm-mail-subject = Confirm your subscription to { $publication }
+confirm-mail-kind = Please confirm
+confirm-mail-intro = Somebody, we think you, asked to get this at your address:
+confirm-mail-asked = Asked for on the site on { $date }. If it was not you, do nothing: without the click no mail will come.
+link-works-for = { $hours ->
+        [one] The link works for one hour.
+       *[other] The link works for { $hours } hours.
+    }
+button-fails = If the button does not, open this address:
+open-this-address = To confirm, open this address.
