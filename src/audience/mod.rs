@@ -46,6 +46,8 @@ pub struct Request {
     pub name: Option<String>,
     /// What, and how often.
     pub choices: Vec<Choice>,
+    /// The language of the page on which they asked, as BCP 47 names it.
+    pub language: String,
 }
 
 /// The newsletters that anybody may sign up to.
@@ -110,6 +112,7 @@ pub async fn sign_up(
         email: request.email,
         name: request.name,
         choices: request.choices,
+        language: request.language,
         now,
         expires_at: now + CONFIRM_WITHIN,
     };

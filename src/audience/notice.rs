@@ -34,5 +34,8 @@ fn confirmation(edition: &Edition, flow: &Flow, token: &str) -> Result<Notice, N
         requested_at: flow.created_at,
         hours: u32::try_from(CONFIRM_WITHIN.num_hours()).unwrap_or(0),
     };
-    Ok(Notice { from: newsletter.from.clone(), mail: render::confirm(&edition.imprint(), &request)? })
+    Ok(Notice {
+        from: newsletter.from.clone(),
+        mail: render::confirm(&edition.imprint().in_language(&flow.language), &request)?,
+    })
 }

@@ -29,7 +29,8 @@ impl<'s> Audience<'s> {
 
     async fn signs_up(&self, address: &str, client: &str) -> (Asked, String) {
         let choices = offered(&self.settings).map(|newsletter| choice(newsletter, Some(Cadence::Daily))).collect();
-        let request = Request { email: EmailAddress::parse(address).unwrap(), name: None, choices };
+        let request =
+            Request { email: EmailAddress::parse(address).unwrap(), name: None, choices, language: "en".to_owned() };
         let dice = clock::random::<32>();
         let flow: String = dice.iter().map(|byte| format!("{byte:02x}")).collect();
         let client = client.parse().unwrap();

@@ -76,6 +76,14 @@ impl<'a> Imprint<'a> {
         Imprint { words, ..self }
     }
 
+    /// The same in the language that suits best what is asked for, as [`Theme::words`] chooses it, if one does.
+    pub fn in_language(self, asked: &str) -> Imprint<'a> {
+        match self.theme.words(asked) {
+            Some(words) => self.speaking(words),
+            None => self,
+        }
+    }
+
     /// The language of what is made: the publication's own, where the words are in it too.
     fn language(&self) -> String {
         let (own, words) = (&self.settings.publication.language, self.words.language());

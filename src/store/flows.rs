@@ -35,6 +35,8 @@ pub struct SignUp {
     pub name: Option<String>,
     /// What they chose.
     pub choices: Vec<Choice>,
+    /// The language of the page on which they did, as BCP 47 names it.
+    pub language: String,
     /// What it counts against.
     pub asking: Asking,
     /// When it was asked for.
@@ -56,6 +58,8 @@ pub struct Flow {
     pub token_hash: String,
     /// What it is about, as its purpose writes it.
     pub payload: String,
+    /// The language of its notice, as BCP 47 names it.
+    pub language: String,
     /// When it was asked for.
     pub created_at: DateTime<Utc>,
     /// Until when its link holds.
@@ -91,9 +95,9 @@ impl Flow {
     }
 }
 
-const FLOW: &str =
-    "SELECT id, purpose, email, token_hash, payload, created_at, expires_at, used_at FROM flows WHERE id = $1";
-const LIVE_FLOW: &str = "SELECT id, purpose, email, token_hash, payload, created_at, expires_at, used_at FROM flows
+const FLOW: &str = "SELECT id, purpose, email, token_hash, payload, language, created_at, expires_at, used_at FROM flows WHERE id = $1";
+const LIVE_FLOW: &str =
+    "SELECT id, purpose, email, token_hash, payload, language, created_at, expires_at, used_at FROM flows
     WHERE token_hash = $1 AND purpose = 'confirm' AND used_at IS NULL AND expires_at > $2";
 
 impl Store {
@@ -114,7 +118,7 @@ impl Store {
                 let ended = if unsent.is_none() { sign_up.email.key() } else { "" };
                 end_flows(transaction, "confirm", ended, sign_up.now).await?;
                 let payload = write_payload(sign_up.name.as_deref(), &sign_up.choices);
-                let SignUp { flow: id, email, token_hash, now, expires_at, .. } = sign_up;
+                let SignUp { flow: id, email, token_hash, language, now, expires_at, .. } = sign_up;
                 let flow = NewFlow {
                     id,
                     purpose: "confirm",
@@ -122,6 +126,7 @@ impl Store {
                     email,
                     token_hash,
                     payload,
+                    language,
                     sign_in: None,
                     now,
                     expires_at,
@@ -290,9 +295,10 @@ fn flow(row: &Row) -> Result<Flow, StoreError> {
         email: address(&row.text(2)?)?,
         token_hash: row.text(3)?,
         payload: row.text(4)?,
-        created_at: moment(row.int(5)?),
-        expires_at: moment(row.int(6)?),
-        used_at: row.opt_int(7)?.map(moment),
+        language: row.text(5)?,
+        created_at: moment(row.int(6)?),
+        expires_at: moment(row.int(7)?),
+        used_at: row.opt_int(8)?.map(moment),
     })
 }
 

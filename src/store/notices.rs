@@ -23,6 +23,8 @@ pub(super) struct NewFlow {
     pub token_hash: String,
     /// What the flow is about, as its purpose writes it.
     pub payload: String,
+    /// The language of its notice, as BCP 47 names it.
+    pub language: String,
     /// For signing in: the hashes of the code, and of what the browser that asked has in a cookie.
     pub sign_in: Option<(String, String)>,
     /// When it was asked for.
@@ -57,13 +59,13 @@ pub(super) async fn enter_flow(
     let now = millis(flow.now);
     let expires_at = if unsent.is_none() { millis(flow.expires_at) } else { now };
     let (code_hash, browser_hash) = flow.sign_in.unzip();
-    let sql = "INSERT INTO flows (id, purpose, subscriber, email, email_key, token_hash, payload, code_hash,
-            browser_hash, created_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    let sql = "INSERT INTO flows (id, purpose, subscriber, email, email_key, token_hash, payload, language,
+            code_hash, browser_hash, created_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     let (email, key) = (flow.email.as_str(), flow.email.key());
     let row = values![
-        &flow.id, flow.purpose, flow.subscriber, email, key, flow.token_hash, flow.payload, code_hash, browser_hash,
-        now, expires_at
+        &flow.id, flow.purpose, flow.subscriber, email, key, flow.token_hash, flow.payload, flow.language, code_hash,
+        browser_hash, now, expires_at
     ];
     transaction.execute(sql, row).await?;
     let sql = "INSERT INTO deliveries

@@ -97,6 +97,8 @@ CREATE TABLE flows (
     email_key TEXT NOT NULL,
     token_hash TEXT NOT NULL UNIQUE,
     payload TEXT NOT NULL,
+    -- The language of the page on which somebody asked.
+    language TEXT NOT NULL,
     -- For signing in: the typed code, the browser that asked, and how many wrong codes there were.
     code_hash TEXT,
     browser_hash TEXT,

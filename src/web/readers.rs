@@ -79,7 +79,7 @@ fn read_request(visit: &Visit, form: &Form) -> Result<Result<Request, Vec<FieldE
     let (Some(email), Some(name), Some(_), Some(choices)) = (email, name, cadence, choices) else {
         return Ok(Err(errors));
     };
-    Ok(Ok(Request { email, name, choices }))
+    Ok(Ok(Request { email, name, choices, language: visit.words().language() }))
 }
 
 /// Our own form always posts the field, if only empty: then nothing was ticked. A form that does not know the field

@@ -112,14 +112,19 @@ impl Site {
         self.ask("POST", path, &format!("{FORM}{OURS}"), body).await
     }
 
-    /// The link that a reader would get by mail.
-    async fn confirm_path(&self) -> String {
+    /// The notice that a reader would get.
+    async fn notice(&self) -> crate::render::NoticeMail {
         let until = clock::now() + chrono::Duration::minutes(1);
         let claimed = self.state.store.claim(None, "test", clock::now(), until, 10).await.unwrap();
         let crate::store::Content::Notice { flow } = &claimed.last().unwrap().content else { panic!() };
         let flow = self.state.store.flow(flow).await.unwrap().unwrap();
         let edition = self.state.editions.borrow().clone();
-        let mail = audience::notice(&edition, &self.state.keys, &flow).unwrap().mail;
+        audience::notice(&edition, &self.state.keys, &flow).unwrap().mail
+    }
+
+    /// The link in it.
+    async fn confirm_path(&self) -> String {
+        let mail = self.notice().await;
         let at = mail.text.find("/confirm/").unwrap();
         mail.text[at..].split_whitespace().next().unwrap().to_owned()
     }
@@ -448,6 +453,11 @@ async fn a_page_for_one_reader_speaks_their_language() {
         assert!(site.ask("GET", "/subscribe", asked, "").await.body.contains(expected), "{asked}");
         assert!(site.ask("GET", "/a-headline/", asked, "").await.body.contains("<html lang=\"en\""), "{asked}");
     }
+    let asked = format!("{FORM}{OURS}Accept-Language: ar\r\n");
+    assert_eq!(site.ask("POST", "/subscribe", &asked, "email=reader@example.com").await.status, 303);
+    let mail = site.notice().await;
+    assert!(mail.html.contains("<html lang=\"ar\" dir=\"rtl\">"), "{}", mail.html);
+    assert!(!mail.text.contains("Confirm"), "{}", mail.text);
 }
 
 #[tokio::test]
