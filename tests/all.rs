@@ -10,6 +10,7 @@
 
 mod architecture;
 mod cli;
+mod digests;
 mod story;
 mod words;
 mod world;

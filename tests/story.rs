@@ -208,7 +208,7 @@ async fn an_older_folder_takes_nothing_back(mut world: World) {
     world.now += TimeDelta::minutes(1);
     world.editor_writes("news", "", "Text.");
     world.turn().await;
-    publishing::tick(&world.store, &older, world.now).await.unwrap();
+    publishing::tick(&world.store, &older, world.now, &mut publishing::Memory::default()).await.unwrap();
     let plans = publishing::plans(&world.store, &world.edition(), world.now).await.unwrap();
     assert_eq!(plans[0].waits_for, Some(WaitsFor::Approval(Brake::FirstIssue)), "still owed, not withdrawn");
 }

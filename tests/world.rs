@@ -123,11 +123,21 @@ impl World {
 
     /// So many readers, imported as active: `cadence-1@example.com` and so on.
     pub async fn readers(&self, count: usize, newsletter: &str, cadence: Cadence) {
-        let mut file = "email\n".to_owned();
-        (1..=count).for_each(|number| file.push_str(&format!("{}-{number}@example.com\n", cadence.as_str())));
+        let mut file = "email,cadence\n".to_owned();
+        let cadence = cadence.as_str();
+        (1..=count).for_each(|number| file.push_str(&format!("{cadence}-{number}@example.com,{cadence}\n")));
+        self.imports_to(newsletter, &file).await;
+    }
+
+    /// Readers of `main`, as a file has them.
+    pub async fn imports(&self, file: &str) {
+        self.imports_to("main", file).await;
+    }
+
+    async fn imports_to(&self, newsletter: &str, file: &str) {
         let options = ImportOptions {
             newsletters: vec![NewsletterId::new(newsletter)],
-            cadence: Some(cadence),
+            cadence: None,
             state: Some(SubscriptionState::Active),
             dry_run: false,
         };
@@ -137,9 +147,16 @@ impl World {
         assert_eq!(done.rejected, 0, "{:?}", done.report);
     }
 
-    /// One turn of the scheduler, now.
+    /// One turn of the scheduler, now, and more as long as there is more to do.
     pub async fn turn(&self) -> Tick {
-        publishing::tick(&self.store, &self.edition(), self.now).await.expect("a turn of the scheduler")
+        loop {
+            let mut memory = publishing::Memory::default();
+            let done = publishing::tick(&self.store, &self.edition(), self.now, &mut memory).await;
+            let done = done.expect("a turn of the scheduler");
+            if !done.is_unfinished {
+                return done;
+            }
+        }
     }
 
     /// Time passes, with a turn of the scheduler every now and then and at the end, and the sender beside it.

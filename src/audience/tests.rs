@@ -22,7 +22,7 @@ impl<'s> Audience<'s> {
         let settings = config::read(&Source { text: text.to_owned(), ..Source::default() }).0;
         let now = clock::now();
         for newsletter in &settings.newsletters {
-            store.enter_newsletter(newsletter.id.clone(), vec![], vec![], now).await.unwrap();
+            store.enter_newsletter(newsletter.id.clone(), vec![], now).await.unwrap();
         }
         Audience { store, settings, keys: ServerKeys::new(*b"key", []), now }
     }

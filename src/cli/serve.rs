@@ -181,7 +181,7 @@ async fn schedule(
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
     let mut turns = tokio::time::interval(TICK);
-    let mut waited = 0;
+    let (mut waited, mut memory) = (0, publishing::Memory::default());
     let mut sweep = tokio::time::interval(Duration::from_secs(3600));
     turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -191,8 +191,11 @@ async fn schedule(
             () = over(&mut stopped) => return Ok(()),
         }
         let edition = Arc::clone(&editions.borrow());
-        match publishing::tick(&store, &edition, clock::now()).await {
-            Ok(publishing::Tick { sealed, started, finished, waiting }) => {
+        match publishing::tick(&store, &edition, clock::now(), &mut memory).await {
+            Ok(publishing::Tick { sealed, started, finished, waiting, is_unfinished }) => {
+                if is_unfinished {
+                    turns.reset_immediately();
+                }
                 if sealed + started + finished > 0 {
                     tracing::info!(sealed, started, finished, "issues moved");
                 }

@@ -21,4 +21,4 @@ pub use delivery::{DeliveryState, Next, OnUnknown, RetryPolicy};
 pub use ids::{ArticleId, DeliveryId, IssueId, NewsletterId, SubscriberId, SubscriptionId};
 pub use issue::{Brake, IssueEvent, IssueKind, IssueState, SendPolicy};
 pub use newsletter::{Newsletter, Sender};
-pub use subscription::{SubscriptionEvent, SubscriptionState, SuppressionReason};
+pub use subscription::{SubscriptionEvent, SubscriptionState, SuppressionReason, meets_topics};

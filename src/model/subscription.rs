@@ -55,6 +55,11 @@ impl SubscriptionState {
     }
 }
 
+/// Whether a reader who chose `topics` (tags, one a line; empty: all) wants an article with these tags.
+pub fn meets_topics(topics: &str, tags: &[String]) -> bool {
+    topics.is_empty() || topics.lines().any(|topic| tags.iter().any(|tag| tag == topic))
+}
+
 /// Why an address is not to be mailed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SuppressionReason {

@@ -21,8 +21,14 @@ const STORIES: usize = 5;
 pub(super) fn check(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Vec<Diagnostic> {
     let web_address = format!("{}{SAMPLE_ISSUE}", imprint.base_url);
     let mailable = mailable(imprint, now - TimeDelta::days(RECENT_DAYS));
-    let occasion =
-        |newsletter, cadence, viewer| Occasion { newsletter, cadence, at: now, web_address: &web_address, viewer };
+    let occasion = |newsletter, cadence, viewer| Occasion {
+        newsletter,
+        cadence,
+        at: now,
+        more: 0,
+        web_address: &web_address,
+        viewer,
+    };
     let mut diagnostics = Vec::new();
     for (article, newsletter) in &mailable {
         // What is public is the same for everybody; elsewhere the same problem in both variants is one.

@@ -120,7 +120,7 @@ fn outlets(desk: &Desk) -> Vec<(String, String)> {
 fn mail(edition: &Edition, cadence: Cadence, viewer: Viewer) -> IssueMail {
     let newsletter = &edition.settings.newsletters[0];
     let web_address = "https://news.example.com/issues/1/";
-    let occasion = Occasion { newsletter, cadence, at: noon(), web_address, viewer };
+    let occasion = Occasion { newsletter, cadence, at: noon(), more: 0, web_address, viewer };
     edition.issue_mail(occasion, &[edition.catalog.named("hidden").unwrap()]).unwrap()
 }
 

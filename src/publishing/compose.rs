@@ -32,6 +32,8 @@ pub struct Purpose<'a> {
     pub cadence: Cadence,
     /// The article's date, or the digest's slot.
     pub at: DateTime<Utc>,
+    /// How many articles more a digest's readers are owed than it holds.
+    pub more: usize,
 }
 
 /// Renders an issue for every viewer, and the public page under its id.
@@ -42,10 +44,10 @@ pub fn compose(
     issue: &IssueId,
 ) -> Result<Composed, ComposeError> {
     let web_address = format!("{}/issues/{issue}/", edition.base_url);
-    let Purpose { newsletter, cadence, at } = purpose;
+    let Purpose { newsletter, cadence, at, more } = purpose;
     let mut composed = Composed { subject: String::new(), web_page: String::new(), bodies: Vec::new() };
     for viewer in Viewer::ALL {
-        let occasion = Occasion { newsletter, cadence, at, web_address: &web_address, viewer };
+        let occasion = Occasion { newsletter, cadence, at, more, web_address: &web_address, viewer };
         let mail = edition.issue_mail(occasion, articles).map_err(|error| ComposeError(error.to_string()))?;
         composed.bodies.push((viewer, mail.html, mail.text));
         composed.subject = mail.subject;

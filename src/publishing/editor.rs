@@ -47,7 +47,7 @@ pub async fn send_article(
     let date = article.date.unwrap_or(now);
     store.owe(newsletter.id.clone(), id.clone(), date, now).await?;
     let numbered = plan_article(store, edition, newsletter, article).await?;
-    if numbered.count.recipients == 0 && numbered.audience.replaces.is_none() {
+    if numbered.count.recipients == 0 && !numbered.is_correction() {
         store.skip_instant(&newsletter.id, &id).await?;
         return nobody_at_once(article, newsletter, &numbered);
     }

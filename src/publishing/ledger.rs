@@ -1,14 +1,14 @@
 //! First sight: what is out and not yet known enters the publication ledger.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
 use crate::config::Settings;
 use crate::content::{Article, Catalog};
-use crate::model::{ArticleId, Cadence, Newsletter};
+use crate::model::{ArticleId, Cadence, Newsletter, Rhythm};
 use crate::press::Edition;
-use crate::store::{Sighting, Standing, Store, StoreError};
+use crate::store::{KnownRhythm, Sighting, Standing, Store, StoreError};
 
 /// Enters what is due now, newsletter by newsletter, and takes back what is no longer out.
 ///
@@ -25,12 +25,12 @@ pub async fn enter_what_is_due(store: &Store, edition: &Edition, now: DateTime<U
     let earliest_in_time = now - settings.sending.max_lateness;
     for newsletter in &settings.newsletters {
         let due = due_articles(catalog, newsletter, now + settings.sending.undo);
-        if enter_newsletter(store, settings, newsletter, &due, now).await? {
+        if enter_newsletter(store, newsletter, &due, now).await? {
             continue;
         }
+        take_back(store, edition, newsletter, &due).await?;
         enter_unseen(store, newsletter, &due, |date| date >= earliest_in_time, now).await?;
-        take_back(store, newsletter, &due, edition.read_at).await?;
-        enter_slots(store, settings, newsletter, now).await?;
+        enter_slots(store, newsletter, now + settings.sending.undo, earliest_in_time).await?;
     }
     Ok(())
 }
@@ -44,7 +44,7 @@ pub async fn enter_new_newsletters(
 ) -> Result<(), StoreError> {
     for newsletter in &settings.newsletters {
         let due = due_articles(catalog, newsletter, now);
-        enter_newsletter(store, settings, newsletter, &due, now).await?;
+        enter_newsletter(store, newsletter, &due, now).await?;
     }
     Ok(())
 }
@@ -59,12 +59,10 @@ pub async fn enter_as_late(
 ) -> Result<(), StoreError> {
     for newsletter in &settings.newsletters {
         let due = due_articles(catalog, newsletter, now);
-        if !enter_newsletter(store, settings, newsletter, &due, now).await? {
+        if !enter_newsletter(store, newsletter, &due, now).await? {
             enter_unseen(store, newsletter, &due, |_| false, now).await?;
         }
-        for (cadence, slot_at) in last_slots(newsletter, now + settings.sending.undo) {
-            store.enter_digest_run(newsletter.id.clone(), cadence, slot_at, false).await?;
-        }
+        store.pass_slots(&newsletter.id, now + settings.sending.undo).await?;
     }
     store.leave_to_editors().await
 }
@@ -87,14 +85,12 @@ fn due_articles<'a>(
 
 async fn enter_newsletter(
     store: &Store,
-    settings: &Settings,
     newsletter: &Newsletter,
     due: &[(&ArticleId, DateTime<Utc>)],
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let already_due = due.iter().filter(|(_, date)| *date <= now).map(|(id, date)| ((*id).clone(), *date)).collect();
-    let past_slots = last_slots(newsletter, now + settings.sending.undo).collect();
-    store.enter_newsletter(newsletter.id.clone(), already_due, past_slots, now).await
+    store.enter_newsletter(newsletter.id.clone(), already_due, now).await
 }
 
 async fn enter_unseen(
@@ -105,46 +101,73 @@ async fn enter_unseen(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let entries = store.seen_articles(&newsletter.id).await?;
-    let known: HashMap<&ArticleId, Standing> = entries.iter().map(|entry| (&entry.article, entry.standing)).collect();
+    let known: HashSet<&ArticleId> = entries.iter().map(|entry| &entry.article).collect();
     let sightings: Vec<Sighting> = due
         .iter()
-        .filter(|(id, _)| !known.contains_key(id))
+        .filter(|(id, _)| !known.contains(id))
         .map(|(id, date)| Sighting { article: (*id).clone(), published_at: *date, in_time: is_in_time(*date) })
         .collect();
     if sightings.is_empty() { Ok(()) } else { store.enter_articles(newsletter.id.clone(), sightings, now).await }
 }
 
-/// What was owed and is out no longer (a draft again, its date moved, its file gone) is withdrawn before it is sealed.
-/// What was entered after this folder was read is left alone: somebody has read a newer one.
+/// What was owed and is out no longer (a draft again, its file gone) is withdrawn before it is sealed. What is dated
+/// later now, and was never mailed, is forgotten: it is seen anew when its date comes. What was entered after this
+/// folder was read is left alone: somebody has read a newer one.
 async fn take_back(
     store: &Store,
+    edition: &Edition,
     newsletter: &Newsletter,
     due: &[(&ArticleId, DateTime<Utc>)],
-    read_at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    let due: HashSet<&ArticleId> = due.iter().map(|(id, _)| *id).collect();
     for entry in store.seen_articles(&newsletter.id).await? {
-        if entry.instant_waits && entry.first_seen_at <= read_at && !due.iter().any(|(id, _)| **id == entry.article) {
+        if !entry.is_unsealed || entry.first_seen_at > edition.read_at || due.contains(&entry.article) {
+            continue;
+        }
+        let article = edition.catalog.article(&entry.article);
+        if article.is_some_and(|article| article.is_scheduled(edition.read_at)) {
+            store.forget_article(&newsletter.id, &entry.article).await?;
+        } else if entry.standing == Standing::Owed {
             store.withdraw(&newsletter.id, &entry.article).await?;
         }
     }
     Ok(())
 }
 
-async fn enter_slots(
+/// Enters the runs of the slots that have come by `by`: for each rhythm its last, unless it had a run before. Slots
+/// before `earliest` are missed.
+pub(super) async fn enter_slots(
     store: &Store,
-    settings: &Settings,
     newsletter: &Newsletter,
-    now: DateTime<Utc>,
+    by: DateTime<Utc>,
+    earliest: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    for (cadence, slot_at) in last_slots(newsletter, now + settings.sending.undo) {
-        let in_time = now - slot_at <= settings.sending.max_lateness;
-        store.enter_digest_run(newsletter.id.clone(), cadence, slot_at, in_time).await?;
+    for ((cadence, slot_at), rhythms) in come_slots(&store.rhythms(&newsletter.id).await?, newsletter, by) {
+        let in_time = slot_at >= earliest;
+        store.enter_digest_run(newsletter.id.clone(), cadence, slot_at, rhythms, in_time).await?;
     }
     Ok(())
 }
 
-/// The latest slot of each digest that has come by `by`.
-fn last_slots(newsletter: &Newsletter, by: DateTime<Utc>) -> impl Iterator<Item = (Cadence, DateTime<Utc>)> {
-    let slot = move |cadence| Some((cadence, newsletter.digest_time.last_slot(cadence, by)?));
-    [Cadence::Daily, Cadence::Weekly].into_iter().filter_map(slot)
+/// The last slots that have come by `by` and had no run, with their rhythms.
+pub(super) fn come_slots(
+    rhythms: &[KnownRhythm],
+    newsletter: &Newsletter,
+    by: DateTime<Utc>,
+) -> BTreeMap<(Cadence, DateTime<Utc>), Vec<String>> {
+    let mut come: BTreeMap<_, Vec<String>> = BTreeMap::new();
+    for known in rhythms {
+        let Some(rhythm) = Rhythm::parse(&known.key) else { continue };
+        let slot = rhythm.time(&newsletter.digest_time).last_slot(rhythm.cadence, by);
+        if let Some(slot_at) = slot.filter(|slot_at| *slot_at > known.slot_at) {
+            come.entry((rhythm.cadence, slot_at)).or_default().push(known.key.clone());
+        }
+    }
+    come
+}
+
+/// The first slot of any of these rhythms after `by`.
+pub(super) fn next_slot(rhythms: &[KnownRhythm], newsletter: &Newsletter, by: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let rhythms = rhythms.iter().filter_map(|known| Rhythm::parse(&known.key));
+    rhythms.filter_map(|rhythm| rhythm.time(&newsletter.digest_time).next_slot(rhythm.cadence, by)).min()
 }

@@ -5,7 +5,9 @@
 //! the database, the edition and `now`; two schedulers at once come to the same result, because the database forbids
 //! it twice. Nothing here sends.
 
+mod agenda;
 mod compose;
+mod digest;
 mod editor;
 mod ledger;
 mod plan;
@@ -13,10 +15,11 @@ mod refusal;
 mod scheduler;
 mod seal;
 
+pub use agenda::plans;
 pub use compose::{ComposeError, Composed, Purpose, compose};
 pub use editor::{Sent, cancel, send_article};
 pub use ledger::{enter_as_late, enter_new_newsletters, enter_what_is_due};
-pub use plan::{Plan, WaitsFor, digest_plans, plan_article, plans};
+pub use plan::{Plan, Readers, Recipients, WaitsFor, plan_article};
 pub use refusal::{Refusal, SendError};
-pub use scheduler::{Tick, tick};
+pub use scheduler::{Memory, Tick, tick};
 pub use seal::finish_sealings;

@@ -1,15 +1,16 @@
 //! One turn of the scheduler: whatever has come due by now, and nothing else.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::model::{IssueKind, Newsletter};
+use crate::model::Newsletter;
 use crate::press::Edition;
-use crate::store::{DigestRun, Store};
+use crate::store::{DigestRun, Group, Store, StoreError};
 
-use super::ledger::enter_what_is_due;
-use super::plan::{Plan, WaitsFor, digest_plans, instant_plans};
+use super::digest::plan_run;
+use super::ledger::{enter_what_is_due, next_slot};
+use super::plan::{Plan, WaitsFor, instant_plans};
 use super::refusal::SendError;
-use super::seal::{finish_sealings, seal};
+use super::seal::{seal, seal_run, write_some};
 
 /// What one turn did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,26 +23,91 @@ pub struct Tick {
     pub finished: u64,
     /// Newsletters in which something waits for an editor's approval.
     pub waiting: u64,
+    /// Whether there is more to do at once: the next turn should not wait.
+    pub is_unfinished: bool,
+}
+
+/// What the scheduler remembers from turn to turn, to save work: with a new one, a turn does the same.
+///
+/// Until `wake_at`, nothing is planned unless the publication, an approval or a reader's new rhythm asks for it.
+#[derive(Debug, Default)]
+pub struct Memory {
+    seen: Option<(String, bool, (i64, i64))>,
+    wake_at: DateTime<Utc>,
+    waiting: u64,
+}
+
+impl Memory {
+    /// The longest that nothing is planned although nothing is known to change.
+    const IDLE: TimeDelta = TimeDelta::minutes(10);
+    /// How soon what waits for an approval is counted and rendered again: its brake may open by itself.
+    const WAITING: TimeDelta = TimeDelta::minutes(1);
+
+    /// Before this moment there is nothing to plan.
+    pub fn wake_at(&self) -> DateTime<Utc> {
+        self.wake_at
+    }
+
+    async fn is_time(&mut self, store: &Store, edition: &Edition, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let seen = Some((edition.revision.clone(), edition.has_errors(), store.planning_mark().await?));
+        let is_time = now >= self.wake_at || self.wake_at > now + Self::IDLE || seen != self.seen;
+        self.seen = seen;
+        Ok(is_time)
+    }
+
+    /// Sleeps until the next date, the next slot, or for a while.
+    async fn rest(
+        &mut self,
+        store: &Store,
+        edition: &Edition,
+        now: DateTime<Utc>,
+        done: Tick,
+    ) -> Result<(), StoreError> {
+        let undo = edition.settings.sending.undo;
+        let mut next = edition.catalog.next_publication(now + undo);
+        for newsletter in &edition.settings.newsletters {
+            let slot_at = next_slot(&store.rhythms(&newsletter.id).await?, newsletter, now + undo);
+            next = [next, slot_at].into_iter().flatten().min();
+        }
+        let longest = now + if done.waiting > 0 { Self::WAITING } else { Self::IDLE };
+        self.wake_at = next.map_or(longest, |next| longest.min(next - undo));
+        self.waiting = done.waiting;
+        Ok(())
+    }
 }
 
 /// Enters what is due, seals what may go by itself, starts what was sealed before, ends what is at rest.
 ///
-/// While sending is held nothing happens at all; while the edition has errors nothing new is sealed.
-pub async fn tick(store: &Store, edition: &Edition, now: DateTime<Utc>) -> Result<Tick, SendError> {
+/// While sending is held nothing happens at all; while the edition has errors nothing new is sealed. A turn ends within
+/// seconds, whatever there is to write; then `is_unfinished` asks for another one.
+pub async fn tick(
+    store: &Store,
+    edition: &Edition,
+    now: DateTime<Utc>,
+    memory: &mut Memory,
+) -> Result<Tick, SendError> {
     if store.held().await?.is_some() {
+        *memory = Memory::default();
         return Ok(Tick::default());
     }
-    let mut done = Tick::default();
-    if !edition.has_errors() {
+    let mut done = Tick { waiting: memory.waiting, ..Tick::default() };
+    if !write_some(store, now).await? {
+        done.is_unfinished = true;
+    } else if !edition.has_errors() && memory.is_time(store, edition, now).await? {
+        done.waiting = 0;
+        memory.wake_at = now;
         enter_what_is_due(store, edition, now).await?;
         for newsletter in &edition.settings.newsletters {
             seal_instants(store, edition, newsletter, now, &mut done).await?;
             for run in store.waiting_digest_runs(&newsletter.id).await? {
-                seal_run(store, edition, newsletter, &run, now, &mut done).await?;
+                serve_run(store, edition, newsletter, &run, now, &mut done).await?;
             }
         }
+        done.is_unfinished |= !store.unfinished_sealings().await?.is_empty();
+        if !done.is_unfinished {
+            memory.rest(store, edition, now, done).await?;
+        }
     }
-    finish_sealings(store, now).await?;
     done.started = store.start_due_issues(now).await?;
     done.finished = store.finish_issues(now).await?;
     Ok(done)
@@ -63,10 +129,18 @@ async fn seal_instants(
                 done.waiting += 1;
                 break;
             }
-            None if seal_automatic(store, edition, newsletter, &plan, now).await? => done.sealed += 1,
-            None => break, // another scheduler was first; its next turn goes on
+            None => {
+                let send_at = send_at(edition, plan.date(edition), now);
+                if !seal(store, edition, newsletter, &plan, send_at, now).await? {
+                    break; // another scheduler was first; its next turn goes on
+                }
+                done.sealed += 1;
+                if !write_some(store, now).await? {
+                    done.is_unfinished = true;
+                    break;
+                }
+            }
         }
-        finish_sealings(store, now).await?;
     }
     Ok(())
 }
@@ -78,8 +152,9 @@ async fn skip(store: &Store, newsletter: &Newsletter, plan: &Plan) -> Result<(),
     Ok(())
 }
 
-/// Seals the issues of one digest run, as far as nothing holds them, and ends the run when none is left.
-async fn seal_run(
+/// Seals the issues of one digest run, unless something holds it, moves on the readers to whom it brings nothing, and
+/// ends it when nobody is left: whoever changes their choices meanwhile is found by asking again.
+async fn serve_run(
     store: &Store,
     edition: &Edition,
     newsletter: &Newsletter,
@@ -87,36 +162,37 @@ async fn seal_run(
     now: DateTime<Utc>,
     done: &mut Tick,
 ) -> Result<(), SendError> {
-    let before = done.sealed;
-    loop {
-        let plans = digest_plans(store, edition, newsletter, now).await?;
-        let Some(plan) = plans.into_iter().find(|plan| plan.run.as_ref() == Some(run)) else {
-            return Ok(store.end_digest_run(run, done.sealed > before).await?);
-        };
-        if plan.waits_for.is_some() {
-            done.waiting += 1;
-            return Ok(());
+    let planned = plan_run(store, edition, newsletter, run, now).await?;
+    if planned.plans.iter().any(|plan| plan.waits_for.is_some()) {
+        done.waiting += 1;
+    } else if planned.plans.is_empty() {
+        done.is_unfinished |= pass_over(store, run, planned.nothing).await?;
+    } else {
+        let (count, send_at) = (planned.plans.len(), send_at(edition, Some(run.slot_at), now));
+        if seal_run(store, edition, newsletter, run, planned.plans, (send_at, now)).await? {
+            done.sealed += u64::try_from(count).unwrap_or(u64::MAX);
         }
-        if !seal_automatic(store, edition, newsletter, &plan, now).await? {
-            return Ok(());
-        }
-        done.sealed += 1;
-        finish_sealings(store, now).await?;
+        write_some(store, now).await?;
+        done.is_unfinished = true;
     }
+    Ok(())
 }
 
-/// Seals a plan that nobody asked for by hand: it is held for the undo time, but not past its own moment.
-async fn seal_automatic(
-    store: &Store,
-    edition: &Edition,
-    newsletter: &Newsletter,
-    plan: &Plan,
-    now: DateTime<Utc>,
-) -> Result<bool, SendError> {
-    let moment = match (plan.kind, &plan.run) {
-        (IssueKind::Digest, Some(run)) => Some(run.slot_at),
-        _ => plan.articles.first().and_then(|id| edition.catalog.article(id)).and_then(|article| article.date),
-    };
-    let send_at = moment.map_or(now, |moment| moment.max(now)).max(now + edition.settings.sending.undo);
-    seal(store, edition, newsletter, plan, send_at, now).await
+/// Moves on the readers to whom a run brings nothing, and ends it if there were none. Says whether it goes on.
+async fn pass_over(store: &Store, run: &DigestRun, nothing: Vec<Group>) -> Result<bool, StoreError> {
+    if nothing.is_empty() {
+        while store.let_go_over(run).await? {}
+        store.end_digest_run(run).await?;
+        return Ok(false);
+    }
+    let mut left = nothing;
+    while !left.is_empty() {
+        left = store.pass_over(run, left).await?;
+    }
+    Ok(true)
+}
+
+/// What nobody asked for by hand is held for the undo time, but not past its own moment.
+fn send_at(edition: &Edition, moment: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
+    moment.map_or(now, |moment| moment.max(now)).max(now + edition.settings.sending.undo)
 }

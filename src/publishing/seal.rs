@@ -6,13 +6,14 @@ use crate::clock;
 use crate::content::Article;
 use crate::model::{IssueId, Newsletter};
 use crate::press::Edition;
-use crate::store::{Sealing, Store, StoreError};
+use crate::store::{DigestRun, Sealing, Store, StoreError};
 
 use super::compose::compose;
-use super::plan::Plan;
+use super::plan::{Plan, Recipients};
 use super::refusal::SendError;
 
-/// Freezes a plan: content and the audience's boundary in one transaction. False: somebody else was first.
+/// Freezes the plan of an instant issue: content and the audience's boundary in one transaction. False: somebody else
+/// was first, or nobody is to get it.
 pub(super) async fn seal(
     store: &Store,
     edition: &Edition,
@@ -21,13 +22,41 @@ pub(super) async fn seal(
     send_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<bool, SendError> {
+    let Recipients::Instant(audience) = plan.to.clone() else { return Ok(false) };
+    Ok(store.seal(audience, sealing(edition, newsletter, plan, send_at, now)?).await?)
+}
+
+/// Freezes the plans of a digest run, all in one transaction. False: the run is no longer as it was planned.
+pub(super) async fn seal_run(
+    store: &Store,
+    edition: &Edition,
+    newsletter: &Newsletter,
+    run: &DigestRun,
+    plans: Vec<Plan>,
+    (send_at, now): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<bool, SendError> {
+    let mut sealings = Vec::new();
+    for plan in plans {
+        let sealing = sealing(edition, newsletter, &plan, send_at, now)?;
+        if let Recipients::Digest(readers) = plan.to {
+            sealings.push((sealing, readers.groups));
+        }
+    }
+    Ok(store.seal_digests(run.clone(), sealings).await?)
+}
+
+fn sealing(
+    edition: &Edition,
+    newsletter: &Newsletter,
+    plan: &Plan,
+    send_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Sealing, SendError> {
     let id = IssueId::new(clock::new_id());
     let articles: Vec<&Article> = plan.articles.iter().filter_map(|id| edition.catalog.article(id)).collect();
     let composed = compose(edition, plan.purpose(edition, newsletter), &articles, &id)?;
-    let sealing = Sealing {
+    Ok(Sealing {
         id,
-        audience: plan.audience.clone(),
-        slot_at: plan.run.as_ref().map(|run| run.slot_at),
         covers_to: plan.covers_to,
         plan: plan.id.clone().unwrap_or_default(),
         subject: composed.subject,
@@ -40,14 +69,26 @@ pub(super) async fn seal(
         articles: articles.iter().filter_map(|article| Some((article.id.clone()?, article.title.clone()))).collect(),
         send_at,
         sealed_at: now,
-    };
-    Ok(store.seal(sealing).await?)
+    })
 }
 
 /// Writes the delivery rows that are missing, chunk by chunk; after a crash it goes on where it was.
 pub async fn finish_sealings(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
-    for issue in store.unfinished_sealings().await? {
-        while store.write_deliveries(&issue, now).await? {}
-    }
+    while !write_some(store, now).await? {}
     Ok(())
+}
+
+/// Writes some of the delivery rows that are missing, for a second or so. Says whether none is missing any more.
+pub(super) async fn write_some(store: &Store, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    const CHUNKS: usize = 30;
+    let mut left = CHUNKS;
+    for issue in store.unfinished_sealings().await? {
+        while store.write_deliveries(&issue, now).await? {
+            left -= 1;
+            if left == 0 {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
 }

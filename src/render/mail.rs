@@ -37,6 +37,8 @@ pub struct Occasion<'a> {
     pub cadence: Cadence,
     /// The date that the mail shows.
     pub at: DateTime<Utc>,
+    /// How many articles more a digest's readers are owed than it holds.
+    pub more: usize,
     /// Where the issue is on the web, from scheme to final slash.
     pub web_address: &'a str,
     /// Who reads it.
@@ -130,6 +132,8 @@ struct Instant {
 struct Digest {
     lead: Option<Story>,
     stories: Vec<Story>,
+    more: usize,
+    archive_address: String,
 }
 
 #[derive(Serialize)]
@@ -220,7 +224,21 @@ fn digest_letter(imprint: &Imprint<'_>, occasion: Occasion<'_>, articles: &[&Art
         .collect();
     mail.preheader = digest_preheader(imprint.words, &stories);
     let lead = (!stories.is_empty()).then(|| stories.remove(0));
-    Letter { folder: "digest", mail, content: Digest { lead, stories } }
+    name_sections(&mut stories);
+    let content = Digest { lead, stories, more: occasion.more, archive_address: imprint.absolute("/archive/") };
+    Letter { folder: "digest", mail, content }
+}
+
+/// A section is named where it begins.
+fn name_sections(stories: &mut [Story]) {
+    let mut section: Option<String> = None;
+    for story in stories {
+        let label = story.label.as_ref().map(|label| label.title.clone());
+        if label == section {
+            story.label = None;
+        }
+        section = label;
+    }
 }
 
 /// The notice that asks a reader to confirm.
@@ -396,7 +414,7 @@ fn tidy(text: &str) -> String {
 pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
     let Sample { imprint, article, newsletter, at } = sample;
     let (cadence, viewer, web_address) = (Cadence::Instant, Viewer::Anybody, "https://example.com/issues/17/");
-    let occasion = Occasion { newsletter, cadence, at: *at, web_address, viewer };
+    let occasion = Occasion { newsletter, cadence, at: *at, more: 3, web_address, viewer };
     let mut instant = instant_letter(imprint, occasion, article);
     (instant.content.body, instant.content.is_cut) = ("Text.".to_owned(), true);
     let request = ConfirmRequest {

@@ -200,7 +200,7 @@ fn with_imprint<T>(catalog: &Catalog, look: impl FnOnce(&Imprint<'_>) -> T) -> T
 }
 
 fn occasion(newsletter: &Newsletter, cadence: Cadence, viewer: Viewer) -> Occasion<'_> {
-    Occasion { newsletter, cadence, at: now(), web_address: ISSUE, viewer }
+    Occasion { newsletter, cadence, at: now(), more: 0, web_address: ISSUE, viewer }
 }
 
 fn instant_mail(article: &Article, viewer: Viewer) -> IssueMail {

@@ -24,3 +24,15 @@ macro_rules! listed {
     };
 }
 pub(super) use listed;
+
+/// As `listed`, for a JSON array of objects, of which `listed.value ->> 'name'` is a member as text.
+macro_rules! listed_rows {
+    ($postgres:expr, $then:expr) => {
+        if $postgres {
+            concat!("WITH listed (value) AS (SELECT jsonb_array_elements($1::text::jsonb)) ", $then)
+        } else {
+            concat!("WITH listed (value) AS (SELECT value FROM json_each($1)) ", $then)
+        }
+    };
+}
+pub(super) use listed_rows;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{ArticleId, Cadence, NewsletterId};
+use crate::model::{ArticleId, NewsletterId};
 
 use super::database::{StoreError, Transaction, values};
 use super::open::Store;
@@ -50,6 +50,8 @@ pub struct Entry {
     pub sequence: Option<i64>,
     /// Whether its instant issue is still to be sealed.
     pub instant_waits: bool,
+    /// Whether no issue carries it that is sealed, or could be by now: it can still be taken back.
+    pub is_unsealed: bool,
     /// When it was entered.
     pub first_seen_at: DateTime<Utc>,
 }
@@ -65,19 +67,6 @@ pub struct Sighting {
     pub in_time: bool,
 }
 
-/// One slot of a newsletter's digests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DigestRun {
-    /// Whose.
-    pub newsletter: NewsletterId,
-    /// Daily or weekly.
-    pub cadence: Cadence,
-    /// The moment it was due.
-    pub slot_at: DateTime<Utc>,
-    /// The number of the last article that had been published then.
-    pub covers_to: i64,
-}
-
 const ENTER: &str = "INSERT INTO ledger (newsletter, article, state, sequence, instant, published_at, first_seen_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (newsletter, article) DO NOTHING";
 /// Giving out a number locks the newsletter's row, so that two schedulers never give out the same one.
@@ -85,12 +74,11 @@ const NEXT_NUMBER: &str = "UPDATE newsletters SET sequence = sequence + 1 WHERE 
 
 impl Store {
     /// Enters a newsletter. At its first time, whatever is `already_due` is entered as before-start in the same
-    /// transaction, and so are the `past_slots` of its digests: an empty ledger mails nothing. Says whether it was new.
+    /// transaction: an empty ledger mails nothing. Says whether it was new.
     pub async fn enter_newsletter(
         &self,
         newsletter: NewsletterId,
         already_due: Vec<(ArticleId, DateTime<Utc>)>,
-        past_slots: Vec<(Cadence, DateTime<Utc>)>,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         self.write(move |transaction| {
@@ -106,9 +94,6 @@ impl Store {
                     let row = values![id, article.as_str(), standing, None::<i64>, "none", at, now];
                     transaction.execute(ENTER, row).await?;
                 }
-                for (cadence, slot_at) in past_slots {
-                    enter_run(transaction, id, cadence, slot_at, "missed").await?;
-                }
                 Ok(true)
             })
         })
@@ -117,7 +102,12 @@ impl Store {
 
     /// All that a newsletter's ledger knows, by number.
     pub async fn seen_articles(&self, newsletter: &NewsletterId) -> Result<Vec<Entry>, StoreError> {
-        let sql = "SELECT article, state, sequence, instant, first_seen_at FROM ledger WHERE newsletter = $1 ORDER BY sequence";
+        let sql = "SELECT article, state, sequence, instant, first_seen_at, CASE
+                WHEN instant = 'sealed' OR state = 'before-start' THEN 0
+                WHEN instant = 'waiting' OR state <> 'owed' THEN 1
+                WHEN EXISTS (SELECT 1 FROM issue_articles a JOIN issues i ON i.id = a.issue
+                    WHERE a.article = ledger.article AND i.newsletter = $1) THEN 0 ELSE 1 END
+            FROM ledger WHERE newsletter = $1 ORDER BY sequence";
         let rows = self.rows(sql, values![newsletter.as_str()]).await?;
         rows.iter()
             .map(|row| {
@@ -127,6 +117,7 @@ impl Store {
                     sequence: row.opt_int(2)?,
                     instant_waits: row.text(3)? == "waiting",
                     first_seen_at: moment(row.int(4)?),
+                    is_unsealed: row.int(5)? == 1,
                 })
             })
             .collect()
@@ -199,7 +190,13 @@ impl Store {
     /// Takes back what is owed and not sealed, because the article is no longer out.
     pub async fn withdraw(&self, newsletter: &NewsletterId, article: &ArticleId) -> Result<(), StoreError> {
         let sql = "UPDATE ledger SET state = 'withdrawn', sequence = NULL, instant = 'none'
-            WHERE newsletter = $1 AND article = $2 AND instant = 'waiting'";
+            WHERE newsletter = $1 AND article = $2 AND instant IN ('waiting', 'skipped')";
+        self.execute(sql, values![newsletter.as_str(), article.as_str()]).await.map(drop)
+    }
+
+    /// Forgets what was never mailed, because its date has moved: it is seen anew when that comes.
+    pub async fn forget_article(&self, newsletter: &NewsletterId, article: &ArticleId) -> Result<(), StoreError> {
+        let sql = "DELETE FROM ledger WHERE newsletter = $1 AND article = $2 AND instant <> 'sealed'";
         self.execute(sql, values![newsletter.as_str(), article.as_str()]).await.map(drop)
     }
 
@@ -211,70 +208,11 @@ impl Store {
         Ok(self.execute(sql, values![newsletter.as_str(), article.as_str()]).await? > 0)
     }
 
-    /// Whatever was owed before this moment waits for an editor from now on: instant issues that are not sealed are
-    /// late, digest runs are missed. One transaction; for a database that comes back from elsewhere.
+    /// Whatever was owed before this moment, and whose instant issue is not sealed, waits for an editor from now on; for a
+    /// database that comes back from elsewhere.
     pub async fn leave_to_editors(&self) -> Result<(), StoreError> {
-        self.write(|transaction| {
-            Box::pin(async move {
-                let late =
-                    "UPDATE ledger SET state = 'late', sequence = NULL, instant = 'none' WHERE instant = 'waiting'";
-                transaction.execute(late, vec![]).await?;
-                let missed = "UPDATE digest_runs SET state = 'missed' WHERE state = 'waiting'";
-                transaction.execute(missed, vec![]).await.map(drop)
-            })
-        })
-        .await
-    }
-
-    /// Notes that a slot of a newsletter's digests has come, together with the last number given out by then.
-    /// Waiting runs of earlier slots are merged into it. Says whether this call was the first to note it.
-    pub async fn enter_digest_run(
-        &self,
-        newsletter: NewsletterId,
-        cadence: Cadence,
-        slot_at: DateTime<Utc>,
-        in_time: bool,
-    ) -> Result<bool, StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let (id, slot) = (newsletter.as_str(), millis(slot_at));
-                let state = if in_time { "waiting" } else { "missed" };
-                let is_new = enter_run(transaction, id, cadence, slot_at, state).await? > 0;
-                if is_new && in_time {
-                    let sql = "UPDATE digest_runs SET state = 'merged'
-                        WHERE newsletter = $1 AND cadence = $2 AND slot_at < $3 AND state = 'waiting'";
-                    transaction.execute(sql, values![id, cadence.as_str(), slot]).await?;
-                }
-                Ok(is_new)
-            })
-        })
-        .await
-    }
-
-    /// Digest runs whose issues are not sealed yet.
-    pub async fn waiting_digest_runs(&self, newsletter: &NewsletterId) -> Result<Vec<DigestRun>, StoreError> {
-        let sql = "SELECT cadence, slot_at, covers_to FROM digest_runs
-            WHERE newsletter = $1 AND state = 'waiting' ORDER BY cadence, slot_at";
-        let rows = self.rows(sql, values![newsletter.as_str()]).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(DigestRun {
-                    newsletter: newsletter.clone(),
-                    cadence: row.word(0, Cadence::parse)?,
-                    slot_at: moment(row.int(1)?),
-                    covers_to: row.int(2)?,
-                })
-            })
-            .collect()
-    }
-
-    /// Ends a digest run: its issues are sealed, or there was nothing for anybody.
-    pub async fn end_digest_run(&self, run: &DigestRun, sealed: bool) -> Result<(), StoreError> {
-        let sql = "UPDATE digest_runs SET state = $4
-            WHERE newsletter = $1 AND cadence = $2 AND slot_at = $3 AND state = 'waiting'";
-        let state = if sealed { "sealed" } else { "empty" };
-        let row = values![run.newsletter.as_str(), run.cadence.as_str(), millis(run.slot_at), state];
-        self.execute(sql, row).await.map(drop)
+        let sql = "UPDATE ledger SET state = 'late', sequence = NULL, instant = 'none' WHERE instant = 'waiting'";
+        self.execute(sql, vec![]).await.map(drop)
     }
 
     /// Remembers how many a plan would go to when it was last shown to an editor.
@@ -290,6 +228,13 @@ impl Store {
         Ok(self.execute(sql, values![plan, millis(now)]).await? > 0)
     }
 
+    /// What tells whether plans may have changed although nothing was published: the last approval, and how many
+    /// rhythms there are.
+    pub async fn planning_mark(&self) -> Result<(i64, i64), StoreError> {
+        let sql = "SELECT COALESCE(MAX(approved_at), 0), (SELECT COUNT(*) FROM rhythms) FROM plans";
+        self.row(sql, vec![]).await?.map_or(Ok((0, 0)), |row| Ok((row.int(0)?, row.int(1)?)))
+    }
+
     /// To how many a plan would have gone when it was last shown; none: it never was.
     pub async fn shown_plan(&self, plan: &str) -> Result<Option<i64>, StoreError> {
         let sql = "SELECT recipients FROM plans WHERE id = $1";
@@ -303,7 +248,8 @@ impl Store {
     }
 }
 
-/// Holds other schedulers off until the transaction ends, so that numbers and sealings of a newsletter have one order.
+/// Holds other schedulers off until the transaction ends, so that numbers, sealings and changes of cadence of a newsletter
+/// have one order. To be taken before the rows of its subscriptions, and newsletters in the order of their ids.
 pub(super) async fn lock_newsletter(transaction: &mut Transaction, newsletter: &str) -> Result<(), StoreError> {
     let sql = "UPDATE newsletters SET sequence = sequence WHERE id = $1";
     transaction.execute(sql, values![newsletter]).await.map(drop)
@@ -312,17 +258,4 @@ pub(super) async fn lock_newsletter(transaction: &mut Transaction, newsletter: &
 async fn next_number(transaction: &mut Transaction, newsletter: &str) -> Result<i64, StoreError> {
     let row = transaction.row(NEXT_NUMBER, values![newsletter]).await?;
     row.ok_or_else(|| StoreError::Form(format!("newsletter `{newsletter}` is not in the database")))?.int(0)
-}
-
-async fn enter_run(
-    transaction: &mut Transaction,
-    newsletter: &str,
-    cadence: Cadence,
-    slot_at: DateTime<Utc>,
-    state: &'static str,
-) -> Result<u64, StoreError> {
-    let sql = "INSERT INTO digest_runs (newsletter, cadence, slot_at, covers_to, state)
-        SELECT id, $2, $3, sequence, $4 FROM newsletters WHERE id = $1
-        ON CONFLICT (newsletter, cadence, slot_at) DO NOTHING";
-    transaction.execute(sql, values![newsletter, cadence.as_str(), millis(slot_at), state]).await
 }

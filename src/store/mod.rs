@@ -11,6 +11,7 @@ mod choices;
 mod database;
 mod deliveries;
 mod dialect;
+mod digests;
 mod flows;
 #[cfg(test)]
 pub(crate) mod fresh;
@@ -22,18 +23,21 @@ mod notices;
 mod open;
 mod rhythms;
 mod schema;
+mod sealing;
 mod subscribers;
 mod upkeep;
 
 pub use choices::Person;
 pub use database::{Row, StoreError, Transaction, Value, Work};
 pub use deliveries::{AttemptRow, Claimed, Content, DeliveryRow, Fixed, IssueMail, Lease, Outcome, Said};
+pub use digests::{DigestRun, Group, KnownRhythm};
 pub use flows::{Choice, Confirmed, Flow, SignUp, Unconfirmed};
 pub use identity::Home;
-pub use issues::{Audience, Count, Coverage, IssueRow, Sealing};
-pub use ledger::{DigestRun, Entry, Sighting, Standing};
+pub use issues::IssueRow;
+pub use ledger::{Entry, Sighting, Standing};
 pub use limits::{Asking, Counted, Limit, NoRoom};
 pub use open::{Store, StoreAddress};
+pub use sealing::{Audience, Count, Sealing};
 pub use subscribers::{Newcomer, Subscriber, Subscription};
 pub use upkeep::{hold_copy, look_over};
 

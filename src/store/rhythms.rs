@@ -83,7 +83,7 @@ mod tests {
         let now = DateTime::UNIX_EPOCH;
         for (store, _kept) in stores().await {
             let newsletter = NewsletterId::new("main");
-            store.enter_newsletter(newsletter.clone(), vec![], vec![], now).await.unwrap();
+            store.enter_newsletter(newsletter.clone(), vec![], now).await.unwrap();
             assert_eq!(imports(&store, Cadence::Instant, None, now).await, ["instant", "", ""]);
             let daily = imports(&store, Cadence::Daily, Some("europe/berlin"), now).await;
             assert_eq!(daily, ["daily", "daily|||Europe/Berlin", ""]);

@@ -60,7 +60,11 @@ CREATE TABLE subscriptions (
     UNIQUE (subscriber, newsletter)
 );
 CREATE INDEX subscriptions_by_newsletter ON subscriptions (newsletter, id);
-CREATE INDEX subscriptions_by_coverage ON subscriptions (newsletter, cadence, state, covered_to);
+-- Instant readers in the order of their chunks; digest readers by what they are owed; those who change after a digest.
+CREATE INDEX subscriptions_at_once ON subscriptions (newsletter, id) WHERE cadence = 'instant' AND state = 'active';
+CREATE INDEX subscriptions_in_rhythm ON subscriptions (newsletter, rhythm, topics, covered_to, paused_until)
+    WHERE rhythm <> '' AND state = 'active';
+CREATE INDEX subscriptions_returning ON subscriptions (newsletter, rhythm) WHERE returns_to IS NOT NULL;
 
 -- The rhythms that digest readers have, so that nobody has to look through all readers for them.
 CREATE TABLE rhythms (
@@ -169,9 +173,11 @@ CREATE TABLE issues (
     edition BIGINT,
     replaces TEXT REFERENCES issues (id),
     cadence TEXT NOT NULL CHECK (cadence IN ('instant', 'daily', 'weekly')),
+    -- An instant issue's tags, one a line, for the topics that readers chose.
+    tags TEXT NOT NULL,
+    -- A digest's run, and which of the run's issues it is.
     slot_at BIGINT,
-    covered_from BIGINT NOT NULL,
-    covered_before BIGINT NOT NULL,
+    part BIGINT,
     covers_to BIGINT NOT NULL,
     plan TEXT NOT NULL,
     subject TEXT NOT NULL,
@@ -183,14 +189,15 @@ CREATE TABLE issues (
     web_page TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('sealing', 'sealed', 'sending', 'paused', 'finished', 'cancelled')),
     cursor TEXT NOT NULL DEFAULT '',
+    written BIGINT NOT NULL DEFAULT 0,
     send_at BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     started_at BIGINT,
     finished_at BIGINT,
     UNIQUE (newsletter, article, edition),
-    UNIQUE (newsletter, cadence, slot_at, covered_from),
+    UNIQUE (newsletter, cadence, slot_at, part),
     CHECK ((kind = 'instant') = (article IS NOT NULL AND edition IS NOT NULL)),
-    CHECK ((kind = 'digest') = (slot_at IS NOT NULL))
+    CHECK ((kind = 'digest') = (slot_at IS NOT NULL AND part IS NOT NULL))
 );
 CREATE INDEX issues_by_state ON issues (state, send_at);
 CREATE INDEX issues_by_newsletter ON issues (newsletter, created_at);
@@ -201,6 +208,16 @@ CREATE TABLE issue_articles (
     article TEXT NOT NULL,
     title TEXT NOT NULL,
     PRIMARY KEY (issue, position)
+);
+CREATE INDEX issue_articles_by_article ON issue_articles (article);
+
+-- The readers of a digest whose deliveries are still to be written: a group goes when it is done.
+CREATE TABLE issue_groups (
+    issue TEXT NOT NULL REFERENCES issues (id),
+    rhythm TEXT NOT NULL,
+    topics TEXT NOT NULL,
+    covered_to BIGINT NOT NULL,
+    PRIMARY KEY (issue, rhythm, topics, covered_to)
 );
 
 CREATE TABLE issue_bodies (
@@ -216,6 +233,8 @@ CREATE TABLE digest_runs (
     cadence TEXT NOT NULL CHECK (cadence IN ('daily', 'weekly')),
     slot_at BIGINT NOT NULL,
     covers_to BIGINT NOT NULL,
+    -- How many issues were sealed so far: nothing is sealed from a plan that did not know of all of them.
+    issues BIGINT NOT NULL DEFAULT 0,
     state TEXT NOT NULL CHECK (state IN ('waiting', 'sealed', 'empty', 'missed', 'merged')),
     PRIMARY KEY (newsletter, cadence, slot_at)
 );
@@ -228,6 +247,9 @@ CREATE TABLE deliveries (
     subscription TEXT REFERENCES subscriptions (id),
     article TEXT,
     edition BIGINT,
+    -- What a digest's reader was served to before it, and by which rhythm: put back when the issue is cancelled.
+    covered_from BIGINT,
+    rhythm TEXT,
     flow TEXT REFERENCES flows (id),
     email TEXT NOT NULL,
     email_key TEXT NOT NULL,

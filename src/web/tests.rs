@@ -75,7 +75,7 @@ impl Site {
         let edition = press::load(folder.path(), &Options { bound_url, ..Options::default() }, clock::now()).unwrap();
         let (store, database) = stores().await.into_iter().next().unwrap();
         for newsletter in &edition.settings.newsletters {
-            store.enter_newsletter(newsletter.id.clone(), vec![], vec![], clock::now()).await.unwrap();
+            store.enter_newsletter(newsletter.id.clone(), vec![], clock::now()).await.unwrap();
         }
         let base_url = Url::parse(&edition.base_url).unwrap();
         let (sender, editions) = watch::channel(Arc::new(edition));

@@ -40,6 +40,13 @@ rhythm-weekly = كل { $weekday ->
 kind-instant = مقال جديد
 kind-daily = الموجز اليومي
 kind-weekly = الموجز الأسبوعي
+digest-more = { $count ->
+        [one] مقالة أخرى في الأرشيف
+        [two] مقالتان أخريان في الأرشيف
+        [few] { $count } مقالات أخرى في الأرشيف
+        [many] { $count } مقالة أخرى في الأرشيف
+       *[other] { $count } مقالة أخرى في الأرشيف
+    }
 
 ## في كل صفحة
 

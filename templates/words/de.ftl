@@ -40,6 +40,10 @@ rhythm-weekly = { $weekday ->
 kind-instant = Neuer Artikel
 kind-daily = Tagesüberblick
 kind-weekly = Wochenüberblick
+digest-more = { $count ->
+        [one] Ein weiterer Artikel steht im Archiv
+       *[other] { $count } weitere Artikel stehen im Archiv
+    }
 
 ## Auf jeder Seite
 

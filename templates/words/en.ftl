@@ -41,6 +41,10 @@ rhythm-weekly = { $weekday ->
 kind-instant = New article
 kind-daily = Daily digest
 kind-weekly = Weekly digest
+digest-more = { $count ->
+        [one] One more article stands in the archive
+       *[other] { $count } more articles stand in the archive
+    }
 
 ## On every page
 

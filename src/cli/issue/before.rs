@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::clock;
 use crate::content::Article;
 use crate::mail::{Compiled, Headers, message_id};
-use crate::model::{Cadence, DeliveryId, EmailAddress, IssueId, Newsletter, Viewer};
+use crate::model::{Cadence, DeliveryId, EmailAddress, IssueId, IssueKind, Newsletter, Viewer};
 use crate::publishing::{self, Plan, Purpose, WaitsFor};
 use crate::relay::Envelope;
 use crate::render::{LEAVE_TOKEN_SLOT, PREFERENCES_TOKEN_SLOT};
@@ -127,10 +127,10 @@ fn answer(opened: &Opened, plan: &Plan) -> PlanAnswer {
     };
     PlanAnswer {
         plan: plan.id.clone(),
-        newsletter: plan.audience.newsletter.to_string(),
+        newsletter: plan.newsletter.to_string(),
         issue: None,
-        kind: plan.kind.as_str(),
-        cadence: plan.audience.cadence.as_str(),
+        kind: if plan.cadence() == Cadence::Instant { IssueKind::Instant } else { IssueKind::Digest }.as_str(),
+        cadence: plan.cadence().as_str(),
         articles: plan.articles.iter().map(path).collect(),
         recipients: plan.count.recipients,
         excluded: plan.count.excluded.iter().map(|(reason, count)| Excluded { reason, count: *count }).collect(),
@@ -193,7 +193,7 @@ struct Sample {
 }
 
 fn sample(opened: &Opened, article: &Article, newsletter: &Newsletter, viewer: Viewer) -> Result<Sample, Failure> {
-    let purpose = Purpose { newsletter, cadence: Cadence::Instant, at: article.date.unwrap_or_default() };
+    let purpose = Purpose { newsletter, cadence: Cadence::Instant, at: article.date.unwrap_or_default(), more: 0 };
     let issue = IssueId::new("preview");
     let composed = publishing::compose(&opened.edition, purpose, &[article], &issue)
         .map_err(|error| Failure::yours(error.to_string(), "`pressrun check` says where"))?;
