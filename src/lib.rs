@@ -38,7 +38,7 @@ pub mod relay;
 
 /// The publication in memory: files to catalog to pages and mails.
 pub mod press;
-/// Who may act: the server key, what is signed with it, and how often anybody may ask.
+/// Who may act: signing in, staying signed in, the server key and what is signed with it, how often anybody may ask.
 pub mod auth;
 /// Sign up, confirm, leave; import and export.
 pub mod audience;

@@ -1,6 +1,6 @@
 //! The mails that readers ask for, by what their flows are for.
 
-use crate::auth::{Notice, NoticeError, ServerKeys};
+use crate::auth::{Notice, NoticeError, SIGN_IN, ServerKeys, sign_in_notice};
 use crate::model::Newsletter;
 use crate::press::Edition;
 use crate::render::{self, ConfirmRequest};
@@ -13,6 +13,7 @@ use super::tokens::CONFIRM;
 pub fn notice(edition: &Edition, keys: &ServerKeys, flow: &Flow) -> Result<Notice, NoticeError> {
     let token = keys.sign_again(&flow.purpose, &flow.id, &flow.token_hash).ok_or(NoticeError::KeyGone)?;
     match flow.purpose.as_str() {
+        SIGN_IN => sign_in_notice(edition, flow, &token),
         CONFIRM => confirmation(edition, flow, &token),
         _ => Err(NoticeError::Unknown),
     }

@@ -1,12 +1,26 @@
-//! Who may act: the server key and what is signed with it, and how often anybody may ask.
+//! Who may act: the server key and what is signed with it; signing in and staying signed in; how often anybody may ask.
 //!
 //! Pure but for what it asks of the store. Time comes in as an argument.
 
+mod browser;
 mod keys;
 mod limits;
 mod notice;
+mod session;
+mod sign_in;
+mod way_back;
+
+#[cfg(test)]
+mod tests;
+
+pub use browser::browser_family;
 
 pub use keys::{ServerKeys, mac, token_hash};
 pub use limits::{Asked, forged};
 pub(crate) use limits::{asked, asking, failures};
 pub use notice::{Notice, NoticeError};
+pub use session::{NewBrowser, SESSION_LASTS, session, sessions};
+pub use sign_in::{
+    Errand, OpenLink, SIGN_IN, SIGN_IN_WITHIN, SignIn, ask, by_code, by_link, last_asked, open_link, sign_in_notice,
+};
+pub use way_back::own_page;

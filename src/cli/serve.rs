@@ -187,7 +187,7 @@ async fn schedule(
     loop {
         tokio::select! {
             _ = turns.tick() => {}
-            _ = sweep.tick() => drop(store.forget_counts(clock::now() - TimeDelta::days(1)).await?),
+            _ = sweep.tick() => sweep_out(&store).await?,
             () = over(&mut stopped) => return Ok(()),
         }
         let edition = Arc::clone(&editions.borrow());
@@ -208,6 +208,13 @@ async fn schedule(
             Err(error) => tracing::error!(%error, "an issue could not be prepared"),
         }
     }
+}
+
+/// Forgets what no limit counts any more, sessions that are over, and what else is kept for a time only.
+async fn sweep_out(store: &Store) -> Result<(), Failure> {
+    store.forget_counts(clock::now() - TimeDelta::days(1)).await?;
+    while store.forget_the_past(clock::now()).await? {}
+    Ok(())
 }
 
 /// Waits until the program is told to stop.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
@@ -11,7 +12,7 @@ use crate::clock;
 use crate::files;
 use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriptionState, SuppressionReason};
 use crate::publishing;
-use crate::store::Subscriber;
+use crate::store::{AccountEvent, Subscriber};
 
 use super::opened::{Opened, data, open};
 use super::{Context, Failure, Format};
@@ -33,7 +34,7 @@ enum Command {
         #[arg(long, value_name = "ID")]
         newsletter: Option<String>,
     },
-    /// Show one reader
+    /// Show one reader, and what happened to their account of late
     Show {
         /// Their address
         address: String,
@@ -124,6 +125,8 @@ enum Reason {
 
 /// People read from the database at a time.
 const AT_ONCE: i64 = 1_000;
+/// So much of what happened to an account is shown.
+const EVENTS_SHOWN: i64 = 20;
 
 #[derive(Serialize)]
 struct Person<'a> {
@@ -132,6 +135,15 @@ struct Person<'a> {
     name: Option<&'a str>,
     state: &'static str,
     subscriptions: Vec<Subscribed<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<Vec<Event<'a>>>,
+}
+
+#[derive(Serialize)]
+struct Event<'a> {
+    at: DateTime<Utc>,
+    event: &'a str,
+    detail: &'a str,
 }
 
 #[derive(Serialize)]
@@ -177,7 +189,7 @@ async fn list(opened: &Opened, context: &Context, newsletter: Option<String>) ->
         let wanted = people.iter().filter(|person| {
             newsletter.as_ref().is_none_or(|id| person.subscriptions.iter().any(|theirs| theirs.newsletter == *id))
         });
-        context.print(&wanted.map(|person| line(person, context.format)).collect::<String>())?;
+        context.print(&wanted.map(|person| line(person, None, context.format)).collect::<String>())?;
     }
 }
 
@@ -185,17 +197,23 @@ async fn show(opened: &Opened, context: &Context, address: &str) -> Result<(), F
     let email = parsed(address)?;
     let people = opened.store.subscribers_with(&[email.key()]).await?;
     let person = people.first().ok_or_else(|| unknown(address))?;
-    context.print(&line(person, context.format))
+    let events = opened.store.account_events(&person.id, EVENTS_SHOWN).await?;
+    context.print(&line(person, Some(&events), context.format))
 }
 
-/// One person: an object, or one line for people.
-fn line(person: &Subscriber, format: Format) -> String {
+/// One person: an object, or one line for people; and what happened to their account, if that is asked for.
+fn line(person: &Subscriber, events: Option<&[AccountEvent]>, format: Format) -> String {
     let subscription = |theirs: &crate::store::Subscription| {
         format!("{} ({}, {})", theirs.newsletter, theirs.cadence().as_str(), theirs.state.as_str())
     };
     if format == Format::Human {
         let subscriptions: Vec<String> = person.subscriptions.iter().map(subscription).collect();
-        return format!("{:<40} {:<10} {}\n", person.email, audience::standing(person), subscriptions.join(", "));
+        let standing = audience::standing(person);
+        let line = format!("{:<40} {standing:<10} {}\n", person.email, subscriptions.join(", "));
+        let events = events.unwrap_or_default().iter().map(|AccountEvent { at, event, detail }| {
+            format!("  {} UTC  {event:<18} {detail}\n", at.format("%Y-%m-%d %H:%M:%S"))
+        });
+        return line + &events.collect::<String>();
     }
     let subscriptions = person.subscriptions.iter().map(|theirs| Subscribed {
         newsletter: theirs.newsletter.as_str(),
@@ -208,6 +226,9 @@ fn line(person: &Subscriber, format: Format) -> String {
         name: person.name.as_deref(),
         state: audience::standing(person),
         subscriptions: subscriptions.collect(),
+        events: events.map(|events| {
+            events.iter().map(|AccountEvent { at, event, detail }| Event { at: *at, event, detail }).collect()
+        }),
     };
     format!("{}\n", serde_json::to_string(&person).unwrap_or_default())
 }

@@ -37,6 +37,8 @@ pub struct SiteContext {
     pub icon: String,
     /// The sign-up form, empty.
     pub sign_up: SignUp,
+    /// Where readers see their account, or sign in first: the same address for everybody.
+    pub account: String,
 }
 
 /// A name that leads somewhere.
@@ -228,6 +230,7 @@ impl SiteContext {
             stylesheet: imprint.theme.static_address("style.css"),
             icon: imprint.theme.static_address("icon.svg"),
             sign_up: SignUp { action: format!("{}{SUBSCRIBE}", imprint.readers_url), ..SignUp::new(imprint) },
+            account: format!("{}/account", imprint.readers_url),
         }
     }
 }
@@ -266,7 +269,7 @@ impl PageMeta {
 
 impl Moment {
     /// `instant` as the wall clock of the publication shows it.
-    pub(super) fn new(imprint: &Imprint<'_>, instant: DateTime<Utc>) -> Moment {
+    pub fn new(imprint: &Imprint<'_>, instant: DateTime<Utc>) -> Moment {
         Moment::at(imprint, instant, &imprint.settings.publication.zone)
     }
 

@@ -88,34 +88,34 @@ pub struct NoticeMail {
 
 /// What every mail says about itself.
 #[derive(Serialize, Default)]
-struct MailContext {
+pub(super) struct MailContext {
     subject: String,
     preheader: String,
     language: String,
     direction: &'static str,
     publication: String,
-    home_address: String,
+    pub home_address: String,
     newsletter: String,
     kind: String,
-    date: Moment,
+    pub date: Moment,
     minutes: usize,
     web_address: String,
     leave_address: String,
     preferences_address: String,
     subscribe_address: String,
     rhythm: String,
-    links: Vec<NamedAddress>,
+    pub links: Vec<NamedAddress>,
     sender: String,
 }
 
 /// What the templates in `mail/FOLDER/` are given.
 #[derive(Serialize)]
-struct Letter<Content> {
+pub(super) struct Letter<Content> {
     #[serde(skip)]
-    folder: &'static str,
-    mail: MailContext,
+    pub folder: &'static str,
+    pub mail: MailContext,
     #[serde(flatten)]
-    content: Content,
+    pub content: Content,
 }
 
 #[derive(Serialize)]
@@ -279,19 +279,19 @@ impl<Content: Serialize> Letter<Content> {
         Ok(())
     }
 
-    fn printed(mut self, imprint: &Imprint<'_>) -> Result<NoticeMail, RenderError> {
+    pub fn printed(mut self, imprint: &Imprint<'_>) -> Result<NoticeMail, RenderError> {
         self.entitle(imprint)?;
         let (html, text) = (self.part(imprint, HTML)?, tidy(&self.part(imprint, TEXT)?));
         Ok(NoticeMail { subject: self.mail.subject, html, text })
     }
 
     /// Each of its templates with what it is given.
-    fn samples(&self) -> [(String, Context); 3] {
+    pub fn samples(&self) -> [(String, Context); 3] {
         [SUBJECT, HTML, TEXT].map(|part| (format!("mail/{}/{part}", self.folder), context(self)))
     }
 }
 
-fn notice_context(imprint: &Imprint<'_>, at: DateTime<Utc>) -> MailContext {
+pub(super) fn notice_context(imprint: &Imprint<'_>, at: DateTime<Utc>) -> MailContext {
     let publication = &imprint.settings.publication;
     MailContext {
         language: imprint.language(),

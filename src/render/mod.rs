@@ -11,6 +11,7 @@ mod html;
 mod mail;
 mod mail_html;
 mod notes;
+mod notice_mail;
 mod pages;
 mod sample;
 mod site;
@@ -28,8 +29,10 @@ pub use mail::{
     ConfirmRequest, IssueMail, LEAVE_TOKEN_SLOT, NoticeMail, Occasion, PREFERENCES_TOKEN_SLOT, confirm, digest, instant,
 };
 pub use mail_html::{LARGE_MAIL, LARGEST_MAIL};
+pub use notice_mail::{SignInMail, sign_in};
 pub use pages::{
-    FieldError, Notice, NoticeKind, OutboxEntry, OutboxMail, Preferences, ReaderPage, UndoForm, reader_page,
+    FieldError, Notice, NoticeKind, OutboxEntry, OutboxMail, Preferences, ReaderPage, SessionLine, UndoForm,
+    reader_page,
 };
 pub use site::{RenderedPage, pages};
 pub use theme::{RenderError, StaticFile, Theme};

@@ -7,7 +7,7 @@ use tera::Context;
 
 use super::Imprint;
 use super::choices::ChoicesForm;
-use super::context::{PageMeta, SignUp, SiteContext, page_context};
+use super::context::{Moment, PageMeta, SignUp, SiteContext, page_context};
 use super::sample::Sample;
 use super::theme::RenderError;
 
@@ -40,6 +40,44 @@ pub enum ReaderPage {
     },
     /// What was chosen about a newsletter, to be changed: `POST /preferences/TOKEN`.
     Preferences(Box<Preferences>),
+    /// The form to sign in: `POST /sign-in`.
+    SignIn {
+        /// Where the form is sent, with the page to go to.
+        action: String,
+        /// The address as it was typed.
+        email: String,
+        /// What has to be put right.
+        errors: Vec<FieldError>,
+    },
+    /// The form for the mailed code: `POST /sign-in/code`.
+    SignInCode {
+        /// That a mail is on its way, just after it was asked for.
+        notices: Vec<Notice>,
+        /// How long link and code work.
+        minutes: i64,
+        /// What is wrong with the code.
+        errors: Vec<FieldError>,
+    },
+    /// What a link to sign in shows: a button, `POST /sign-in/TOKEN`.
+    SignInLink {
+        /// The link's token.
+        token: String,
+        /// The code, for the browser that asked.
+        code: String,
+        /// Whether this browser is the one that asked.
+        is_same_browser: bool,
+    },
+    /// A link to sign in that is unknown, used or too old.
+    SignInExpired,
+    /// A reader's account.
+    Account {
+        /// What has just happened.
+        notices: Vec<Notice>,
+        /// Their address.
+        email: String,
+        /// Where they have signed in.
+        sessions: Vec<SessionLine>,
+    },
     /// What happened.
     Notices {
         /// In order.
@@ -84,6 +122,21 @@ pub struct Preferences {
     pub errors: Vec<FieldError>,
 }
 
+/// One of a reader's sessions.
+#[derive(Debug, Clone, Serialize)]
+pub struct SessionLine {
+    /// What ends it: the value of the field `session` of `POST /sign-out`.
+    pub id: String,
+    /// The browser's family; empty: unknown.
+    pub browser: String,
+    /// When they signed in.
+    pub signed_in: Moment,
+    /// When it was last seen.
+    pub seen: Moment,
+    /// Whether it is the one that looks.
+    pub is_this: bool,
+}
+
 /// A field of a form that has to be put right.
 #[derive(Debug, Clone, Serialize)]
 pub struct FieldError {
@@ -110,6 +163,8 @@ pub struct Notice {
 pub enum NoticeKind {
     /// A link is on its way to the address.
     CheckYourMail,
+    /// Welcome back.
+    SignedIn,
     /// The address is confirmed for the first time.
     SignedUp,
     /// The newsletters come from now on.
@@ -179,6 +234,7 @@ pub fn reader_page(imprint: &Imprint<'_>, reader: &ReaderPage) -> Result<String,
 fn heading(notices: &[Notice]) -> &'static str {
     match notices.last().map(|notice| notice.kind) {
         Some(NoticeKind::CheckYourMail) => "check-your-mail-title",
+        Some(NoticeKind::SignedIn) => "signed-in-title",
         Some(NoticeKind::SignedUp) => "signed-up-title",
         Some(NoticeKind::Subscribed) => "subscribed-title",
         Some(NoticeKind::LinkExpired) => "expired-title",
@@ -211,6 +267,11 @@ impl ReaderPage {
             ReaderPage::Confirm { .. } => ("site/confirm.html", say("confirm")),
             ReaderPage::Unsubscribe { .. } => ("site/unsubscribe.html", say("leave")),
             ReaderPage::Preferences(page) => ("site/preferences.html", say(page.title())),
+            ReaderPage::SignIn { .. } => ("site/sign_in.html", say("sign-in")),
+            ReaderPage::SignInCode { .. } => ("site/sign_in_code.html", say("check-your-mail-title")),
+            ReaderPage::SignInLink { .. } => ("site/sign_in_link.html", say("sign-in")),
+            ReaderPage::SignInExpired => ("site/sign_in_expired.html", say("expired-title")),
+            ReaderPage::Account { .. } => ("site/account.html", say("account")),
             ReaderPage::Notices { notices } => ("site/notices.html", say(heading(notices))),
             ReaderPage::Expired => ("site/expired.html", say("expired-title")),
             ReaderPage::NobodysLeave => ("site/nobodys_leave.html", say("nobodys-leave-title")),
@@ -223,13 +284,16 @@ impl ReaderPage {
     }
 
     pub(super) fn samples(sign_up: &SignUp, form: ChoicesForm) -> Vec<ReaderPage> {
-        use NoticeKind::{CheckYourMail, Left, LinkExpired, Saved, SignedUp, Subscribed};
+        use NoticeKind::{CheckYourMail, Left, LinkExpired, Saved, SignedIn, SignedUp, Subscribed};
         let text = |text: &str| text.to_owned();
         let (token, newsletter) = (text("token"), text("The Wire"));
         let undo = UndoForm { action: text("/unsubscribe/token"), token: token.clone() };
         let notice = |kind| Notice { kind, names: vec![newsletter.clone()], undo: Some(undo.clone()) };
-        let notices = [CheckYourMail, SignedUp, Subscribed, LinkExpired, Left, Saved].map(notice).to_vec();
+        let notices = [CheckYourMail, SignedIn, SignedUp, Subscribed, LinkExpired, Left, Saved].map(notice).to_vec();
         let error = |field| FieldError { field, message: text("type it again") };
+        let at = Moment { minute: text("23 November 2026, 08:00"), ..Moment::default() };
+        let browser = text("Firefox · Linux");
+        let session = SessionLine { id: text("17"), browser, signed_in: at.clone(), seen: at, is_this: true };
         let mail = OutboxEntry {
             id: text("17"),
             to: text("reader@example.com"),
@@ -248,6 +312,20 @@ impl ReaderPage {
                 sign_up: sign_up.clone(),
                 email: mail.to.clone(),
                 errors: ["email", "newsletter", "cadence"].map(error).to_vec(),
+            },
+            ReaderPage::SignIn {
+                action: text("/sign-in?next=/account"),
+                email: mail.to.clone(),
+                errors: vec![error("email")],
+            },
+            ReaderPage::SignInCode { notices: vec![notice(CheckYourMail)], minutes: 10, errors: vec![error("code")] },
+            ReaderPage::SignInLink { token: token.clone(), code: text("7Q4M-X2VD"), is_same_browser: true },
+            ReaderPage::SignInLink { token: token.clone(), code: text("7Q4M-X2VD"), is_same_browser: false },
+            ReaderPage::SignInExpired,
+            ReaderPage::Account {
+                notices: vec![notice(SignedIn)],
+                email: mail.to.clone(),
+                sessions: vec![session.clone(), SessionLine { browser: String::new(), is_this: false, ..session }],
             },
             ReaderPage::Confirm { token: token.clone(), newsletters: vec![(newsletter.clone(), text("daily"))] },
             ReaderPage::Unsubscribe { token, newsletter: newsletter.clone() },

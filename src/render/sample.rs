@@ -11,7 +11,7 @@ use crate::content::{self, Article, Catalog, Image, Page};
 use crate::model::{Cadence, Newsletter, Rhythm, Service};
 use crate::zone::Zone;
 
-use super::{ChoicesForm, Imprint, Theme, Words, mail, pages, site};
+use super::{ChoicesForm, Imprint, Theme, Words, mail, notice_mail, pages, site};
 
 const SETTINGS: &str = include_str!("sample.toml");
 const ARTICLE: &str = include_str!("sample.md");
@@ -47,7 +47,7 @@ pub(super) fn samples(theme: &Theme, words: &Arc<Words>) -> Vec<(String, Context
     };
     let imprint = Imprint::new(theme, &settings, &catalog, "https://example.com").speaking(words);
     let sample = Sample { imprint, article, newsletter, at: article.date.unwrap_or_default() };
-    [site::samples(&sample), pages::samples(&sample), mail::samples(&sample)].concat()
+    [site::samples, pages::samples, mail::samples, notice_mail::samples].map(|of| of(&sample)).concat()
 }
 
 /// Two articles of the same words, so that one is related to the other.

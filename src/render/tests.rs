@@ -521,7 +521,7 @@ fn every_template_is_tried_with_something_of_everything() {
     let (theme, _) = Theme::load(&[]);
     let samples = sample::samples(&theme, theme.english());
     let names: std::collections::BTreeSet<_> = samples.iter().map(|(name, _)| name).collect();
-    assert_eq!(names.len(), 28, "{names:?}");
+    assert_eq!(names.len(), 36, "{names:?}");
     let pages: String =
         samples.iter().map(|(name, context)| theme.render(name, context, theme.english()).unwrap()).collect();
     for words in ["portrait", "figcaption", "Related", "All articles", "Updated", ">Read on</a>", "the rest", "Undo"] {

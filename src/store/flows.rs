@@ -302,6 +302,6 @@ fn flow(row: &Row) -> Result<Flow, StoreError> {
     })
 }
 
-fn address(text: &str) -> Result<EmailAddress, StoreError> {
+pub(super) fn address(text: &str) -> Result<EmailAddress, StoreError> {
     EmailAddress::parse(text).map_err(|error| StoreError::Form(format!("an address of a flow: {error}")))
 }

@@ -7,6 +7,7 @@
 //! Nothing queries outside of an open transaction on the same connection, and no transaction is open while SMTP or
 //! HTTP is spoken.
 
+mod audit;
 mod choices;
 mod database;
 mod deliveries;
@@ -24,9 +25,12 @@ mod open;
 mod rhythms;
 mod schema;
 mod sealing;
+mod sessions;
+mod sign_ins;
 mod subscribers;
 mod upkeep;
 
+pub use audit::AccountEvent;
 pub use choices::Person;
 pub use database::{Row, StoreError, Transaction, Value, Work};
 pub use deliveries::{AttemptRow, Claimed, Content, DeliveryRow, Fixed, IssueMail, Lease, Outcome, Said};
@@ -38,6 +42,8 @@ pub use ledger::{Entry, Sighting, Standing};
 pub use limits::{Asking, Counted, Limit, NoRoom};
 pub use open::{Store, StoreAddress};
 pub use sealing::{Audience, Count, Sealing};
+pub use sessions::{Ending, NewSession, Session};
+pub use sign_ins::{NotSignedIn, Proof, SignInRequest};
 pub use subscribers::{Newcomer, Subscriber, Subscription};
 pub use upkeep::{hold_copy, look_over};
 

@@ -112,6 +112,8 @@ CREATE TABLE flows (
     used_at BIGINT
 );
 CREATE INDEX flows_by_email ON flows (email_key, created_at);
+CREATE INDEX flows_by_browser ON flows (browser_hash, created_at) WHERE browser_hash IS NOT NULL;
+CREATE INDEX flows_by_age ON flows (purpose, created_at);
 
 CREATE TABLE sessions (
     id_hash TEXT PRIMARY KEY,
@@ -123,6 +125,7 @@ CREATE TABLE sessions (
     expires_at BIGINT NOT NULL
 );
 CREATE INDEX sessions_by_subscriber ON sessions (subscriber, signed_in_at);
+CREATE INDEX sessions_by_end ON sessions (expires_at);
 
 -- What happened to accounts: appended, never changed, without addresses and tokens.
 CREATE TABLE audit (
@@ -134,6 +137,7 @@ CREATE TABLE audit (
     detail TEXT NOT NULL
 );
 CREATE INDEX audit_by_subscriber ON audit (subscriber, at);
+CREATE INDEX audit_by_age ON audit (at);
 
 CREATE TABLE limit_events (
     scope TEXT NOT NULL,

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    SET_COOKIE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 
@@ -27,8 +27,10 @@ pub(super) trait Secured {
     fn private(self) -> Self;
     /// Instead of the usual Content-Security-Policy.
     fn with_policy(self, policy: &'static str) -> Self;
-    /// One more header.
+    /// One more header, in place of one of the same name.
     fn with(self, name: HeaderName, value: &str) -> Self;
+    /// One more cookie.
+    fn with_cookie(self, set_cookie: &str) -> Self;
 }
 
 impl Secured for Response<Body> {
@@ -46,6 +48,13 @@ impl Secured for Response<Body> {
     fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers_mut().insert(name, value);
+        }
+        self
+    }
+
+    fn with_cookie(mut self, set_cookie: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(set_cookie) {
+            self.headers_mut().append(SET_COOKIE, value);
         }
         self
     }

@@ -3,8 +3,10 @@
 //! Pages come from memory; what readers do goes to `audience`. GET and HEAD change nothing, whoever fetches the link.
 //! Nothing here talks to a mail server, so that no answer waits for one. No address, token or query gets into the log.
 
+mod account;
 mod answer;
 mod choices;
+mod cookies;
 mod form;
 mod notices;
 mod origin;
@@ -12,6 +14,7 @@ mod outbox;
 mod patience;
 mod readers;
 mod server;
+mod sign_in;
 mod site;
 
 #[cfg(test)]
@@ -71,6 +74,11 @@ enum Route {
     Confirm(String),
     Unsubscribe(String),
     Preferences(String),
+    SignIn,
+    SignInCode,
+    SignInLink(String),
+    SignOut,
+    Account,
     Issue(String),
     OutboxList,
     OutboxMail(String),
@@ -84,6 +92,7 @@ struct Visit {
     state: Arc<AppState>,
     edition: Arc<Edition>,
     path: String,
+    query: String,
     headers: HeaderMap,
     host: String,
     client: IpAddr,
@@ -95,6 +104,8 @@ enum Problem {
     NotFound,
     Expired,
     NobodysLeave,
+    DeadSignIn,
+    SignInFirst,
     WrongMethod(&'static str),
     Foreign,
     TooOften,
@@ -127,6 +138,11 @@ impl Route {
             ["confirm", token] => Route::Confirm((*token).to_owned()),
             ["unsubscribe", token] => Route::Unsubscribe((*token).to_owned()),
             ["preferences", token] => Route::Preferences((*token).to_owned()),
+            ["sign-in"] => Route::SignIn,
+            ["sign-in", "code"] => Route::SignInCode,
+            ["sign-in", token] if !token.is_empty() => Route::SignInLink((*token).to_owned()),
+            ["sign-out"] => Route::SignOut,
+            ["account"] => Route::Account,
             ["issues", id, ""] => Route::Issue((*id).to_owned()),
             ["outbox", ""] => Route::OutboxList,
             ["outbox", id, ""] => Route::OutboxMail((*id).to_owned()),
@@ -145,6 +161,11 @@ impl Route {
             Route::Confirm(_) => "/confirm/{token}",
             Route::Unsubscribe(_) => "/unsubscribe/{token}",
             Route::Preferences(_) => "/preferences/{token}",
+            Route::SignIn => "/sign-in",
+            Route::SignInCode => "/sign-in/code",
+            Route::SignInLink(_) => "/sign-in/{token}",
+            Route::SignOut => "/sign-out",
+            Route::Account => "/account",
             Route::Issue(_) => "/issues/{id}/",
             Route::OutboxList => "/outbox/",
             Route::OutboxMail(_) => "/outbox/{id}/",
@@ -156,7 +177,14 @@ impl Route {
 
     fn methods(&self) -> &'static str {
         match self {
-            Route::Subscribe | Route::Confirm(_) | Route::Unsubscribe(_) | Route::Preferences(_) => "GET, HEAD, POST",
+            Route::Subscribe
+            | Route::Confirm(_)
+            | Route::Unsubscribe(_)
+            | Route::Preferences(_)
+            | Route::SignIn
+            | Route::SignInCode
+            | Route::SignInLink(_) => "GET, HEAD, POST",
+            Route::SignOut => "POST",
             _ => "GET, HEAD",
         }
     }
@@ -201,7 +229,8 @@ async fn visit(
     let (parts, body) = request.into_parts();
     let client = origin::client_of(&parts.headers, peer.ip(), &edition.settings.web.trusted_proxies);
     let path = parts.uri.path().to_owned();
-    let visit = Arc::new(Visit { state, edition, path, headers: parts.headers, host, client, number });
+    let query = parts.uri.query().unwrap_or_default().to_owned();
+    let visit = Arc::new(Visit { state, edition, path, query, headers: parts.headers, host, client, number });
     let answered = match route {
         Route::Site if matches!(parts.method, Method::GET | Method::HEAD) => site::page(&visit).await,
         // A reader who hangs up does not stop what they asked for half way.
@@ -225,6 +254,14 @@ async fn act(visit: Arc<Visit>, method: Method, route: Route, body: Incoming) ->
         (Method::POST, Route::Confirm(token)) => readers::confirm(visit, token).await,
         (Method::POST, Route::Unsubscribe(token)) => readers::leave(visit, token, body).await,
         (Method::POST, Route::Preferences(token)) => choices::preferences(visit, token, body).await,
+        (Method::POST, Route::SignIn) => on_the_stroke(sign_in::ask(visit, body)).await,
+        (Method::POST, Route::SignInCode) => on_the_stroke(sign_in::by_code(visit, body)).await,
+        (Method::POST, Route::SignInLink(token)) => sign_in::by_link(visit, token, body).await,
+        (Method::POST, Route::SignOut) => account::sign_out(visit, body).await,
+        (Method::GET | Method::HEAD, Route::SignIn) => sign_in::page(visit),
+        (Method::GET | Method::HEAD, Route::SignInCode) => sign_in::code_page(visit),
+        (Method::GET | Method::HEAD, Route::SignInLink(token)) => sign_in::link_page(visit, token).await,
+        (Method::GET | Method::HEAD, Route::Account) => account::page(visit).await,
         (Method::GET | Method::HEAD, Route::Subscribe) => readers::subscribe_page(visit),
         (Method::GET | Method::HEAD, Route::Confirm(token)) => readers::confirm_page(visit, token).await,
         (Method::GET | Method::HEAD, Route::Unsubscribe(token)) => readers::leave_page(visit, token).await,
@@ -283,6 +320,8 @@ impl Visit {
     fn problem(&self, problem: &Problem) -> Response<Body> {
         let (status, title, message) = match problem {
             Problem::Expired => return self.dead_link(&ReaderPage::Expired),
+            Problem::DeadSignIn => return self.dead_link(&ReaderPage::SignInExpired),
+            Problem::SignInFirst => return answer::see_other(&sign_in::sign_in_first(&self.path)),
             Problem::NobodysLeave => return self.dead_link(&ReaderPage::NobodysLeave),
             Problem::NotFound => (StatusCode::NOT_FOUND, "not-found-title", "not-found"),
             Problem::WrongMethod(_) => (StatusCode::METHOD_NOT_ALLOWED, "wrong-method-title", "wrong-method"),

@@ -6,12 +6,15 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration, Utc};
-use hyper::header::{COOKIE, HeaderMap};
+use hyper::header::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::ServerKeys;
 use crate::render::{Notice, NoticeKind, UndoForm};
 
+use super::cookies;
+
+const NOTICE: &str = "notice";
 /// A redirect is followed at once; a slow phone gets a few minutes.
 const SHOWN_WITHIN: Duration = Duration::minutes(5);
 
@@ -37,17 +40,17 @@ pub(super) fn carry(keys: &ServerKeys, is_https: bool, place: &str, notices: &[N
     let letter = Letter { place: place.to_owned(), until, notices: carried.collect() };
     let letter = URL_SAFE_NO_PAD.encode(serde_json::json!(letter).to_string());
     let signature = keys.sign("notice", &letter);
-    set_cookie(is_https, &format!("{letter}.{signature}"), SHOWN_WITHIN.num_seconds())
+    cookies::give(is_https, NOTICE, &format!("{letter}.{signature}"), SHOWN_WITHIN)
 }
 
 /// The Set-Cookie that takes them away.
 pub(super) fn clear(is_https: bool) -> String {
-    set_cookie(is_https, "", 0)
+    cookies::take_away(is_https, NOTICE)
 }
 
 /// Whether the reader brings any, for this page or another.
 pub(super) fn are_carried(headers: &HeaderMap, is_https: bool) -> bool {
-    cookie(headers, is_https).is_some()
+    cookies::brought(headers, is_https, NOTICE).is_some()
 }
 
 /// The notices for the page at `place`; none of those that we did not sign, or for too long a time ago.
@@ -58,7 +61,7 @@ pub(super) fn brought(
     place: &str,
     now: DateTime<Utc>,
 ) -> Vec<Notice> {
-    let letter = cookie(headers, is_https).and_then(|cookie| open(keys, &cookie));
+    let letter = cookies::brought(headers, is_https, NOTICE).and_then(|cookie| open(keys, &cookie));
     let letter = letter.filter(|letter| letter.place == place && letter.until > now.timestamp_millis());
     let notice = |Carried(kind, names, undo): Carried| {
         let undo = undo.map(|token| UndoForm { action: place.to_owned(), token });
@@ -75,24 +78,9 @@ fn open(keys: &ServerKeys, cookie: &str) -> Option<Letter> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(letter).ok()?).ok()
 }
 
-/// With `__Host-`, no other host can set it (RFC 6265bis, 4.1.3.2); that needs https.
-fn name(is_https: bool) -> &'static str {
-    if is_https { "__Host-notice" } else { "notice" }
-}
-
-fn set_cookie(is_https: bool, value: &str, seconds: i64) -> String {
-    let secure = if is_https { "; Secure" } else { "" };
-    format!("{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}", name(is_https))
-}
-
-fn cookie(headers: &HeaderMap, is_https: bool) -> Option<String> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(found, _)| *found == name(is_https)).map(|(_, value)| value.to_owned())
-}
-
-const KINDS: [(&str, NoticeKind); 6] = [
+const KINDS: [(&str, NoticeKind); 7] = [
     ("check-your-mail", NoticeKind::CheckYourMail),
+    ("signed-in", NoticeKind::SignedIn),
     ("signed-up", NoticeKind::SignedUp),
     ("subscribed", NoticeKind::Subscribed),
     ("link-expired", NoticeKind::LinkExpired),
@@ -111,6 +99,7 @@ fn kind_of(word: &str) -> Option<NoticeKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::header::COOKIE;
 
     fn headers(set_cookie: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();

@@ -5,13 +5,12 @@
 
 use axum::body::Body;
 use hyper::body::Incoming;
-use hyper::header::SET_COOKIE;
 use hyper::{Response, StatusCode};
 
 use chrono::{DateTime, Utc};
 
 use crate::audience::{self, Purpose, Request};
-use crate::auth::{self, Asked};
+use crate::auth;
 use crate::clock;
 use crate::model::{AddressError, Cadence, EmailAddress, NewsletterId};
 use crate::render::{FieldError, Notice, NoticeKind, ReaderPage, SignUp, UndoForm, rhythm};
@@ -23,7 +22,7 @@ use super::{Answered, Problem, Visit, notices, origin};
 
 const SUBSCRIBE: &str = "/subscribe";
 /// As much of a wrong address as is shown again.
-const LONGEST_ECHO: usize = 320;
+pub(super) const LONGEST_ECHO: usize = 320;
 
 /// The sign-up form; or, after signing up or confirming, only what that did.
 pub(super) fn subscribe_page(visit: &Visit) -> Answered {
@@ -46,19 +45,9 @@ pub(super) async fn sign_up(visit: &Visit, body: Incoming) -> Answered {
         Err(errors) => return wrong_form(visit, &form, errors),
     };
     let (store, keys) = (&visit.state.store, &visit.state.keys);
-    match audience::sign_up(store, keys, request, visit.client, clock::now(), clock::random()).await? {
-        Asked::TooOften => Err(Problem::TooOften),
-        Asked::Flooded { is_news } => {
-            if is_news {
-                tracing::error!("sign-ups are refused: more were asked for within a minute than any good day has");
-            }
-            Err(Problem::Flooded)
-        }
-        Asked::Accepted => {
-            let notice = Notice { kind: NoticeKind::CheckYourMail, names: Vec::new(), undo: None };
-            Ok(visit.after(SUBSCRIBE, &[notice]))
-        }
-    }
+    visit.heard(audience::sign_up(store, keys, request, visit.client, clock::now(), clock::random()).await?)?;
+    let notice = Notice { kind: NoticeKind::CheckYourMail, names: Vec::new(), undo: None };
+    Ok(visit.after(SUBSCRIBE, &[notice]))
 }
 
 /// What the form asks for, or what has to be put right in it.
@@ -119,7 +108,7 @@ fn wrong_form(visit: &Visit, form: &Form, errors: Vec<FieldError>) -> Answered {
     visit.page(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
-fn email_key(error: AddressError) -> &'static str {
+pub(super) fn email_key(error: AddressError) -> &'static str {
     match error {
         AddressError::Empty => "email-empty",
         AddressError::TooLong => "email-too-long",
@@ -191,7 +180,7 @@ pub(super) async fn leave(visit: &Visit, token: &str, body: Incoming) -> Answere
 }
 
 impl Visit {
-    fn is_https(&self) -> bool {
+    pub(super) fn is_https(&self) -> bool {
         self.state.base_url.scheme() == "https"
     }
 
@@ -255,13 +244,13 @@ impl Visit {
     /// To the page that says what was done.
     pub(super) fn after(&self, place: &str, done: &[Notice]) -> Response<Body> {
         let cookie = notices::carry(&self.state.keys, self.is_https(), place, done, clock::now());
-        answer::see_other(place).with(SET_COOKIE, &cookie)
+        answer::see_other(place).with_cookie(&cookie)
     }
 
     /// Takes away the notices that a page has shown.
     pub(super) fn shown_once(&self, answered: Answered) -> Answered {
         let are_carried = notices::are_carried(&self.headers, self.is_https());
         let clear = notices::clear(self.is_https());
-        answered.map(|page| if are_carried { page.with(SET_COOKIE, &clear) } else { page })
+        answered.map(|page| if are_carried { page.with_cookie(&clear) } else { page })
     }
 }

@@ -25,7 +25,8 @@ pub(super) async fn page(visit: &Visit) -> Answered {
     }
     let place = site.redirects.get(&path).cloned().or_else(|| {
         let with_slash = format!("{path}/");
-        let without_slash = path.strip_suffix('/').filter(|path| *path == "/subscribe");
+        let without_slash =
+            path.strip_suffix('/').filter(|path| matches!(*path, "/subscribe" | "/sign-in" | "/account"));
         let is_ours = site.pages.contains_key(&with_slash)
             || with_slash == "/outbox/" && visit.state.outbox.is_some()
             || is_issue(&path);

@@ -218,3 +218,46 @@ link-works-for = { $hours ->
     }
 button-fails = Wenn der Knopf nicht funktioniert, öffnen Sie diese Adresse:
 open-this-address = Öffnen Sie zum Bestätigen diese Adresse.
+
+## Anmelden, und das Konto
+
+sign-in = Anmelden
+sign-in-text = Geben Sie Ihre Adresse ein. Ein Link und ein Code kommen per Mail. Ein Passwort gibt es nicht.
+sign-in-send = Link schicken
+sign-in-mailed = { $minutes ->
+        [one] Wenn diese Adresse hier bekannt ist, ist eine Nachricht mit Link und Code unterwegs. Beide gelten eine Minute.
+       *[other] Wenn diese Adresse hier bekannt ist, ist eine Nachricht mit Link und Code unterwegs. Beide gelten { $minutes } Minuten.
+    }
+sign-in-code-text = Öffnen Sie den Link in der Nachricht, oder geben Sie hier den Code ein.
+sign-in-code = Code
+sign-in-wrong-code = Dieser Code gilt nicht. Sehen Sie noch einmal nach, oder lassen Sie sich einen neuen schicken.
+sign-in-nothing-came = Nichts angekommen? Sehen Sie im Spam nach, oder lassen Sie es noch einmal schicken.
+sign-in-again = Noch einmal schicken
+sign-in-other-address = Andere Adresse
+sign-in-here-text = Sie haben das in diesem Browser angefordert. Ein Klick, und Sie sind angemeldet.
+sign-in-elsewhere-text = Sie haben das in einem anderen Browser angefordert. Geben Sie dort diesen Code ein:
+sign-in-instead-text = Möchten Sie lieber hier lesen? Dann melden Sie sich hier an, wenn Sie es waren, die das angefordert haben.
+sign-in-instead = Lieber hier anmelden
+sign-in-not-you = Wenn Sie das nicht angefordert haben, schließen Sie die Seite. Es ist nichts geschehen.
+sign-in-expired-text = Er wurde schon benutzt, ist zu alt, oder ein neuerer wurde geschickt. Fordern Sie einen anderen an: Er ist gleich da.
+signed-in-title = Willkommen zurück
+signed-in = Willkommen zurück. Sie sind angemeldet.
+account = Ihr Konto
+account-link = Konto
+account-of = Sie sind angemeldet als { $email }.
+sessions = Wo Sie angemeldet sind
+session-browser = Ein Browser
+session-this = dieser Browser
+session-times = Seit { $since }, zuletzt gesehen { $seen }
+session-end = Dort abmelden
+sign-out = Abmelden
+sign-out-everywhere = Überall abmelden
+sign-in-mail-subject = Anmelden bei { $publication }
+sign-in-mail-link = { $minutes ->
+        [one] Dieser Link meldet Sie an. Er gilt einmal, eine Minute lang.
+       *[other] Dieser Link meldet Sie an. Er gilt einmal, { $minutes } Minuten lang.
+    }
+sign-in-mail-code = Oder geben Sie diesen Code in dem Browser ein, in dem Sie das angefordert haben:
+sign-in-mail-keep = Leiten Sie diese Nachricht nie weiter, und sagen Sie niemandem den Code: Wer ihn hat, wird als Sie angemeldet. { $publication } fragt Sie nie danach.
+sign-in-mail-asked = Angefordert am { $date }. Wenn Sie es nicht waren, tun Sie nichts: Ohne diese Nachricht kommt niemand hinein.
+sign-in-mail-asked-with = Angefordert am { $date } mit { $browser }. Wenn Sie es nicht waren, tun Sie nichts: Ohne diese Nachricht kommt niemand hinein.

@@ -219,3 +219,46 @@ link-works-for = { $hours ->
     }
 button-fails = If the button does not, open this address:
 open-this-address = To confirm, open this address.
+
+## Signing in, and the account
+
+sign-in = Sign in
+sign-in-text = Type your address, and a link and a code come by mail. There is no password.
+sign-in-send = Send me a link
+sign-in-mailed = { $minutes ->
+        [one] If this address is known here, a message with a link and a code is on its way. They work for one minute.
+       *[other] If this address is known here, a message with a link and a code is on its way. They work for { $minutes } minutes.
+    }
+sign-in-code-text = Open the link in the message, or type its code here.
+sign-in-code = Code
+sign-in-wrong-code = This code does not work. Look at it again, or have a new one sent.
+sign-in-nothing-came = Nothing there? Look in spam, or have it sent again.
+sign-in-again = Send it again
+sign-in-other-address = Another address
+sign-in-here-text = You asked for this in this browser. One click, and you are in.
+sign-in-elsewhere-text = You asked for this in another browser. Type this code there:
+sign-in-instead-text = Would you rather read here? Then sign in here, if it was you who asked.
+sign-in-instead = Sign in here instead
+sign-in-not-you = If you did not ask for this, close the page. Nothing has happened.
+sign-in-expired-text = It was used before, it is too old, or a newer one was sent. Ask for another: it is there in a moment.
+signed-in-title = Welcome back
+signed-in = Welcome back. You are signed in.
+account = Your account
+account-link = Account
+account-of = You are signed in as { $email }.
+sessions = Where you are signed in
+session-browser = A browser
+session-this = this browser
+session-times = Since { $since }, last seen { $seen }
+session-end = Sign out there
+sign-out = Sign out
+sign-out-everywhere = Sign out everywhere
+sign-in-mail-subject = Sign in to { $publication }
+sign-in-mail-link = { $minutes ->
+        [one] This link signs you in. It works once, for one minute.
+       *[other] This link signs you in. It works once, for { $minutes } minutes.
+    }
+sign-in-mail-code = Or type this code in the browser in which you asked:
+sign-in-mail-keep = Never forward this message, and tell nobody the code: whoever has it is let in as you. { $publication } will never ask you for it.
+sign-in-mail-asked = Asked for on { $date }. If it was not you, do nothing: without this message nobody gets in.
+sign-in-mail-asked-with = Asked for on { $date } with { $browser }. If it was not you, do nothing: without this message nobody gets in.

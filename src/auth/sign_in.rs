@@ -1,0 +1,209 @@
+//! Signing in: a link and a code in one mail, for the browser that asked.
+//!
+//! Follows OWASP ASVS 5.0, 6.5 and 6.6: ten minutes, single use, 256 bits in the link and 40 in the code, hashes at
+//! rest, five wrong codes. Whoever asks, the answer and the work are the same for every address.
+
+use std::net::IpAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::model::EmailAddress;
+use crate::press::Edition;
+use crate::render::{self, SignInMail};
+use crate::store::{Flow, NotSignedIn, Proof, SignInRequest, Store, StoreError};
+
+use super::session::{NewBrowser, begin};
+use super::{Asked, Notice, NoticeError, ServerKeys, asked, asking, failures, mac, token_hash};
+
+/// How long link and code hold (OWASP ASVS 5.0, 6.5.5).
+pub const SIGN_IN_WITHIN: Duration = Duration::minutes(10);
+/// How long "send it again" knows to whom.
+const ASKED_WITHIN: Duration = Duration::hours(1);
+/// What tokens of signing in are signed for; the purpose of their flows.
+pub const SIGN_IN: &str = "sign-in";
+/// What a sign-in is counted under: for its client, for everybody, for its address.
+const SCOPES: [&str; 3] = ["sign-in-client", "sign-in", "sign-in-address"];
+/// Crockford's base 32: no letter that is read as another.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// What a flow carries from the request to the mail and to the page after it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Errand {
+    /// The page of this site to go to, if one was asked for.
+    pub next: Option<String>,
+    /// The family of the browser that asked; empty: unknown.
+    pub browser: String,
+}
+
+/// What somebody asks for on the page to sign in.
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    /// Who.
+    pub email: EmailAddress,
+    /// What it is for.
+    pub errand: Errand,
+    /// What the asking browser keeps: 256 bits that nobody can guess, as text.
+    pub cookie: String,
+    /// The language of the page, as BCP 47 names it.
+    pub language: String,
+}
+
+/// What a mailed link opens, before it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenLink {
+    /// Whether the browser is the one that asked.
+    pub is_same_browser: bool,
+    /// The code, for typing into the browser that asked.
+    pub code: String,
+}
+
+/// Asks for a link and a code: the same rows for any address. `dice` are 256 bits that nobody can guess.
+pub async fn ask(
+    store: &Store,
+    keys: &ServerKeys,
+    sign_in: SignIn,
+    client: IpAddr,
+    now: DateTime<Utc>,
+    dice: [u8; 32],
+) -> Result<Asked, StoreError> {
+    let flow = URL_SAFE_NO_PAD.encode(dice);
+    let token = keys.sign(SIGN_IN, &flow);
+    let request = SignInRequest {
+        token_hash: token_hash(&token),
+        code_hash: keys.sign("code", &format!("{flow}|{}", code_of(&token))),
+        browser_hash: token_hash(&sign_in.cookie),
+        asking: asking(keys, SCOPES, client, &sign_in.email),
+        payload: serde_json::json!(sign_in.errand).to_string(),
+        flow,
+        email: sign_in.email,
+        language: sign_in.language,
+        now,
+        expires_at: now + SIGN_IN_WITHIN,
+    };
+    asked(store, store.ask_to_sign_in(request).await?, now).await
+}
+
+/// For whom and with what this browser asked within the last hour.
+pub async fn last_asked(
+    store: &Store,
+    cookie: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<(EmailAddress, Errand)>, StoreError> {
+    let last = store.last_asked(&token_hash(cookie), now - ASKED_WITHIN).await?;
+    last.map(|(email, payload)| Ok((email, errand(&payload)?))).transpose()
+}
+
+/// What a mailed link opens in the browser with this cookie; none for one that is unknown, used or too old. Changes
+/// nothing.
+pub async fn open_link(
+    store: &Store,
+    token: &str,
+    cookie: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<Option<OpenLink>, StoreError> {
+    let live = store.live_sign_in(&token_hash(token), &token_hash(cookie.unwrap_or_default()), now).await?;
+    Ok(live.map(|is_same_browser| OpenLink { is_same_browser, code: shown(&code_of(token)) }))
+}
+
+/// Uses a mailed link: of many at once, exactly one begins a session. In a browser that did not ask, only if that is
+/// meant; the code then goes on for the one that did.
+pub async fn by_link(
+    store: &Store,
+    keys: &ServerKeys,
+    (token, cookie, is_meant_here): (&str, Option<&str>, bool),
+    browser: NewBrowser,
+    client: IpAddr,
+    now: DateTime<Utc>,
+) -> Result<Result<Errand, NotSignedIn>, StoreError> {
+    let browser_hash = token_hash(cookie.unwrap_or_default());
+    let proof = Proof::Link { token_hash: token_hash(token), browser_hash, is_meant_here };
+    finish(store.sign_in(proof, begin(browser, now), failures(keys, client), now).await?)
+}
+
+/// Uses a typed code, in the browser that asked. A wrong one counts against the flow and against the client.
+pub async fn by_code(
+    store: &Store,
+    keys: &ServerKeys,
+    (typed, cookie): (&str, &str),
+    browser: NewBrowser,
+    client: IpAddr,
+    now: DateTime<Utc>,
+) -> Result<Result<Errand, NotSignedIn>, StoreError> {
+    let tries = failures(keys, client);
+    let tried = match store.try_code(token_hash(cookie), tries.clone(), now).await? {
+        Err(NotSignedIn::TooManyTries) => return Ok(Err(NotSignedIn::TooManyTries)),
+        Err(NotSignedIn::Dead) => None,
+        Ok(tried) => Some(tried),
+    };
+    let is_right = |(flow, kept): &(String, String)| keys.verifies("code", &format!("{flow}|{}", plain(typed)), kept);
+    if let Some((flow, _)) = tried.clone().filter(is_right) {
+        return finish(store.sign_in(Proof::Code { flow }, begin(browser, now), tries, now).await?);
+    }
+    store.wrong_code(tried.map(|(flow, _)| flow), tries, now).await?;
+    Ok(Err(NotSignedIn::Dead))
+}
+
+fn finish(signed_in: Result<String, NotSignedIn>) -> Result<Result<Errand, NotSignedIn>, StoreError> {
+    signed_in.map_or_else(|why| Ok(Err(why)), |payload| errand(&payload).map(Ok))
+}
+
+/// The mail with link and code, in the language of the page that asked.
+pub fn sign_in_notice(edition: &Edition, flow: &Flow, token: &str) -> Result<Notice, NoticeError> {
+    let newsletter = edition.settings.newsletters.first().ok_or(NoticeError::NothingLeft)?;
+    let (code, errand) = (code_of(token), errand(&flow.payload)?);
+    let request = SignInMail {
+        sign_in_address: &format!("{}/sign-in/{token}", edition.base_url),
+        code: &shown(&code),
+        browser: &errand.browser,
+        requested_at: flow.created_at,
+        minutes: SIGN_IN_WITHIN.num_minutes(),
+    };
+    let imprint = edition.imprint().in_language(&flow.language);
+    Ok(Notice { from: newsletter.from.clone(), mail: render::sign_in(&imprint, &request)? })
+}
+
+/// Eight characters, 40 bits (OWASP ASVS 5.0, 6.5.4), to be had only with the token.
+pub(super) fn code_of(token: &str) -> String {
+    let bits =
+        mac(token.as_bytes(), "code", "").into_iter().take(5).fold(0_u64, |bits, byte| bits << 8 | u64::from(byte));
+    (0..8).rev().map(|place| char::from(ALPHABET[usize::try_from(bits >> (5 * place) & 31).unwrap_or(0)])).collect()
+}
+
+/// As it is shown: two groups of four.
+fn shown(code: &str) -> String {
+    let (first, second) = code.split_at_checked(4).unwrap_or((code, ""));
+    format!("{first}-{second}")
+}
+
+/// A code as it was meant: in any case, with spaces and dashes anywhere, and with letters that look like digits.
+fn plain(typed: &str) -> String {
+    let meant = |letter: char| match letter.to_ascii_uppercase() {
+        'O' => Some('0'),
+        'I' | 'L' => Some('1'),
+        letter => letter.is_ascii_alphanumeric().then_some(letter),
+    };
+    typed.chars().take(64).filter_map(meant).collect()
+}
+
+fn errand(payload: &str) -> Result<Errand, StoreError> {
+    serde_json::from_str(payload).map_err(|error| StoreError::Form(format!("what belongs to a sign-in: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_taken_as_it_was_meant() {
+        let code = code_of("a token");
+        assert_eq!((code.len(), code.bytes().all(|letter| ALPHABET.contains(&letter))), (8, true));
+        assert_ne!(code, code_of("another"));
+        for typed in ["01AB-CDEF", "01abcdef", " 0 1 A B – C D E F ", "OiaB-cDeF", "oLAB\u{a0}CDEF"] {
+            assert_eq!(plain(typed), "01ABCDEF", "{typed}");
+        }
+        assert_ne!(plain("01ABCDE"), "01ABCDEF");
+    }
+}

@@ -1,0 +1,45 @@
+//! What happened to accounts: appended, never changed, with masked addresses and without tokens (OWASP ASVS 5.0, 16.2).
+
+use chrono::{DateTime, Utc};
+
+use crate::clock;
+use crate::model::SubscriberId;
+
+use super::database::{StoreError, Transaction, values};
+use super::open::Store;
+use super::{millis, moment};
+
+/// One thing that happened to an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountEvent {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What: `signed-in`, …
+    pub event: String,
+    /// By what means, in words of ours.
+    pub detail: String,
+}
+
+/// Appends an event. `who` is a masked address or empty, `detail` words of ours: nothing that a request brought gets in.
+pub(super) async fn record_event(
+    transaction: &mut Transaction,
+    event: &'static str,
+    (subscriber, who): (Option<&str>, &str),
+    detail: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO audit (id, at, event, subscriber, who, detail) VALUES ($1, $2, $3, $4, $5, $6)";
+    transaction.execute(sql, values![clock::new_id(), millis(now), event, subscriber, who, detail]).await?;
+    Ok(())
+}
+
+impl Store {
+    /// The latest `most` events of an account, the latest first.
+    pub async fn account_events(&self, who: &SubscriberId, most: i64) -> Result<Vec<AccountEvent>, StoreError> {
+        let sql = "SELECT at, event, detail FROM audit WHERE subscriber = $1 ORDER BY at DESC, id DESC LIMIT $2";
+        let rows = self.rows(sql, values![who.as_str(), most]).await?;
+        let event =
+            |row: &super::Row| Ok(AccountEvent { at: moment(row.int(0)?), event: row.text(1)?, detail: row.text(2)? });
+        rows.iter().map(event).collect()
+    }
+}

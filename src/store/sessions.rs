@@ -1,0 +1,182 @@
+//! Sessions: a browser that has signed in, until it signs out, is idle for too long, or its time is over.
+
+use chrono::{DateTime, Duration, Utc};
+
+use crate::model::{EmailAddress, SubscriberId};
+
+use super::audit::record_event;
+use super::database::{Row, StoreError, Transaction, values};
+use super::dialect::listed;
+use super::open::Store;
+use super::{millis, moment};
+
+/// A clock may be set back by this much without shutting anybody out.
+pub(super) const SLACK: Duration = Duration::minutes(1);
+/// So many rows are forgotten in one transaction, so that no other write waits long.
+const AT_ONCE: i64 = 500;
+
+/// A session that is to begin. Its id itself is not among it.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// SHA-256 of what the browser keeps.
+    pub id_hash: String,
+    /// The hash of the session that the browser had before, which ends.
+    pub replaces: String,
+    /// The browser's family.
+    pub browser: String,
+    /// When it ends, however it is used.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A session that holds, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// What the list of sessions calls it.
+    pub id: String,
+    /// Who has signed in.
+    pub subscriber: SubscriberId,
+    /// Their address.
+    pub email: EmailAddress,
+    /// The language they chose.
+    pub language: Option<String>,
+    /// The browser's family.
+    pub browser: String,
+    /// When they signed in.
+    pub signed_in_at: DateTime<Utc>,
+    /// When the browser was last seen, to some minutes.
+    pub seen_at: DateTime<Utc>,
+}
+
+/// Which sessions of a person end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The one with this id.
+    One(String),
+    /// All.
+    All,
+}
+
+macro_rules! holding {
+    ($condition:literal) => {
+        concat!(
+            "SELECT s.id, s.subscriber, p.email, p.language, s.browser, s.signed_in_at, s.seen_at
+            FROM sessions s JOIN subscribers p ON p.id = s.subscriber
+            WHERE s.expires_at > $2 AND s.seen_at > $3 AND s.signed_in_at <= $4 AND ",
+            $condition
+        )
+    };
+}
+
+impl Store {
+    /// The session with this hash, if it holds at `now` and was seen after `idle_since`. Changes nothing.
+    pub async fn session(
+        &self,
+        id_hash: &str,
+        now: DateTime<Utc>,
+        idle_since: DateTime<Utc>,
+    ) -> Result<Option<Session>, StoreError> {
+        let times = values![id_hash, millis(now), millis(idle_since), millis(now + SLACK)];
+        self.row(holding!("s.id_hash = $1"), times).await?.as_ref().map(session).transpose()
+    }
+
+    /// All of a person's sessions that hold, the latest first.
+    pub async fn sessions_of(
+        &self,
+        subscriber: &SubscriberId,
+        now: DateTime<Utc>,
+        idle_since: DateTime<Utc>,
+    ) -> Result<Vec<Session>, StoreError> {
+        let times = values![subscriber.as_str(), millis(now), millis(idle_since), millis(now + SLACK)];
+        let sql = holding!("s.subscriber = $1 ORDER BY s.signed_in_at DESC, s.id");
+        self.rows(sql, times).await?.iter().map(session).collect()
+    }
+
+    /// Remembers that a session was seen.
+    pub async fn see_session(&self, id: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.execute("UPDATE sessions SET seen_at = $2 WHERE id = $1", values![id, millis(now)]).await.map(drop)
+    }
+
+    /// Ends sessions of a person, and remembers that, in one transaction. From its commit on, they hold in no process.
+    pub async fn sign_out(&self, who: &Session, ending: Ending, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let (subscriber, masked) = (who.subscriber.clone(), who.email.masked());
+        self.write(move |transaction| {
+            Box::pin(async move {
+                let detail = match &ending {
+                    Ending::All => "everywhere",
+                    Ending::One(_) => "one browser",
+                };
+                let ended = match &ending {
+                    Ending::All => end_sessions(transaction, &subscriber).await?,
+                    Ending::One(id) => {
+                        let sql = "DELETE FROM sessions WHERE subscriber = $1 AND id = $2";
+                        transaction.execute(sql, values![subscriber.as_str(), id]).await?
+                    }
+                };
+                if ended > 0 {
+                    let who = (Some(subscriber.as_str()), masked.as_str());
+                    record_event(transaction, "signed-out", who, detail, now).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Forgets sessions whose time is over, requests to sign in of more than a day ago with their notices, and what
+    /// happened to accounts more than a year ago; at most a few hundred of each. Says whether there may be more.
+    pub async fn forget_the_past(&self, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let is_postgres = self.is_postgres();
+        self.write(move |transaction| {
+            Box::pin(async move {
+                let sessions = "DELETE FROM sessions WHERE id_hash IN (
+                    SELECT id_hash FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
+                let audit = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2)";
+                let sessions = transaction.execute(sessions, values![millis(now), AT_ONCE]).await?;
+                let year = millis(now - Duration::days(365));
+                let audit = transaction.execute(audit, values![year, AT_ONCE]).await?;
+                let flows = "SELECT id FROM flows WHERE purpose = 'sign-in' AND created_at < $1
+                    ORDER BY created_at LIMIT $2";
+                let flows = transaction.rows(flows, values![millis(now - Duration::days(1)), AT_ONCE]).await?;
+                let ids = flows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
+                forget_flows(transaction, is_postgres, &ids).await?;
+                let most = sessions.max(audit).max(u64::try_from(ids.len()).unwrap_or(0));
+                Ok(i64::try_from(most).is_ok_and(|most| most >= AT_ONCE))
+            })
+        })
+        .await
+    }
+}
+
+/// Ends all sessions of a person. Says how many.
+pub(super) async fn end_sessions(transaction: &mut Transaction, subscriber: &SubscriberId) -> Result<u64, StoreError> {
+    transaction.execute("DELETE FROM sessions WHERE subscriber = $1", values![subscriber.as_str()]).await
+}
+
+/// Takes flows away with their notices and what relays said about those.
+async fn forget_flows(transaction: &mut Transaction, is_postgres: bool, ids: &[String]) -> Result<(), StoreError> {
+    let ids = serde_json::json!(ids).to_string();
+    let attempts = listed!(
+        is_postgres,
+        "DELETE FROM attempts WHERE delivery IN (
+            SELECT d.id FROM deliveries d JOIN listed ON d.flow = listed.value)"
+    );
+    let deliveries = listed!(is_postgres, "DELETE FROM deliveries WHERE flow IN (SELECT value FROM listed)");
+    let flows = listed!(is_postgres, "DELETE FROM flows WHERE id IN (SELECT value FROM listed)");
+    for sql in [attempts, deliveries, flows] {
+        transaction.execute(sql, values![&ids]).await?;
+    }
+    Ok(())
+}
+
+fn session(row: &Row) -> Result<Session, StoreError> {
+    let email = EmailAddress::parse(&row.text(2)?);
+    Ok(Session {
+        id: row.text(0)?,
+        subscriber: SubscriberId::new(row.text(1)?),
+        email: email.map_err(|error| StoreError::Form(format!("a subscriber's address: {error}")))?,
+        language: row.opt_text(3)?,
+        browser: row.text(4)?,
+        signed_in_at: moment(row.int(5)?),
+        seen_at: moment(row.int(6)?),
+    })
+}

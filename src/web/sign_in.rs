@@ -1,0 +1,188 @@
+//! The pages on which readers sign in: by the mailed link, or by the code in the browser that asked.
+//!
+//! Looking at a link signs nobody in; a button does (OWASP ASVS 5.0, 7.6.2). The answer to a request is the same for
+//! every address, and the same for a link that is unknown, used or too old.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hyper::body::Incoming;
+use hyper::header::USER_AGENT;
+use hyper::{Response, StatusCode};
+use url::form_urlencoded;
+
+use crate::auth::{self, Asked, Errand, NewBrowser, SESSION_LASTS, SIGN_IN_WITHIN, SignIn};
+use crate::clock;
+use crate::model::EmailAddress;
+use crate::render::{FieldError, Notice, NoticeKind, ReaderPage};
+use crate::store::NotSignedIn;
+
+use super::account::ACCOUNT;
+use super::answer::Secured as _;
+use super::form::Form;
+use super::readers::{LONGEST_ECHO, email_key};
+use super::{Answered, Problem, Visit, cookies};
+
+/// The cookie that says which browser asked.
+const FLOW: &str = "flow";
+/// The cookie of a session.
+pub(super) const SESSION: &str = "session";
+const CODE: &str = "/sign-in/code";
+const SIGN_IN: &str = "/sign-in";
+
+/// The address that asks to sign in first, and leads back to `path`.
+pub(super) fn sign_in_first(path: &str) -> String {
+    let next = form_urlencoded::byte_serialize(path.as_bytes()).collect::<String>();
+    format!("{SIGN_IN}?next={next}")
+}
+
+/// The form.
+pub(super) fn page(visit: &Visit) -> Answered {
+    let (email, errors) = (String::new(), Vec::new());
+    visit.page(StatusCode::OK, &ReaderPage::SignIn { action: action(visit), email, errors })
+}
+
+/// The page to go to stays in the form's address until the flow keeps it.
+fn action(visit: &Visit) -> String {
+    next_of(visit).map_or_else(|| SIGN_IN.to_owned(), |next| sign_in_first(&next))
+}
+
+fn next_of(visit: &Visit) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(visit.query.as_bytes());
+    pairs.find(|(name, _)| name == "next").and_then(|(_, wanted)| auth::own_page(&wanted))
+}
+
+/// Asks for link and code: for an address, or once more for the one that this browser asked for last.
+pub(super) async fn ask(visit: &Visit, body: Incoming) -> Answered {
+    visit.must_be_own()?;
+    let form = Form::read(&visit.headers, body).await?;
+    form.only(&["email", "again"])?;
+    let before = visit.cookie(FLOW).filter(|cookie| cookie.len() == 43);
+    let (store, now) = (&visit.state.store, clock::now());
+    let asked_before = match (form.one("again")?, &before) {
+        (Some(_), Some(cookie)) => auth::last_asked(store, cookie, now).await?,
+        _ => None,
+    };
+    let (email, errand) = match asked_before {
+        Some(asked_before) => asked_before,
+        None => match EmailAddress::parse(form.one("email")?.unwrap_or_default()) {
+            Ok(email) => (email, new_errand(visit)),
+            Err(error) => {
+                let errors = vec![FieldError { field: "email", message: visit.words().say(email_key(error), &[]) }];
+                let email = form.one("email")?.unwrap_or_default().chars().take(LONGEST_ECHO).collect();
+                let page = ReaderPage::SignIn { action: action(visit), email, errors };
+                return visit.page(StatusCode::UNPROCESSABLE_ENTITY, &page);
+            }
+        },
+    };
+    // The same browser stays the same, so that the code of an earlier mail goes on if no new one may be sent.
+    let cookie = before.unwrap_or_else(|| URL_SAFE_NO_PAD.encode(clock::random::<32>()));
+    let language = visit.words().language();
+    let request = SignIn { email, errand, cookie: cookie.clone(), language };
+    visit.heard(auth::ask(store, &visit.state.keys, request, visit.client, now, clock::random()).await?)?;
+    let notice = Notice { kind: NoticeKind::CheckYourMail, names: Vec::new(), undo: None };
+    let flow = cookies::give(visit.is_https(), FLOW, &cookie, SIGN_IN_WITHIN);
+    Ok(visit.after(CODE, &[notice]).with_cookie(&flow))
+}
+
+fn new_errand(visit: &Visit) -> Errand {
+    Errand { next: next_of(visit), browser: family(visit) }
+}
+
+fn family(visit: &Visit) -> String {
+    let named = visit.headers.get(USER_AGENT).and_then(|named| named.to_str().ok());
+    auth::browser_family(named.unwrap_or_default())
+}
+
+/// The form for the code.
+pub(super) fn code_page(visit: &Visit) -> Answered {
+    visit.shown_once(visit.page(StatusCode::OK, &code_form(visit.brought(CODE), Vec::new())))
+}
+
+fn code_form(notices: Vec<Notice>, errors: Vec<FieldError>) -> ReaderPage {
+    ReaderPage::SignInCode { notices, minutes: SIGN_IN_WITHIN.num_minutes(), errors }
+}
+
+/// Signs in by the typed code, in the browser that asked.
+pub(super) async fn by_code(visit: &Visit, body: Incoming) -> Answered {
+    visit.must_be_own()?;
+    let form = Form::read(&visit.headers, body).await?;
+    form.only(&["code"])?;
+    let (typed, cookie) = (form.one("code")?.unwrap_or_default(), visit.cookie(FLOW).unwrap_or_default());
+    let (store, keys, browser) = (&visit.state.store, &visit.state.keys, new_browser(visit));
+    let session = browser.cookie.clone();
+    let signed_in = auth::by_code(store, keys, (typed, &cookie), browser, visit.client, clock::now()).await?;
+    match signed_in {
+        Ok(errand) => Ok(welcome(visit, &session, &errand)),
+        Err(NotSignedIn::TooManyTries) => Err(Problem::TooOften),
+        Err(NotSignedIn::Dead) => {
+            let message = visit.words().say("sign-in-wrong-code", &[]);
+            let errors = vec![FieldError { field: "code", message }];
+            visit.page(StatusCode::UNPROCESSABLE_ENTITY, &code_form(Vec::new(), errors))
+        }
+    }
+}
+
+/// What a link shows: a button in the browser that asked, the code in any other.
+pub(super) async fn link_page(visit: &Visit, token: &str) -> Answered {
+    let cookie = visit.cookie(FLOW);
+    let link = auth::open_link(&visit.state.store, token, cookie.as_deref(), clock::now()).await?;
+    let link = link.ok_or(Problem::DeadSignIn)?;
+    let (code, is_same_browser) = (link.code, link.is_same_browser);
+    visit.page(StatusCode::OK, &ReaderPage::SignInLink { token: token.to_owned(), code, is_same_browser })
+}
+
+/// Signs in by the link; in another browser than the one that asked, only with the button that says so.
+pub(super) async fn by_link(visit: &Visit, token: &str, body: Incoming) -> Answered {
+    visit.must_be_own()?;
+    let form = Form::read(&visit.headers, body).await?;
+    form.only(&["here"])?;
+    let (is_meant_here, cookie) = (form.one("here")?.is_some(), visit.cookie(FLOW));
+    let (store, keys, browser) = (&visit.state.store, &visit.state.keys, new_browser(visit));
+    if !is_meant_here {
+        let link = auth::open_link(store, token, cookie.as_deref(), clock::now()).await?;
+        if link.is_some_and(|link| !link.is_same_browser) {
+            return link_page(visit, token).await;
+        }
+    }
+    let (session, means) = (browser.cookie.clone(), (token, cookie.as_deref(), is_meant_here));
+    match auth::by_link(store, keys, means, browser, visit.client, clock::now()).await? {
+        Ok(errand) => Ok(welcome(visit, &session, &errand)),
+        Err(NotSignedIn::TooManyTries) => Err(Problem::TooOften),
+        Err(NotSignedIn::Dead) => Err(Problem::DeadSignIn),
+    }
+}
+
+fn new_browser(visit: &Visit) -> NewBrowser {
+    let cookie = URL_SAFE_NO_PAD.encode(clock::random::<32>());
+    NewBrowser { cookie, before: visit.cookie(SESSION), family: family(visit) }
+}
+
+/// To the page that was asked for, with the session and without what led to it.
+fn welcome(visit: &Visit, session: &str, errand: &Errand) -> Response<axum::body::Body> {
+    let next = errand.next.as_deref().and_then(auth::own_page).unwrap_or_else(|| ACCOUNT.to_owned());
+    let notice = Notice { kind: NoticeKind::SignedIn, names: Vec::new(), undo: None };
+    let session = cookies::give(visit.is_https(), SESSION, session, SESSION_LASTS);
+    let flow = cookies::take_away(visit.is_https(), FLOW);
+    visit.after(&next, &[notice]).with_cookie(&session).with_cookie(&flow)
+}
+
+impl Visit {
+    /// What the browser keeps under this name.
+    pub(super) fn cookie(&self, name: &str) -> Option<String> {
+        cookies::brought(&self.headers, self.is_https(), name)
+    }
+
+    /// Whether a request for a mail was heard.
+    pub(super) fn heard(&self, asked: Asked) -> Result<(), Problem> {
+        match asked {
+            Asked::Accepted => Ok(()),
+            Asked::TooOften => Err(Problem::TooOften),
+            Asked::Flooded { is_news } => {
+                if is_news {
+                    tracing::error!("mails are refused: more were asked for within a minute than any good day has");
+                }
+                Err(Problem::Flooded)
+            }
+        }
+    }
+}
