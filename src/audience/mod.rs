@@ -6,6 +6,7 @@
 mod csv_cells;
 mod export;
 mod import;
+mod meant;
 mod notice;
 mod tokens;
 
@@ -14,6 +15,7 @@ mod tests;
 
 pub use export::export;
 pub use import::{ImportError, ImportOptions, Imported, Rejected, import};
+pub use meant::meant;
 pub use notice::notice;
 pub use tokens::{Purpose, confirm_token, subscription_token, undo_token};
 
@@ -24,7 +26,10 @@ use chrono::{DateTime, Duration, Utc};
 use crate::auth::{Asked, ServerKeys, asked, asking, failures, token_hash};
 use crate::config::{Settings, is_unfit};
 use crate::model::{Access, Cadence, Choices, EmailAddress, Newsletter, NewsletterId, SubscriptionState};
-use crate::store::{Choice, Confirmed, Flow, SignUp, Store, StoreError, Subscription, Unconfirmed};
+use crate::store::{
+    Choice, Confirmed, Confirming, Flow, NewWelcome, Person, SignUp, Store, StoreError, Subscription, Unconfirmed,
+};
+use crate::zone::Zone;
 
 /// How long a confirmation link holds.
 pub const CONFIRM_WITHIN: Duration = Duration::hours(72);
@@ -42,8 +47,8 @@ const SCOPES: [&str; 3] = ["sign-up-client", "sign-up", "sign-up-address"];
 pub struct Request {
     /// Who.
     pub email: EmailAddress,
-    /// How they want to be called.
-    pub name: Option<String>,
+    /// What they say of themselves.
+    pub person: Person,
     /// What, and how often.
     pub choices: Vec<Choice>,
     /// The language of the page on which they asked, as BCP 47 names it.
@@ -62,19 +67,21 @@ pub fn choice(newsletter: &Newsletter, cadence: Option<Cadence>) -> Choice {
         let rarer = newsletter.cadences.iter().filter(|offered| **offered >= wanted).min();
         rarer.or(newsletter.cadences.iter().max()).copied().unwrap_or(newsletter.default_cadence)
     });
-    Choice { newsletter: newsletter.id.clone(), cadence }
+    Choice { newsletter: newsletter.id.clone(), cadence, topics: Vec::new() }
 }
 
-/// `choices` as far as `newsletter` offers them: its cadences, its topics, and a pause of at most a year. Whoever
-/// chooses every topic gets what has none as well.
+/// Those of `topics` that `newsletter` offers, sorted; none for whoever chooses all, who gets what has none as well.
+pub fn offered_topics(newsletter: &Newsletter, mut topics: Vec<String>) -> Vec<String> {
+    topics.retain(|topic| newsletter.topics.contains(topic));
+    topics.sort_unstable();
+    topics.dedup();
+    if topics.len() == newsletter.topics.len() { Vec::new() } else { topics }
+}
+
+/// `choices` as far as `newsletter` offers them: its cadences, its topics, and a pause of at most a year.
 pub fn offered_choices(newsletter: &Newsletter, mut choices: Choices, now: DateTime<Utc>) -> Choices {
     choices.cadence = choice(newsletter, Some(choices.cadence)).cadence;
-    choices.topics.retain(|topic| newsletter.topics.contains(topic));
-    choices.topics.sort_unstable();
-    choices.topics.dedup();
-    if choices.topics.len() == newsletter.topics.len() {
-        choices.topics.clear();
-    }
+    choices.topics = offered_topics(newsletter, choices.topics);
     let time = &newsletter.digest_time;
     choices.hour = choices.hour.filter(|hour| *hour != time.hour && *hour < 24);
     choices.weekday = choices.weekday.filter(|weekday| *weekday != time.weekday);
@@ -95,24 +102,59 @@ pub fn clean_name(text: &str) -> Result<Option<String>, &'static str> {
     Ok((!text.is_empty()).then(|| text.to_owned()))
 }
 
-/// Writes a sign-up: the same rows for any address. `dice` are 256 bits that nobody can guess.
+/// The id of a new flow: 256 bits that nobody can guess, as text.
+pub fn flow_id(dice: [u8; 32]) -> String {
+    dice.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Writes a sign-up under a new id of [`flow_id`]: the same rows for any address.
 pub async fn sign_up(
     store: &Store,
     keys: &ServerKeys,
     request: Request,
+    flow: String,
     client: IpAddr,
     now: DateTime<Utc>,
-    dice: [u8; 32],
 ) -> Result<Asked, StoreError> {
-    let flow: String = dice.iter().map(|byte| format!("{byte:02x}")).collect();
+    ask(store, keys, request, flow, client, (false, now)).await
+}
+
+/// Asks for the same again, by whoever knows the id `earlier` of a sign-up of the last three days; none if there is no
+/// such thing.
+pub async fn sign_up_again(
+    store: &Store,
+    keys: &ServerKeys,
+    earlier: &str,
+    flow: String,
+    client: IpAddr,
+    now: DateTime<Utc>,
+) -> Result<Option<Asked>, StoreError> {
+    let Some(earlier) = store.flow(earlier).await? else { return Ok(None) };
+    if earlier.purpose != tokens::CONFIRM || earlier.created_at + CONFIRM_WITHIN <= now {
+        return Ok(None);
+    }
+    let (person, choices) = earlier.sign_up()?;
+    let request = Request { email: earlier.email, person, choices, language: earlier.language };
+    ask(store, keys, request, flow, client, (true, now)).await.map(Some)
+}
+
+async fn ask(
+    store: &Store,
+    keys: &ServerKeys,
+    request: Request,
+    flow: String,
+    client: IpAddr,
+    (is_again, now): (bool, DateTime<Utc>),
+) -> Result<Asked, StoreError> {
     let sign_up = SignUp {
         asking: asking(keys, SCOPES, client, &request.email),
         token_hash: token_hash(&confirm_token(keys, &flow)),
         flow,
         email: request.email,
-        name: request.name,
+        person: request.person,
         choices: request.choices,
         language: request.language,
+        is_again,
         now,
         expires_at: now + CONFIRM_WITHIN,
     };
@@ -124,17 +166,41 @@ pub async fn awaiting(store: &Store, token: &str, now: DateTime<Utc>) -> Result<
     store.live_flow(&token_hash(token), now).await
 }
 
+/// A confirmation link that somebody pressed the button of.
+#[derive(Debug, Clone)]
+pub struct Confirmation<'a> {
+    /// The link's token.
+    pub token: &'a str,
+    /// The zone that the browser names; one that does not exist counts as none.
+    pub time_zone: &'a str,
+    /// Whose limits count.
+    pub client: IpAddr,
+    /// For the mail of welcome, a new id of [`flow_id`].
+    pub welcome: String,
+}
+
 /// Uses a confirmation link: of many at once, exactly one confirms.
 pub async fn confirm(
     store: &Store,
     keys: &ServerKeys,
     settings: &Settings,
-    token: &str,
-    client: IpAddr,
+    confirmation: Confirmation<'_>,
     now: DateTime<Utc>,
 ) -> Result<Result<Confirmed, Unconfirmed>, StoreError> {
-    let offered: Vec<NewsletterId> = offered(settings).map(|newsletter| newsletter.id.clone()).collect();
-    store.confirm(token_hash(token), offered, failures(keys, client), now).await
+    let Confirmation { token, time_zone, client, welcome: flow } = confirmation;
+    let confirming = Confirming {
+        token_hash: token_hash(token),
+        time_zone: known_zone(time_zone),
+        offered: offered(settings).map(|newsletter| newsletter.id.clone()).collect(),
+        welcome: NewWelcome { token_hash: token_hash(&keys.sign(tokens::WELCOME, &flow)), flow },
+        tries: failures(keys, client),
+    };
+    store.confirm(confirming, now).await
+}
+
+/// The name of a time zone as the rules have it; none where there is no such zone.
+pub fn known_zone(name: &str) -> Option<String> {
+    Zone::parse(name.trim()).map(|zone| zone.name().to_owned())
 }
 
 /// Whose link in an issue this is; none for one that we did not make. Changes nothing.

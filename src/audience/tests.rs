@@ -27,15 +27,32 @@ impl<'s> Audience<'s> {
         Audience { store, settings, keys: ServerKeys::new(*b"key", []), now }
     }
 
+    /// What the reader hears, and the token of their link.
     async fn signs_up(&self, address: &str, client: &str) -> (Asked, String) {
-        let choices = offered(&self.settings).map(|newsletter| choice(newsletter, Some(Cadence::Daily))).collect();
-        let request =
-            Request { email: EmailAddress::parse(address).unwrap(), name: None, choices, language: "en".to_owned() };
-        let dice = clock::random::<32>();
-        let flow: String = dice.iter().map(|byte| format!("{byte:02x}")).collect();
-        let client = client.parse().unwrap();
-        let asked = sign_up(self.store, &self.keys, request, client, self.now, dice).await.unwrap();
+        let (asked, flow) = self.requests(address, client).await;
         (asked, confirm_token(&self.keys, &flow))
+    }
+
+    /// What the reader hears, and the flow that their browser knows.
+    async fn requests(&self, address: &str, client: &str) -> (Asked, String) {
+        let choices = offered(&self.settings).map(|newsletter| choice(newsletter, Some(Cadence::Daily))).collect();
+        let (person, language) = (Person::default(), "en".to_owned());
+        let request = Request { email: EmailAddress::parse(address).unwrap(), person, choices, language };
+        let flow = flow_id(clock::random());
+        let client = client.parse().unwrap();
+        let asked = sign_up(self.store, &self.keys, request, flow.clone(), client, self.now).await.unwrap();
+        (asked, flow)
+    }
+
+    /// Whoever knows the flow asks for another mail; the newer flow.
+    async fn asks_again(&self, flow: &str, client: &str) -> Option<String> {
+        let (again, client) = (flow_id(clock::random()), client.parse().unwrap());
+        let asked = sign_up_again(self.store, &self.keys, flow, again.clone(), client, self.now).await.unwrap();
+        asked.map(|asked| assert_eq!(asked, Asked::Accepted)).map(|()| again)
+    }
+
+    async fn awaits(&self, flow: &str) -> bool {
+        awaiting(self.store, &confirm_token(&self.keys, flow), self.now).await.unwrap().is_some()
     }
 
     async fn confirms(&self, token: &str) -> Option<Confirmed> {
@@ -43,8 +60,9 @@ impl<'s> Audience<'s> {
     }
 
     async fn tries(&self, token: &str, client: &str) -> Result<Confirmed, Unconfirmed> {
-        let client = client.parse().unwrap();
-        confirm(self.store, &self.keys, &self.settings, token, client, self.now).await.unwrap()
+        let (client, welcome) = (client.parse().unwrap(), flow_id(clock::random()));
+        let confirmation = Confirmation { token, time_zone: "Europe/Paris", client, welcome };
+        confirm(self.store, &self.keys, &self.settings, confirmation, self.now).await.unwrap()
     }
 
     /// How many notices wait to be sent.
@@ -88,7 +106,11 @@ async fn of_a_hundred_clicks_one_confirms() {
             .map(|_| {
                 let (store, keys, settings) = (store.clone(), audience.keys.clone(), audience.settings.clone());
                 let (token, client, now) = (token.clone(), "192.0.2.1".parse().unwrap(), audience.now);
-                tokio::spawn(async move { confirm(&store, &keys, &settings, &token, client, now).await.unwrap().ok() })
+                tokio::spawn(async move {
+                    let welcome = flow_id(clock::random());
+                    let confirmation = Confirmation { token: &token, time_zone: "", client, welcome };
+                    confirm(&store, &keys, &settings, confirmation, now).await.unwrap().ok()
+                })
             })
             .collect();
         let mut confirmed = Vec::new();
@@ -105,13 +127,15 @@ async fn of_a_hundred_clicks_one_confirms() {
 async fn a_newer_link_ends_the_older_one_but_a_refused_request_does_not() {
     for (store, _folder) in stores().await {
         let mut audience = Audience::of(&store).await;
-        let (_, first) = audience.signs_up(READER, "192.0.2.1").await;
+        let (_, flow) = audience.requests(READER, "192.0.2.1").await;
+        let first = confirm_token(&audience.keys, &flow);
         let (asked, too_soon) = audience.signs_up("Reader@EXAMPLE.com", "192.0.2.1").await;
         assert_eq!((asked, audience.notices().await), (Asked::Accepted, 1));
         assert!(awaiting(&store, &first, audience.now).await.unwrap().is_some());
         assert_eq!(audience.confirms(&too_soon).await, None);
         audience.now += TimeDelta::seconds(61);
-        let (_, second) = audience.signs_up(READER, "192.0.2.1").await;
+        let second = audience.asks_again(&flow, "192.0.2.1").await.unwrap();
+        let second = confirm_token(&audience.keys, &second);
         assert_eq!(audience.notices().await, 1, "the dead link is not mailed");
         assert_eq!(audience.confirms(&first).await, None);
         audience.now += CONFIRM_WITHIN - TimeDelta::seconds(1);
@@ -154,16 +178,52 @@ async fn nobody_is_flooded_and_no_client_asks_for_ever() {
 }
 
 #[tokio::test]
-async fn an_hour_holds_five_notices_for_one_address() {
+async fn while_a_link_waits_nobody_else_has_another_sent() {
     for (store, _folder) in stores().await {
         let mut audience = Audience::of(&store).await;
-        let mut live = 0;
+        let (_, first) = audience.requests(READER, "192.0.2.1").await;
         for minute in 0..20 {
             audience.now += TimeDelta::seconds(61);
-            let (_, token) = audience.signs_up(READER, &format!("192.0.2.{minute}")).await;
-            live += u32::from(awaiting(&store, &token, audience.now).await.unwrap().is_some());
+            let (asked, other) = audience.requests(READER, &format!("192.0.2.{minute}")).await;
+            assert_eq!((asked, audience.awaits(&other).await), (Asked::Accepted, false));
         }
-        assert_eq!(live, 5);
+        assert!(audience.awaits(&first).await, "a flood leaves the first one alone");
+        let mut live = 0;
+        for _ in 0..9 {
+            audience.now += TimeDelta::seconds(61);
+            let again = audience.asks_again(&first, "198.51.100.1").await.unwrap();
+            live += u32::from(audience.awaits(&again).await);
+        }
+        assert_eq!(live, 4, "whoever asked first can ask again, five times an hour in all");
+        audience.now += TimeDelta::hours(1);
+        let (_, later) = audience.requests(READER, "192.0.2.99").await;
+        assert!(audience.awaits(&later).await);
+        assert_eq!(audience.asks_again("unknown", "192.0.2.1").await, None);
+        audience.now += CONFIRM_WITHIN;
+        assert_eq!(audience.asks_again(&first, "192.0.2.1").await, None);
+    }
+}
+
+#[tokio::test]
+async fn whoever_confirms_for_the_first_time_is_welcomed() {
+    for (store, _folder) in stores().await {
+        let mut audience = Audience::of(&store).await;
+        let (_, token) = audience.signs_up(READER, "192.0.2.1").await;
+        let confirmed = audience.confirms(&token).await.unwrap();
+        assert_eq!(confirmed.time_zone.as_deref(), Some("Europe/Paris"));
+        let rhythms: Vec<String> = confirmed.subscriptions.iter().map(|theirs| theirs.service.rhythm.key()).collect();
+        assert_eq!(rhythms, ["weekly|||Europe/Paris", "daily|||Europe/Paris"]);
+        let sql = "SELECT f.id FROM flows f JOIN deliveries d ON d.flow = f.id WHERE f.purpose = 'welcome'";
+        let rows = store.rows(sql, vec![]).await.unwrap();
+        let flow = store.flow(&rows[0].text(0).unwrap()).await.unwrap().unwrap();
+        let welcome = flow.welcome().unwrap();
+        assert_eq!(welcome.subscriptions.keys().collect::<Vec<_>>(), ["weekly", "wire"]);
+        assert_eq!(store.subscribers_with(&[READER]).await.unwrap()[0].details[1].as_deref(), Some("en"));
+
+        audience.now += TimeDelta::hours(2);
+        let (_, token) = audience.signs_up(READER, "192.0.2.1").await;
+        assert!(!audience.confirms(&token).await.unwrap().is_first);
+        assert_eq!(store.rows(sql, vec![]).await.unwrap().len(), 1, "once is enough");
     }
 }
 

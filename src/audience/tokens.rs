@@ -12,6 +12,8 @@ use crate::model::SubscriptionId;
 
 /// What the token of a sign-up is signed for.
 pub(super) const CONFIRM: &str = "confirm";
+/// What the id of a mail of welcome is signed for; nothing asks for that token.
+pub(super) const WELCOME: &str = "welcome";
 
 /// The token of a sign-up: 43 characters, to be had only with the key and the flow's id.
 pub fn confirm_token(keys: &ServerKeys, flow: &str) -> String {

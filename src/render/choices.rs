@@ -54,10 +54,8 @@ pub struct Offer {
 pub struct Next {
     /// The end of a pause.
     pub paused_until: Option<Moment>,
-    /// The next slot of a digest.
-    pub digest_at: Option<Moment>,
-    /// Whether each article comes at once, if need be after that digest.
-    pub is_instant: bool,
+    /// What comes then, or now, in a sentence.
+    pub sentence: String,
 }
 
 impl Next {
@@ -72,11 +70,13 @@ impl Next {
         let paused_until = service.paused_until.filter(|until| *until > now);
         let from = paused_until.map_or(now, |until| until - Duration::milliseconds(1));
         let slot = service.rhythm.time(&newsletter.digest_time).next_slot(service.rhythm.cadence, from);
-        Next {
-            paused_until: paused_until.map(|until| Moment::at(imprint, until, zone)),
-            digest_at: slot.map(|slot| Moment::at(imprint, slot, zone)),
-            is_instant: service.choices(now).cadence == Cadence::Instant,
-        }
+        let digest = |key, slot| imprint.words.say(key, &[("moment", Moment::at(imprint, slot, zone).minute.into())]);
+        let sentence = match slot {
+            None => imprint.words.say("next-instant", &[]),
+            Some(slot) if service.returns_to_instant => digest("next-digest-then-instant", slot),
+            Some(slot) => digest("next-digest", slot),
+        };
+        Next { paused_until: paused_until.map(|until| Moment::at(imprint, until, zone)), sentence }
     }
 }
 
@@ -119,7 +119,7 @@ impl ChoicesForm {
 }
 
 impl Offer {
-    fn new(value: impl Into<String>, label: impl Into<String>, is_chosen: bool) -> Offer {
+    pub(super) fn new(value: impl Into<String>, label: impl Into<String>, is_chosen: bool) -> Offer {
         Offer { value: value.into(), label: label.into(), is_chosen }
     }
 }

@@ -1,5 +1,7 @@
 //! What templates are given: the pieces that several of them share.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Datelike as _, FixedOffset, TimeZone as _, Utc};
 use serde::Serialize;
 use tera::Context;
@@ -10,6 +12,7 @@ use crate::model::{Access, Cadence, Newsletter, Portion, Viewer};
 use crate::zone::Zone;
 
 use super::address::{Place, article_address, author_address, page_address, tag_address};
+use super::choices::Offer;
 use super::notes::{end_of, plain};
 use super::words::{Words, direction};
 use super::{Imprint, shown};
@@ -35,6 +38,8 @@ pub struct SiteContext {
     pub stylesheet: String,
     /// Address of the icon.
     pub icon: String,
+    /// Address of the script that fills in the reader's time zone.
+    pub script: String,
     /// The sign-up form, empty.
     pub sign_up: SignUp,
     /// Where readers see their account, or sign in first: the same address for everybody.
@@ -186,6 +191,8 @@ pub struct SignUp {
     pub newsletters: Vec<NewsletterChoice>,
     /// How often.
     pub cadences: Vec<Cadences>,
+    /// The tags that any of the newsletters offers.
+    pub topics: Vec<Offer>,
 }
 
 /// A newsletter that can be chosen.
@@ -229,6 +236,7 @@ impl SiteContext {
             pages: pages.collect(),
             stylesheet: imprint.theme.static_address("style.css"),
             icon: imprint.theme.static_address("icon.svg"),
+            script: imprint.theme.static_address("zone.js"),
             sign_up: SignUp { action: format!("{}{SUBSCRIBE}", imprint.readers_url), ..SignUp::new(imprint) },
             account: format!("{}/account", imprint.readers_url),
         }
@@ -433,6 +441,7 @@ impl SignUp {
         let open = || imprint.settings.newsletters.iter().filter(|newsletter| newsletter.access != Access::Paid);
         let default = open().next().map(|newsletter| newsletter.default_cadence);
         let is_offered = |cadence: &Cadence| open().any(|newsletter| newsletter.cadences.contains(cadence));
+        let topics: BTreeSet<&String> = open().flat_map(|newsletter| &newsletter.topics).collect();
         let choice =
             |(index, newsletter): (usize, &Newsletter)| NewsletterChoice::new(imprint.words, newsletter, index == 0);
         SignUp {
@@ -447,20 +456,8 @@ impl SignUp {
                     is_chosen: Some(cadence) == default,
                 })
                 .collect(),
+            topics: topics.into_iter().map(|topic| Offer::new(topic, topic, false)).collect(),
         }
-    }
-
-    /// The same form with what a reader had chosen.
-    pub fn chosen(mut self, newsletters: &[String], cadence: Option<&str>) -> SignUp {
-        for choice in &mut self.newsletters {
-            choice.is_chosen = newsletters.contains(&choice.id);
-        }
-        if let Some(cadence) = cadence {
-            for choice in &mut self.cadences {
-                choice.is_chosen = choice.value == cadence;
-            }
-        }
-        self
     }
 }
 

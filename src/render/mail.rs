@@ -144,6 +144,22 @@ struct Confirm {
     hours: u32,
 }
 
+/// What comes to a new reader, and the link to choose otherwise.
+#[derive(Debug, Clone, Serialize)]
+pub struct WelcomeLine {
+    /// The newsletter's title.
+    pub title: String,
+    /// What comes next, in a sentence.
+    pub next: String,
+    /// The link, from scheme to token.
+    pub preferences_address: String,
+}
+
+#[derive(Serialize)]
+struct Welcome {
+    lines: Vec<WelcomeLine>,
+}
+
 #[derive(Serialize)]
 struct Subscription {
     title: String,
@@ -261,6 +277,16 @@ fn confirm_letter(imprint: &Imprint<'_>, request: &ConfirmRequest<'_>) -> Letter
     Letter { folder: "confirm", mail, content }
 }
 
+/// The notice that welcomes a reader who confirmed for the first time at `at`.
+pub fn welcome(imprint: &Imprint<'_>, lines: Vec<WelcomeLine>, at: DateTime<Utc>) -> Result<NoticeMail, RenderError> {
+    welcome_letter(imprint, lines, at).printed(imprint)
+}
+
+fn welcome_letter(imprint: &Imprint<'_>, lines: Vec<WelcomeLine>, at: DateTime<Utc>) -> Letter<Welcome> {
+    let mail = notice_context(imprint, at);
+    Letter { folder: "welcome", mail, content: Welcome { lines } }
+}
+
 const SUBJECT: &str = "subject.txt";
 const HTML: &str = "body.html";
 const TEXT: &str = "body.txt";
@@ -327,7 +353,7 @@ fn mail_context(imprint: &Imprint<'_>, occasion: Occasion<'_>, minutes: usize) -
         web_address: occasion.web_address.to_owned(),
         leave_address: imprint.absolute(&format!("/unsubscribe/{LEAVE_TOKEN_SLOT}")),
         preferences_address: imprint.absolute(&format!("/preferences/{PREFERENCES_TOKEN_SLOT}")),
-        rhythm: rhythm(imprint.words, occasion.newsletter, occasion.cadence, true),
+        rhythm: imprint.words.say(how_often_key(occasion.cadence), &[]),
         ..notice_context(imprint, occasion.at)
     }
 }
@@ -337,6 +363,15 @@ fn kind(cadence: Cadence) -> &'static str {
         Cadence::Instant => "kind-instant",
         Cadence::Daily => "kind-daily",
         Cadence::Weekly => "kind-weekly",
+    }
+}
+
+/// How often, without the hour: readers of one issue may each have their own.
+fn how_often_key(cadence: Cadence) -> &'static str {
+    match cadence {
+        Cadence::Instant => "rhythm-instant",
+        Cadence::Daily => "rhythm-each-day",
+        Cadence::Weekly => "rhythm-each-week",
     }
 }
 
@@ -424,10 +459,16 @@ pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
         hours: 72,
     };
     let (digest, confirm) = (digest_letter(imprint, occasion, &[article, article]), confirm_letter(imprint, &request));
+    let line = WelcomeLine {
+        title: newsletter.title.clone(),
+        next: "Each article comes at once.".to_owned(),
+        preferences_address: "https://example.com/preferences/token".to_owned(),
+    };
+    let welcome = welcome_letter(imprint, vec![line], *at);
     let body = "<p>Text.</p>".to_owned();
     let issue = IssuePage { body, is_whole: false, ..IssuePage::new(imprint, occasion, &[article]) };
     let mut samples =
         vec![(ISSUE_PAGE.to_owned(), issue.context(imprint, ("A headline", "What it says."), "/a-headline/"))];
-    samples.extend([instant.samples(), digest.samples(), confirm.samples()].concat());
+    samples.extend([instant.samples(), digest.samples(), confirm.samples(), welcome.samples()].concat());
     samples
 }

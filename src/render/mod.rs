@@ -26,13 +26,14 @@ pub use context::{
     rhythm,
 };
 pub use mail::{
-    ConfirmRequest, IssueMail, LEAVE_TOKEN_SLOT, NoticeMail, Occasion, PREFERENCES_TOKEN_SLOT, confirm, digest, instant,
+    ConfirmRequest, IssueMail, LEAVE_TOKEN_SLOT, NoticeMail, Occasion, PREFERENCES_TOKEN_SLOT, WelcomeLine, confirm,
+    digest, instant, welcome,
 };
 pub use mail_html::{LARGE_MAIL, LARGEST_MAIL};
 pub use notice_mail::{SignInMail, sign_in};
 pub use pages::{
-    FieldError, Notice, NoticeKind, OutboxEntry, OutboxMail, Preferences, ReaderPage, SessionLine, UndoForm,
-    reader_page,
+    FieldError, Notice, NoticeKind, OutboxEntry, OutboxMail, Preferences, ReaderPage, SessionLine, SignUpPage,
+    UndoForm, reader_page,
 };
 pub use site::{RenderedPage, pages};
 pub use theme::{RenderError, StaticFile, Theme};

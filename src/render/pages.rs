@@ -16,14 +16,7 @@ use super::theme::RenderError;
 #[serde(untagged)]
 pub enum ReaderPage {
     /// The sign-up form: `POST /subscribe`.
-    Subscribe {
-        /// What can be chosen, and what is.
-        sign_up: SignUp,
-        /// The address as it was typed.
-        email: String,
-        /// What has to be put right.
-        errors: Vec<FieldError>,
-    },
+    Subscribe(SignUpPage),
     /// What a confirmation link shows: a button, `POST /confirm/TOKEN`.
     Confirm {
         /// The link's token.
@@ -107,6 +100,23 @@ pub enum ReaderPage {
     OutboxMail(OutboxMail),
 }
 
+/// The sign-up form as somebody filled it in.
+#[derive(Debug, Clone, Serialize)]
+pub struct SignUpPage {
+    /// What can be chosen, and what is.
+    pub sign_up: SignUp,
+    /// The address as it was typed.
+    pub email: String,
+    /// A name, which our own form does not ask for.
+    pub name: String,
+    /// What has to be put right.
+    pub errors: Vec<FieldError>,
+    /// The address that was probably meant; empty: the one that was typed.
+    pub meant: String,
+    /// Whether it was filled in on another site.
+    pub is_from_elsewhere: bool,
+}
+
 /// What the link in an issue shows of what its reader chose.
 #[derive(Debug, Clone, Serialize)]
 pub struct Preferences {
@@ -153,7 +163,9 @@ pub struct Notice {
     pub kind: NoticeKind,
     /// The newsletters that it is about.
     pub names: Vec<String>,
-    /// How to take it back.
+    /// What follows from it, in sentences.
+    pub lines: Vec<String>,
+    /// How to take it back, or to ask for it again.
     pub undo: Option<UndoForm>,
 }
 
@@ -251,6 +263,21 @@ pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
     sheets.map(|(template, context)| (template.to_owned(), context)).collect()
 }
 
+impl SignUpPage {
+    /// The form as it is first shown.
+    pub fn new(sign_up: SignUp) -> SignUpPage {
+        let (email, name) = (String::new(), String::new());
+        SignUpPage { sign_up, email, name, errors: Vec::new(), meant: String::new(), is_from_elsewhere: false }
+    }
+}
+
+impl Notice {
+    /// A notice about these newsletters that nothing follows from.
+    pub fn new(kind: NoticeKind, names: Vec<String>) -> Notice {
+        Notice { kind, names, lines: Vec::new(), undo: None }
+    }
+}
+
 impl Preferences {
     fn title(&self) -> &'static str {
         if self.notices.is_empty() { "preferences-title" } else { heading(&self.notices) }
@@ -262,8 +289,8 @@ impl ReaderPage {
     pub(super) fn sheet(&self, imprint: &Imprint<'_>, site: &SiteContext) -> (&'static str, Context) {
         let say = |key| imprint.words.say(key, &[]);
         let (template, title) = match self {
-            ReaderPage::Subscribe { errors, .. } if errors.is_empty() => ("site/subscribe.html", say("subscribe")),
-            ReaderPage::Subscribe { .. } => ("site/subscribe.html", say("form-mistake-title")),
+            ReaderPage::Subscribe(page) if page.errors.is_empty() => ("site/subscribe.html", say("subscribe")),
+            ReaderPage::Subscribe(_) => ("site/subscribe.html", say("form-mistake-title")),
             ReaderPage::Confirm { .. } => ("site/confirm.html", say("confirm")),
             ReaderPage::Unsubscribe { .. } => ("site/unsubscribe.html", say("leave")),
             ReaderPage::Preferences(page) => ("site/preferences.html", say(page.title())),
@@ -288,7 +315,12 @@ impl ReaderPage {
         let text = |text: &str| text.to_owned();
         let (token, newsletter) = (text("token"), text("The Wire"));
         let undo = UndoForm { action: text("/unsubscribe/token"), token: token.clone() };
-        let notice = |kind| Notice { kind, names: vec![newsletter.clone()], undo: Some(undo.clone()) };
+        let lines = vec![text("The Wire: each article comes at once.")];
+        let notice = |kind| Notice {
+            lines: lines.clone(),
+            undo: Some(undo.clone()),
+            ..Notice::new(kind, vec![newsletter.clone()])
+        };
         let notices = [CheckYourMail, SignedIn, SignedUp, Subscribed, LinkExpired, Left, Saved].map(notice).to_vec();
         let error = |field| FieldError { field, message: text("type it again") };
         let at = Moment { minute: text("23 November 2026, 08:00"), ..Moment::default() };
@@ -308,11 +340,18 @@ impl ReaderPage {
             errors: vec![error("pause")],
         };
         vec![
-            ReaderPage::Subscribe {
-                sign_up: sign_up.clone(),
+            ReaderPage::Subscribe(SignUpPage {
                 email: mail.to.clone(),
+                name: text("Ada"),
                 errors: ["email", "newsletter", "cadence"].map(error).to_vec(),
-            },
+                is_from_elsewhere: true,
+                ..SignUpPage::new(sign_up.clone())
+            }),
+            ReaderPage::Subscribe(SignUpPage {
+                email: text("reader@gmial.com"),
+                meant: text("reader@gmail.com"),
+                ..SignUpPage::new(sign_up.clone())
+            }),
             ReaderPage::SignIn {
                 action: text("/sign-in?next=/account"),
                 email: mail.to.clone(),

@@ -404,7 +404,8 @@ fn the_pages_on_which_readers_act() {
     let second = NewsletterChoice { id: "weekly".to_owned(), is_chosen: false, ..choice.clone() };
     let daily = Cadences { value: "daily", label: "Daily".to_owned(), is_chosen: true };
     let (newsletters, cadences) = (vec![choice, second], vec![daily.clone(), daily]);
-    let sign_up = SignUp { action: "/subscribe".to_owned(), newsletters, cadences };
+    let topics = vec![Offer { value: "Law".to_owned(), label: "Law".to_owned(), is_chosen: false }];
+    let sign_up = SignUp { action: "/subscribe".to_owned(), newsletters, cadences, topics };
     let catalog = catalog();
     let settings = settings();
     let imprint = Imprint::new(&theme, &settings, &catalog, BASE_URL);
@@ -521,7 +522,7 @@ fn every_template_is_tried_with_something_of_everything() {
     let (theme, _) = Theme::load(&[]);
     let samples = sample::samples(&theme, theme.english());
     let names: std::collections::BTreeSet<_> = samples.iter().map(|(name, _)| name).collect();
-    assert_eq!(names.len(), 36, "{names:?}");
+    assert_eq!(names.len(), 39, "{names:?}");
     let pages: String =
         samples.iter().map(|(name, context)| theme.render(name, context, theme.english()).unwrap()).collect();
     for words in ["portrait", "figcaption", "Related", "All articles", "Updated", ">Read on</a>", "the rest", "Undo"] {

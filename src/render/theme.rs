@@ -352,6 +352,7 @@ impl Write for Capped {
 fn content_type(name: &str) -> &'static str {
     match name.rsplit('.').next() {
         Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
         Some("ico") => "image/x-icon",
         Some("woff2") => "font/woff2",
         _ => media_type(name).unwrap_or("application/octet-stream"),

@@ -11,7 +11,7 @@ use super::ledger::lock_newsletter;
 use super::millis;
 use super::open::Store;
 use super::rhythms::enter_rhythms;
-use super::subscribers::{ONE_SUBSCRIPTION, Subscription, subscription};
+use super::subscribers::{ONE_SUBSCRIPTION, Subscription, THEIR_SUBSCRIPTIONS, subscription};
 
 /// How a person wants to be called and written to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -67,30 +67,39 @@ impl Store {
         self.write(move |transaction| {
             Box::pin(async move {
                 let sql = "UPDATE subscribers SET name = $2, time_zone = $3, language = $4 WHERE id = $1";
-                let row = values![id.as_str(), person.name, person.time_zone.as_deref(), person.language];
-                transaction.execute(sql, row).await?;
-                keep_zone(transaction, id.as_str(), person.time_zone.as_deref(), now).await
+                transaction.execute(sql, values![id.as_str(), person.name, person.time_zone, person.language]).await?;
+                keep_zone(transaction, id.as_str(), now).await.map(drop)
             })
         })
         .await
     }
 }
 
-/// Moves the hours of all digests of a person to their zone.
+/// Moves the hours of all digests of a person to their zone, and says which that is.
 pub(super) async fn keep_zone(
     transaction: &mut Transaction,
     subscriber: &str,
-    zone: Option<&str>,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let sql = "SELECT id FROM subscriptions WHERE subscriber = $1 AND cadence <> 'instant'";
-    let zone = zone.and_then(Zone::parse);
-    for row in transaction.rows(sql, values![subscriber]).await? {
-        let Some(mut theirs) = one(transaction, &SubscriptionId::new(row.text(0)?)).await? else { continue };
-        theirs.service.rhythm.zone = zone.clone();
-        serve(transaction, &theirs, now).await?;
+) -> Result<Option<String>, StoreError> {
+    let row = transaction.row("SELECT time_zone FROM subscribers WHERE id = $1", values![subscriber]).await?;
+    let time_zone = row.map_or(Ok(None), |row| row.opt_text(0))?;
+    let zone = time_zone.as_deref().and_then(Zone::parse);
+    for mut theirs in subscriptions_of(transaction, &SubscriberId::new(subscriber)).await? {
+        if theirs.service.rhythm.cadence != Cadence::Instant && theirs.service.rhythm.zone != zone {
+            theirs.service.rhythm.zone.clone_from(&zone);
+            serve(transaction, &theirs, now).await?;
+        }
     }
-    Ok(())
+    Ok(time_zone)
+}
+
+/// All subscriptions of a person, by newsletter.
+pub(super) async fn subscriptions_of(
+    transaction: &mut Transaction,
+    subscriber: &SubscriberId,
+) -> Result<Vec<Subscription>, StoreError> {
+    let rows = transaction.rows(THEIR_SUBSCRIPTIONS, values![subscriber.as_str()]).await?;
+    rows.iter().filter_map(|row| subscription(row, 0).transpose()).collect()
 }
 
 async fn one(transaction: &mut Transaction, id: &SubscriptionId) -> Result<Option<Subscription>, StoreError> {

@@ -1,16 +1,21 @@
 //! Sign-ups under way: asked for on a page, finished by a link that was mailed.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriberId};
 
+use super::choices::{Person, keep_zone, subscriptions_of};
 use super::database::{Row, StoreError, Transaction, values};
 use super::ledger::lock_newsletter;
 use super::limits::{Asking, Counted, NoRoom};
 use super::notices::{NewFlow, end_flows, enter_flow};
 use super::open::Store;
 use super::rhythms::{enter_rhythms, goes_over_later, keeps_time, plain_rhythm};
+use super::subscribers::Subscription;
 use super::{millis, moment};
 
 /// A newsletter and how often it is wanted.
@@ -20,6 +25,8 @@ pub struct Choice {
     pub newsletter: NewsletterId,
     /// How often.
     pub cadence: Cadence,
+    /// Tags, sorted; none: all.
+    pub topics: Vec<String>,
 }
 
 /// Everything that one sign-up writes. The token itself is not among it.
@@ -31,12 +38,14 @@ pub struct SignUp {
     pub token_hash: String,
     /// Who is to confirm.
     pub email: EmailAddress,
-    /// How they want to be called.
-    pub name: Option<String>,
+    /// What they say of themselves.
+    pub person: Person,
     /// What they chose.
     pub choices: Vec<Choice>,
     /// The language of the page on which they did, as BCP 47 names it.
     pub language: String,
+    /// Whether it is asked by whoever asked before; anybody else has no other notice sent while one is pending.
+    pub is_again: bool,
     /// What it counts against.
     pub asking: Asking,
     /// When it was asked for.
@@ -69,14 +78,49 @@ pub struct Flow {
 }
 
 /// What a confirmation changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Confirmed {
     /// Who.
     pub subscriber: SubscriberId,
     /// Whether this person had never confirmed anything before.
     pub is_first: bool,
+    /// Whose clock their hours are read from, if that is known.
+    pub time_zone: Option<String>,
     /// What they now get.
-    pub choices: Vec<Choice>,
+    pub subscriptions: Vec<Subscription>,
+}
+
+/// A confirmation, as it is written.
+#[derive(Debug, Clone)]
+pub struct Confirming {
+    /// SHA-256 of the link's token.
+    pub token_hash: String,
+    /// The zone that the browser names; it counts if none was known before.
+    pub time_zone: Option<String>,
+    /// Choices outside of these newsletters are left out.
+    pub offered: Vec<NewsletterId>,
+    /// For whoever confirms for the first time.
+    pub welcome: NewWelcome,
+    /// What a link counts against that was never made.
+    pub tries: Counted,
+}
+
+/// The flow of a mail that welcomes whoever confirms for the first time, as it is written then.
+#[derive(Debug, Clone)]
+pub struct NewWelcome {
+    /// 256 bits that nobody can guess.
+    pub flow: String,
+    /// SHA-256 of the token that is derived from them.
+    pub token_hash: String,
+}
+
+/// What a mail of welcome is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Welcome {
+    /// Whose clock the hours are read from.
+    pub time_zone: Option<String>,
+    /// By newsletter: the subscription and its rhythm, as the database keeps it.
+    pub subscriptions: BTreeMap<String, (String, String)>,
 }
 
 /// Why a confirmation changed nothing.
@@ -89,9 +133,14 @@ pub enum Unconfirmed {
 }
 
 impl Flow {
-    /// What a sign-up chose.
-    pub fn choices(&self) -> Result<Vec<Choice>, StoreError> {
-        Ok(read_payload(&self.payload)?.1)
+    /// Who signs up, and what they chose.
+    pub fn sign_up(&self) -> Result<(Person, Vec<Choice>), StoreError> {
+        read_payload(&self.payload)
+    }
+
+    /// What a mail of welcome is about.
+    pub fn welcome(&self) -> Result<Welcome, StoreError> {
+        serde_json::from_str(&self.payload).map_err(|error| StoreError::Form(format!("a welcome: {error}")))
     }
 }
 
@@ -106,18 +155,18 @@ impl Store {
     ///
     /// Earlier flows of the address end, and their notices with them. For an address over its limit or without a
     /// mailbox, flow and notice are written all the same, but end at once, and earlier ones go on.
-    pub async fn sign_up(&self, sign_up: SignUp) -> Result<Option<NoRoom>, StoreError> {
+    pub async fn sign_up(&self, mut sign_up: SignUp) -> Result<Option<NoRoom>, StoreError> {
         self.write(move |transaction| {
             Box::pin(async move {
                 if let Some(no_room) = sign_up.asking.admit(transaction, sign_up.now).await? {
                     return Ok(Some(no_room));
                 }
-                let unsent = sign_up.asking.why_unsent(transaction, &sign_up.email, sign_up.now).await?;
+                let unsent = why_unsent(transaction, &mut sign_up).await?;
                 enter_as_pending(transaction, &sign_up).await?;
                 // The same statements either way, so that the time tells nothing; nobody has an empty key.
                 let ended = if unsent.is_none() { sign_up.email.key() } else { "" };
                 end_flows(transaction, "confirm", ended, sign_up.now).await?;
-                let payload = write_payload(sign_up.name.as_deref(), &sign_up.choices);
+                let payload = write_payload(&sign_up.person, &sign_up.choices);
                 let SignUp { flow: id, email, token_hash, language, now, expires_at, .. } = sign_up;
                 let flow = NewFlow {
                     id,
@@ -151,21 +200,20 @@ impl Store {
     /// Uses a flow and makes its subscriptions active, in one transaction: of many at once, exactly one gets an answer.
     ///
     /// What is new owes nothing older than now. The reader's own act lifts a suppression that was not a bounce.
-    /// Choices outside of `offered` are left out. A link that was never made counts against `tries`.
+    /// Whoever confirms for the first time is written a mail of welcome.
     pub async fn confirm(
         &self,
-        token_hash: String,
-        offered: Vec<NewsletterId>,
-        tries: Counted,
+        confirming: Confirming,
         now: DateTime<Utc>,
     ) -> Result<Result<Confirmed, Unconfirmed>, StoreError> {
         self.write(move |transaction| {
             Box::pin(async move {
+                let Confirming { token_hash, time_zone, offered, welcome, tries } = confirming;
                 if !tries.has_room(transaction, now).await? {
                     return Ok(Err(Unconfirmed::TooManyTries));
                 }
                 let sql = "UPDATE flows SET used_at = $2 WHERE token_hash = $1 AND purpose = 'confirm'
-                    AND used_at IS NULL AND expires_at > $2 RETURNING email, payload";
+                    AND used_at IS NULL AND expires_at > $2 RETURNING email, payload, language";
                 let Some(row) = transaction.row(sql, values![&token_hash, millis(now)]).await? else {
                     let made = "SELECT 1 FROM flows WHERE token_hash = $1";
                     if transaction.row(made, values![&token_hash]).await?.is_none() {
@@ -173,27 +221,81 @@ impl Store {
                     }
                     return Ok(Err(Unconfirmed::Dead));
                 };
-                let (email, (name, mut choices)) = (address(&row.text(0)?)?, read_payload(&row.text(1)?)?);
+                let (email, (person, mut choices)) = (address(&row.text(0)?)?, read_payload(&row.text(1)?)?);
+                let language = row.text(2)?;
+                let time_zone = time_zone.or(person.time_zone);
+                let person = Person { time_zone, language: Some(language.clone()), ..person };
                 choices.retain(|choice| offered.contains(&choice.newsletter));
                 choices.sort_by(|one, other| one.newsletter.cmp(&other.newsletter)); // locks have one order
-                let subscriber = enter_subscriber(transaction, &email, name.as_deref(), now).await?;
+                let subscriber = enter_subscriber(transaction, &email, &person, now).await?;
                 let lift = "DELETE FROM suppressions WHERE email_key = $1 AND reason <> 'hard-bounce'";
                 transaction.execute(lift, values![email.key()]).await?;
                 let earlier = "SELECT 1 FROM consents WHERE subscriber = $1 AND event = 'confirmed'";
                 let is_first = transaction.row(earlier, values![subscriber.as_str()]).await?.is_none();
                 for choice in &choices {
-                    activate(transaction, &subscriber, choice, now).await?;
+                    activate(transaction, &subscriber, choice, "link", now).await?;
                 }
-                Ok(Ok(Confirmed { subscriber, is_first, choices }))
+                let time_zone = keep_zone(transaction, subscriber.as_str(), now).await?;
+                let mut subscriptions = subscriptions_of(transaction, &subscriber).await?;
+                subscriptions.retain(|theirs| choices.iter().any(|choice| choice.newsletter == theirs.newsletter));
+                let confirmed = Confirmed { subscriber, is_first, time_zone, subscriptions };
+                if is_first {
+                    enter_welcome(transaction, welcome, email, language, &confirmed, now).await?;
+                }
+                Ok(Ok(confirmed))
             })
         })
         .await
     }
 }
 
+/// Why the notice of a sign-up is not to be sent, if so. While a link of the last hour waits to be followed, nobody but
+/// whoever asked for it has another one sent: the form is no mail bomb. Asks and writes the same for any address.
+async fn why_unsent(transaction: &mut Transaction, sign_up: &mut SignUp) -> Result<Option<&'static str>, StoreError> {
+    let pending = "SELECT 1 FROM flows WHERE email_key = $1 AND purpose = 'confirm' AND used_at IS NULL
+        AND expires_at > $2 AND created_at > $3 LIMIT 1";
+    let (now, since) = (millis(sign_up.now), millis(sign_up.now - Duration::hours(1)));
+    let is_pending = transaction.row(pending, values![sign_up.email.key(), now, since]).await?.is_some();
+    let is_refused = is_pending && !sign_up.is_again;
+    if is_refused {
+        // Counts for nothing, or else whoever floods an address would keep it shut for its owner.
+        sign_up.asking.address.scope = "over-limit";
+    }
+    let unsent = sign_up.asking.why_unsent(transaction, &sign_up.email, sign_up.now).await?;
+    Ok(if is_refused { unsent.or(Some("limit")) } else { unsent })
+}
+
+async fn enter_welcome(
+    transaction: &mut Transaction,
+    welcome: NewWelcome,
+    email: EmailAddress,
+    language: String,
+    confirmed: &Confirmed,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let subscription = |theirs: &Subscription| {
+        (theirs.newsletter.as_str().to_owned(), (theirs.id.as_str().to_owned(), theirs.service.rhythm.key()))
+    };
+    let subscriptions = confirmed.subscriptions.iter().map(subscription).collect();
+    let payload = Welcome { time_zone: confirmed.time_zone.clone(), subscriptions };
+    let flow = NewFlow {
+        id: welcome.flow,
+        purpose: "welcome",
+        subscriber: Some(confirmed.subscriber.as_str().to_owned()),
+        email,
+        token_hash: welcome.token_hash,
+        payload: serde_json::json!(payload).to_string(),
+        language,
+        sign_in: None,
+        now,
+        expires_at: now + Duration::hours(24),
+    };
+    enter_flow(transaction, flow, None).await
+}
+
 /// Whoever is known stays as they are; the statements write a row either way, so that both take the same time.
 async fn enter_as_pending(transaction: &mut Transaction, sign_up: &SignUp) -> Result<(), StoreError> {
-    let subscriber = enter_subscriber(transaction, &sign_up.email, None, sign_up.now).await?;
+    let subscriber = enter_subscriber(transaction, &sign_up.email, &Person::default(), sign_up.now).await?;
     for choice in &sign_up.choices {
         let sql = "INSERT INTO subscriptions (id, subscriber, newsletter, cadence, state, covered_to, created_at)
             SELECT $1, $2, id, $4, 'pending', sequence, $5 FROM newsletters WHERE id = $3
@@ -206,34 +308,40 @@ async fn enter_as_pending(transaction: &mut Transaction, sign_up: &SignUp) -> Re
     Ok(())
 }
 
+/// The name is the latest; zone and language are what the person chose before, if they did.
 async fn enter_subscriber(
     transaction: &mut Transaction,
     email: &EmailAddress,
-    name: Option<&str>,
+    person: &Person,
     now: DateTime<Utc>,
 ) -> Result<SubscriberId, StoreError> {
-    let sql = "INSERT INTO subscribers (id, email, email_key, name, created_at) VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (email_key) DO UPDATE SET name = COALESCE(excluded.name, subscribers.name) RETURNING id";
-    let row = values![clock::new_id(), email.as_str(), email.key(), name, millis(now)];
+    let sql = "INSERT INTO subscribers (id, email, email_key, name, time_zone, language, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (email_key) DO UPDATE SET name = COALESCE(excluded.name, subscribers.name),
+            time_zone = COALESCE(subscribers.time_zone, excluded.time_zone),
+            language = COALESCE(subscribers.language, excluded.language) RETURNING id";
+    let Person { name, time_zone, language } = person.clone();
+    let row = values![clock::new_id(), email.as_str(), email.key(), name, time_zone, language, millis(now)];
     let row = transaction.row(sql, row).await?;
     let row = row.ok_or_else(|| StoreError::Form("a subscriber was written without an answer".to_owned()))?;
     Ok(SubscriberId::new(row.text(0)?))
 }
 
 /// An active subscription keeps what it has been served to, whatever its cadence becomes.
-async fn activate(
+pub(super) async fn activate(
     transaction: &mut Transaction,
     subscriber: &SubscriberId,
     choice: &Choice,
+    source: &'static str,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let sql = concat!(
         "INSERT INTO subscriptions
-            (id, subscriber, newsletter, cadence, rhythm, state, covered_to, created_at, activated_at)
-        SELECT $1, $2, id, $4, $6, 'active', sequence, $5, $5 FROM newsletters WHERE id = $3
+            (id, subscriber, newsletter, cadence, rhythm, topics, state, covered_to, created_at, activated_at)
+        SELECT $1, $2, id, $4, $6, $7, 'active', sequence, $5, $5 FROM newsletters WHERE id = $3
         ON CONFLICT (subscriber, newsletter) DO UPDATE SET ",
         keeps_time!(),
-        ", state = 'active', paused_until = NULL,
+        ", topics = excluded.topics, state = 'active', paused_until = NULL,
             covered_to = CASE subscriptions.state
                 WHEN 'active' THEN subscriptions.covered_to ELSE excluded.covered_to END,
             activated_at = CASE subscriptions.state
@@ -246,11 +354,12 @@ async fn activate(
     let zone = zone.map_or(Ok(None), |row| row.opt_text(0))?;
     let rhythm = plain_rhythm(choice.cadence, zone.as_deref());
     enter_rhythms(transaction, [(newsletter, &rhythm)], now).await?;
-    let row = values![clock::new_id(), subscriber.as_str(), newsletter, cadence, millis(now), rhythm.key()];
+    let (id, topics) = (clock::new_id(), choice.topics.join("\n"));
+    let row = values![id, subscriber.as_str(), newsletter, cadence, millis(now), rhythm.key(), topics];
     if transaction.execute(sql, row).await? == 0 {
         return Err(StoreError::Form(format!("the newsletter `{newsletter}` is not in the database")));
     }
-    record_consent(transaction, subscriber.as_str(), newsletter, "confirmed", "link", now).await
+    record_consent(transaction, subscriber.as_str(), newsletter, "confirmed", source, now).await
 }
 
 /// Appends what a person agreed to, or no longer.
@@ -267,25 +376,33 @@ pub(super) async fn record_consent(
     Ok(())
 }
 
-/// `{"name": …, "choices": [["main", "daily"], …]}`.
-fn write_payload(name: Option<&str>, choices: &[Choice]) -> String {
-    let choices: Vec<_> = choices.iter().map(|choice| (choice.newsletter.as_str(), choice.cadence.as_str())).collect();
-    serde_json::json!({ "name": name, "choices": choices }).to_string()
+/// What stands in the row of a sign-up.
+#[derive(Serialize, Deserialize)]
+struct Payload {
+    name: Option<String>,
+    time_zone: Option<String>,
+    choices: Vec<(String, String, Vec<String>)>,
 }
 
-fn read_payload(payload: &str) -> Result<(Option<String>, Vec<Choice>), StoreError> {
-    #[derive(serde::Deserialize)]
-    struct Payload {
-        name: Option<String>,
-        choices: Vec<(String, String)>,
-    }
+fn write_payload(person: &Person, choices: &[Choice]) -> String {
+    let choice = |choice: &Choice| {
+        (choice.newsletter.as_str().to_owned(), choice.cadence.as_str().to_owned(), choice.topics.clone())
+    };
+    let Person { name, time_zone, .. } = person.clone();
+    let choices = choices.iter().map(choice).collect();
+    serde_json::json!(Payload { name, time_zone, choices }).to_string()
+}
+
+fn read_payload(payload: &str) -> Result<(Person, Vec<Choice>), StoreError> {
     let wrong = |why: &dyn std::fmt::Display| StoreError::Form(format!("a sign-up's choices: {why}"));
     let payload: Payload = serde_json::from_str(payload).map_err(|error| wrong(&error))?;
-    let choice = |(newsletter, cadence): (String, String)| {
+    let choice = |(newsletter, cadence, topics): (String, String, Vec<String>)| {
         let cadence = Cadence::parse(&cadence).ok_or_else(|| wrong(&"an unknown cadence"))?;
-        Ok(Choice { newsletter: NewsletterId::new(newsletter), cadence })
+        Ok(Choice { newsletter: NewsletterId::new(newsletter), cadence, topics })
     };
-    Ok((payload.name, payload.choices.into_iter().map(choice).collect::<Result<_, StoreError>>()?))
+    let Payload { name, time_zone, choices } = payload;
+    let choices = choices.into_iter().map(choice).collect::<Result<_, StoreError>>()?;
+    Ok((Person { name, time_zone, language: None }, choices))
 }
 
 fn flow(row: &Row) -> Result<Flow, StoreError> {

@@ -35,7 +35,7 @@ pub use choices::Person;
 pub use database::{Row, StoreError, Transaction, Value, Work};
 pub use deliveries::{AttemptRow, Claimed, Content, DeliveryRow, Fixed, IssueMail, Lease, Outcome, Said};
 pub use digests::{DigestRun, Group, KnownRhythm};
-pub use flows::{Choice, Confirmed, Flow, SignUp, Unconfirmed};
+pub use flows::{Choice, Confirmed, Confirming, Flow, NewWelcome, SignUp, Unconfirmed, Welcome};
 pub use identity::Home;
 pub use issues::IssueRow;
 pub use ledger::{Entry, Sighting, Standing};

@@ -90,8 +90,18 @@ macro_rules! select_people {
 
 const PEOPLE: &str = select_people!("(SELECT * FROM subscribers WHERE id > $1 ORDER BY id LIMIT $2) s");
 const ONE_PERSON: &str = select_people!("(SELECT * FROM subscribers WHERE id = $1) s");
-pub(super) const ONE_SUBSCRIPTION: &str = "SELECT id, subscriber, newsletter, cadence, rhythm, returns_to, topics,
-    paused_until, state, activated_at, ended_at FROM subscriptions WHERE id = $1";
+/// A SELECT of the columns that [`subscription`] reads.
+macro_rules! select_subscriptions {
+    ($where:literal) => {
+        concat!(
+            "SELECT id, subscriber, newsletter, cadence, rhythm, returns_to, topics, paused_until, state, activated_at,
+                ended_at FROM subscriptions WHERE ",
+            $where
+        )
+    };
+}
+pub(super) const ONE_SUBSCRIPTION: &str = select_subscriptions!("id = $1");
+pub(super) const THEIR_SUBSCRIPTIONS: &str = select_subscriptions!("subscriber = $1 ORDER BY newsletter");
 
 impl Subscription {
     /// How often, as the reader has chosen it.

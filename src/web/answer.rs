@@ -13,6 +13,9 @@ const POLICY: &str = "default-src 'none'; img-src 'self' https:; media-src 'self
 /// On pages that a token leads to, not even pictures from elsewhere.
 const PRIVATE_POLICY: &str = "default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; \
     base-uri 'none'; frame-ancestors 'none'";
+/// The same where our own small script may fill in a field.
+const SCRIPTED_POLICY: &str = "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; \
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// The outbox frames the mail that it shows.
 pub(super) const OUTBOX_POLICY: &str = "default-src 'none'; img-src 'self'; style-src 'self'; frame-src 'self'; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -25,6 +28,8 @@ pub(super) const FRAME_POLICY: &str = "sandbox allow-top-navigation-by-user-acti
 pub(super) trait Secured {
     /// Kept by nobody, indexed by nobody, and its address is told to nobody.
     fn private(self) -> Self;
+    /// With our own small script.
+    fn scripted(self) -> Self;
     /// Instead of the usual Content-Security-Policy.
     fn with_policy(self, policy: &'static str) -> Self;
     /// One more header, in place of one of the same name.
@@ -39,6 +44,10 @@ impl Secured for Response<Body> {
             .with(CACHE_CONTROL, "no-store")
             .with(REFERRER_POLICY, "no-referrer")
             .with(HeaderName::from_static("x-robots-tag"), "noindex")
+    }
+
+    fn scripted(self) -> Self {
+        self.with_policy(SCRIPTED_POLICY)
     }
 
     fn with_policy(self, policy: &'static str) -> Self {

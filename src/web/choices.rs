@@ -66,7 +66,7 @@ async fn leave(visit: &Visit, theirs: &Subscription, is_all: bool) -> Answered {
     let names = ended.iter().map(|newsletter| visit.title_of(newsletter)).collect();
     let left = store.subscription(&theirs.id).await?;
     let undo = left.and_then(|left| visit.undo_form(&visit.path, &left, now));
-    Ok(visit.after(&visit.path, &[Notice { kind: NoticeKind::Left, names, undo }]))
+    Ok(visit.after(&visit.path, &[Notice { undo, ..Notice::new(NoticeKind::Left, names) }]))
 }
 
 /// Keeps what `choose` makes of the choices so far, as far as the newsletter offers it.
@@ -144,7 +144,7 @@ fn with_status(mut response: Response<Body>, status: StatusCode) -> Response<Bod
 impl Visit {
     /// To a page that says that what was chosen is kept.
     pub(super) fn saved(&self, place: &str) -> Response<Body> {
-        self.after(place, &[Notice { kind: NoticeKind::Saved, names: Vec::new(), undo: None }])
+        self.after(place, &[Notice::new(NoticeKind::Saved, Vec::new())])
     }
 
     /// The day of a pause has to be put right.
@@ -159,7 +159,11 @@ impl Visit {
 
     /// Whose clock the hours are read from that a person chooses.
     pub(super) fn zone_of(&self, person: &Subscriber) -> Zone {
-        let theirs = person.details[0].as_deref().and_then(Zone::parse);
-        theirs.unwrap_or_else(|| self.edition.settings.publication.zone.clone())
+        self.zone_named(person.details[0].as_deref())
+    }
+
+    /// A zone by its name, else the publication's.
+    pub(super) fn zone_named(&self, name: Option<&str>) -> Zone {
+        name.and_then(Zone::parse).unwrap_or_else(|| self.edition.settings.publication.zone.clone())
     }
 }

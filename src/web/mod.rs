@@ -15,6 +15,7 @@ mod patience;
 mod readers;
 mod server;
 mod sign_in;
+mod sign_up;
 mod site;
 
 #[cfg(test)]
@@ -250,8 +251,8 @@ async fn finish(task: tokio::task::JoinHandle<Answered>) -> Answered {
 async fn act(visit: Arc<Visit>, method: Method, route: Route, body: Incoming) -> Answered {
     let visit = &*visit;
     match (method, &route) {
-        (Method::POST, Route::Subscribe) => on_the_stroke(readers::sign_up(visit, body)).await,
-        (Method::POST, Route::Confirm(token)) => readers::confirm(visit, token).await,
+        (Method::POST, Route::Subscribe) => on_the_stroke(sign_up::sign_up(visit, body)).await,
+        (Method::POST, Route::Confirm(token)) => readers::confirm(visit, token, body).await,
         (Method::POST, Route::Unsubscribe(token)) => readers::leave(visit, token, body).await,
         (Method::POST, Route::Preferences(token)) => choices::preferences(visit, token, body).await,
         (Method::POST, Route::SignIn) => on_the_stroke(sign_in::ask(visit, body)).await,
@@ -262,7 +263,7 @@ async fn act(visit: Arc<Visit>, method: Method, route: Route, body: Incoming) ->
         (Method::GET | Method::HEAD, Route::SignInCode) => sign_in::code_page(visit),
         (Method::GET | Method::HEAD, Route::SignInLink(token)) => sign_in::link_page(visit, token).await,
         (Method::GET | Method::HEAD, Route::Account) => account::page(visit).await,
-        (Method::GET | Method::HEAD, Route::Subscribe) => readers::subscribe_page(visit),
+        (Method::GET | Method::HEAD, Route::Subscribe) => sign_up::subscribe_page(visit),
         (Method::GET | Method::HEAD, Route::Confirm(token)) => readers::confirm_page(visit, token).await,
         (Method::GET | Method::HEAD, Route::Unsubscribe(token)) => readers::leave_page(visit, token).await,
         (Method::GET | Method::HEAD, Route::Preferences(token)) => choices::preferences_page(visit, token).await,

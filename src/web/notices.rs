@@ -26,15 +26,15 @@ struct Letter {
     notices: Vec<Carried>,
 }
 
-/// Kind, names, and the proof that undoes it.
+/// Kind, names, lines, and the proof that undoes it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Carried(String, Vec<String>, Option<String>);
+struct Carried(String, Vec<String>, Vec<String>, Option<String>);
 
 /// The Set-Cookie that carries `notices` to the page at `place`.
 pub(super) fn carry(keys: &ServerKeys, is_https: bool, place: &str, notices: &[Notice], now: DateTime<Utc>) -> String {
     let carried = notices.iter().map(|notice| {
         let undo = notice.undo.as_ref().map(|undo| undo.token.clone());
-        Carried(word(notice.kind).to_owned(), notice.names.clone(), undo)
+        Carried(word(notice.kind).to_owned(), notice.names.clone(), notice.lines.clone(), undo)
     });
     let until = (now + SHOWN_WITHIN).timestamp_millis();
     let letter = Letter { place: place.to_owned(), until, notices: carried.collect() };
@@ -63,9 +63,9 @@ pub(super) fn brought(
 ) -> Vec<Notice> {
     let letter = cookies::brought(headers, is_https, NOTICE).and_then(|cookie| open(keys, &cookie));
     let letter = letter.filter(|letter| letter.place == place && letter.until > now.timestamp_millis());
-    let notice = |Carried(kind, names, undo): Carried| {
+    let notice = |Carried(kind, names, lines, undo): Carried| {
         let undo = undo.map(|token| UndoForm { action: place.to_owned(), token });
-        Some(Notice { kind: kind_of(&kind)?, names, undo })
+        Some(Notice { lines, undo, ..Notice::new(kind_of(&kind)?, names) })
     };
     letter.into_iter().flat_map(|letter| letter.notices).filter_map(notice).collect()
 }
@@ -112,7 +112,7 @@ mod tests {
     fn a_notice_is_for_one_page_and_a_short_time() {
         let (keys, now) = (ServerKeys::new(*b"key", []), DateTime::UNIX_EPOCH);
         let undo = Some(UndoForm { action: "/unsubscribe/t".to_owned(), token: "proof".to_owned() });
-        let left = Notice { kind: NoticeKind::Left, names: vec!["The Wire".to_owned()], undo };
+        let left = Notice { undo, ..Notice::new(NoticeKind::Left, vec!["The Wire".to_owned()]) };
         let cookie = carry(&keys, true, "/unsubscribe/t", &[left], now);
         assert!(cookie.starts_with("__Host-notice="), "{cookie}");
         assert!(cookie.ends_with("; Path=/; Max-Age=300; HttpOnly; SameSite=Lax; Secure"), "{cookie}");

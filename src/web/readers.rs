@@ -1,4 +1,4 @@
-//! The pages on which readers sign up, confirm and leave.
+//! The pages on which readers confirm and leave.
 //!
 //! A form acts, then leads to the page that says what it did. The answer is the same for every address, and the same
 //! for a link that is unknown, used or too old.
@@ -9,138 +9,51 @@ use hyper::{Response, StatusCode};
 
 use chrono::{DateTime, Utc};
 
-use crate::audience::{self, Purpose, Request};
+use crate::audience::{self, Confirmation, Purpose};
 use crate::auth;
 use crate::clock;
-use crate::model::{AddressError, Cadence, EmailAddress, NewsletterId};
-use crate::render::{FieldError, Notice, NoticeKind, ReaderPage, SignUp, UndoForm, rhythm};
+use crate::model::NewsletterId;
+use crate::render::{Next, Notice, NoticeKind, ReaderPage, UndoForm, rhythm};
 use crate::store::{Choice, Subscription, Unconfirmed};
+use crate::zone::Zone;
 
 use super::answer::{self, Secured as _};
 use super::form::Form;
+use super::sign_up::SUBSCRIBE;
 use super::{Answered, Problem, Visit, notices, origin};
-
-const SUBSCRIBE: &str = "/subscribe";
-/// As much of a wrong address as is shown again.
-pub(super) const LONGEST_ECHO: usize = 320;
-
-/// The sign-up form; or, after signing up or confirming, only what that did.
-pub(super) fn subscribe_page(visit: &Visit) -> Answered {
-    let notices = visit.brought(SUBSCRIBE);
-    let page = if notices.is_empty() {
-        let sign_up = SignUp::new(&visit.imprint());
-        ReaderPage::Subscribe { sign_up, email: String::new(), errors: Vec::new() }
-    } else {
-        ReaderPage::Notices { notices }
-    };
-    visit.shown_once(visit.page(StatusCode::OK, &page))
-}
-
-pub(super) async fn sign_up(visit: &Visit, body: Incoming) -> Answered {
-    visit.must_be_own()?;
-    let form = Form::read(&visit.headers, body).await?;
-    form.only(&["email", "name", "newsletter", "cadence"])?;
-    let request = match read_request(visit, &form)? {
-        Ok(request) => request,
-        Err(errors) => return wrong_form(visit, &form, errors),
-    };
-    let (store, keys) = (&visit.state.store, &visit.state.keys);
-    visit.heard(audience::sign_up(store, keys, request, visit.client, clock::now(), clock::random()).await?)?;
-    let notice = Notice { kind: NoticeKind::CheckYourMail, names: Vec::new(), undo: None };
-    Ok(visit.after(SUBSCRIBE, &[notice]))
-}
-
-/// What the form asks for, or what has to be put right in it.
-fn read_request(visit: &Visit, form: &Form) -> Result<Result<Request, Vec<FieldError>>, Problem> {
-    let mut errors = Vec::new();
-    let mut wrong = |field, key| errors.push(FieldError { field, message: visit.words().say(key, &[]) });
-    let email = EmailAddress::parse(form.one("email")?.unwrap_or_default());
-    let email = email.map_err(|error| wrong("email", email_key(error))).ok();
-    let name = audience::clean_name(form.one("name")?.unwrap_or_default());
-    let name = name.map_err(|_| wrong("name", "name-wrong")).ok();
-    let cadence = match form.one("cadence")? {
-        None | Some("") => Ok(None),
-        Some(word) => Cadence::parse(word).map(Some).ok_or(()),
-    };
-    let cadence = cadence.map_err(|()| wrong("cadence", "cadence-unknown")).ok();
-    let choices = choices(visit, form, cadence.flatten());
-    let choices = choices.map_err(|key| wrong("newsletter", key)).ok();
-    let (Some(email), Some(name), Some(_), Some(choices)) = (email, name, cadence, choices) else {
-        return Ok(Err(errors));
-    };
-    Ok(Ok(Request { email, name, choices, language: visit.words().language() }))
-}
-
-/// Our own form always posts the field, if only empty: then nothing was ticked. A form that does not know the field
-/// asks for the first newsletter.
-fn choices(visit: &Visit, form: &Form, cadence: Option<Cadence>) -> Result<Vec<Choice>, &'static str> {
-    let offered: Vec<_> = audience::offered(&visit.edition.settings).collect();
-    let mut wanted: Vec<NewsletterId> =
-        form.all("newsletter").filter(|id| !id.is_empty()).map(NewsletterId::new).collect();
-    wanted.sort();
-    wanted.dedup();
-    if wanted.is_empty() && form.all("newsletter").next().is_some() {
-        return Err("newsletter-none");
-    }
-    if wanted.is_empty() {
-        wanted.extend(offered.first().map(|first| first.id.clone()));
-    }
-    let find = |id: &NewsletterId| offered.iter().find(|newsletter| newsletter.id == *id);
-    let choice = |id| find(id).map(|newsletter| audience::choice(newsletter, cadence));
-    let choices: Option<Vec<Choice>> = wanted.iter().map(choice).collect();
-    choices.filter(|choices| !choices.is_empty()).ok_or("newsletter-unknown")
-}
-
-/// The form again, with what was typed and what is wrong with it.
-fn wrong_form(visit: &Visit, form: &Form, errors: Vec<FieldError>) -> Answered {
-    let mut sign_up = SignUp::new(&visit.imprint());
-    let chosen: Vec<&str> = form.all("newsletter").collect();
-    for newsletter in &mut sign_up.newsletters {
-        newsletter.is_chosen = chosen.contains(&newsletter.id.as_str());
-    }
-    if let Some(cadence) = form.one("cadence")?.and_then(Cadence::parse) {
-        for offered in &mut sign_up.cadences {
-            offered.is_chosen = offered.value == cadence.as_str();
-        }
-    }
-    let email = form.one("email")?.unwrap_or_default().chars().take(LONGEST_ECHO).collect();
-    let page = ReaderPage::Subscribe { sign_up, email, errors };
-    visit.page(StatusCode::UNPROCESSABLE_ENTITY, &page)
-}
-
-pub(super) fn email_key(error: AddressError) -> &'static str {
-    match error {
-        AddressError::Empty => "email-empty",
-        AddressError::TooLong => "email-too-long",
-        AddressError::Malformed => "email-malformed",
-        AddressError::Domain => "email-domain",
-    }
-}
 
 /// What a confirmation link shows: a button. Looking changes nothing.
 pub(super) async fn confirm_page(visit: &Visit, token: &str) -> Answered {
     let flow = audience::awaiting(&visit.state.store, token, clock::now()).await?.ok_or(Problem::Expired)?;
     let named = |choice: &Choice| (visit.title_of(&choice.newsletter), visit.rhythm_of(choice));
-    let newsletters = visit.in_order(&flow.choices()?).into_iter().map(named).collect();
-    visit.page(StatusCode::OK, &ReaderPage::Confirm { token: token.to_owned(), newsletters })
+    let (_, mut choices) = flow.sign_up()?;
+    choices.sort_by_key(|choice| visit.place_of(&choice.newsletter));
+    let newsletters = choices.iter().map(named).collect();
+    Ok(visit.page(StatusCode::OK, &ReaderPage::Confirm { token: token.to_owned(), newsletters })?.scripted())
 }
 
-pub(super) async fn confirm(visit: &Visit, token: &str) -> Answered {
+pub(super) async fn confirm(visit: &Visit, token: &str, body: Incoming) -> Answered {
     visit.must_be_own()?;
+    let form = Form::read(&visit.headers, body).await?;
     let (store, keys, settings) = (&visit.state.store, &visit.state.keys, &visit.edition.settings);
-    let confirmed = audience::confirm(store, keys, settings, token, visit.client, clock::now()).await?;
-    let confirmed = confirmed.map_err(|why| match why {
+    let time_zone = form.one("time_zone")?.unwrap_or_default();
+    let welcome = audience::flow_id(clock::random());
+    let confirmation = Confirmation { token, time_zone, client: visit.client, welcome };
+    let confirmed = audience::confirm(store, keys, settings, confirmation, clock::now()).await?;
+    let mut confirmed = confirmed.map_err(|why| match why {
         Unconfirmed::Dead => Problem::Expired,
         Unconfirmed::TooManyTries => Problem::TooOften,
     })?;
-    let title = |choice: &Choice| visit.title_of(&choice.newsletter);
-    let names: Vec<String> = visit.in_order(&confirmed.choices).into_iter().map(title).collect();
+    confirmed.subscriptions.sort_by_key(|theirs| visit.place_of(&theirs.newsletter));
     let mut notices = Vec::new();
     if confirmed.is_first {
-        notices.push(Notice { kind: NoticeKind::SignedUp, names: Vec::new(), undo: None });
+        notices.push(Notice::new(NoticeKind::SignedUp, Vec::new()));
     }
+    let names: Vec<String> = confirmed.subscriptions.iter().map(|theirs| visit.title_of(&theirs.newsletter)).collect();
     if !names.is_empty() {
-        notices.push(Notice { kind: NoticeKind::Subscribed, names, undo: None });
+        let zone = visit.zone_named(confirmed.time_zone.as_deref());
+        let lines = confirmed.subscriptions.iter().filter_map(|theirs| visit.what_comes(theirs, &zone)).collect();
+        notices.push(Notice { lines, ..Notice::new(NoticeKind::Subscribed, names) });
     }
     Ok(visit.after(SUBSCRIBE, &notices))
 }
@@ -176,7 +89,7 @@ pub(super) async fn leave(visit: &Visit, token: &str, body: Incoming) -> Answere
     let subscription = visit.held_by(audience::leave(store, keys, token, now).await?).await?;
     let names = vec![visit.title_of(&subscription.newsletter)];
     let undo = visit.undo_form(&visit.path, &subscription, now);
-    Ok(visit.after(&visit.path, &[Notice { kind: NoticeKind::Left, names, undo }]))
+    Ok(visit.after(&visit.path, &[Notice { undo, ..Notice::new(NoticeKind::Left, names) }]))
 }
 
 impl Visit {
@@ -184,9 +97,13 @@ impl Visit {
         self.state.base_url.scheme() == "https"
     }
 
+    /// Whether the form was sent from this site.
+    pub(super) fn is_own(&self) -> bool {
+        origin::is_own(&self.headers, self.state.base_url.scheme(), &self.host)
+    }
+
     pub(super) fn must_be_own(&self) -> Result<(), Problem> {
-        let is_own = origin::is_own(&self.headers, self.state.base_url.scheme(), &self.host);
-        if is_own { Ok(()) } else { Err(Problem::Foreign) }
+        if self.is_own() { Ok(()) } else { Err(Problem::Foreign) }
     }
 
     /// Takes a goodbye back, and says so on the page of that goodbye.
@@ -196,7 +113,7 @@ impl Visit {
             return Err(Problem::Expired);
         }
         let names = undone.iter().map(|newsletter| self.title_of(newsletter)).collect();
-        Ok(self.after(&self.path, &[Notice { kind: NoticeKind::Subscribed, names, undo: None }]))
+        Ok(self.after(&self.path, &[Notice::new(NoticeKind::Subscribed, names)]))
     }
 
     /// Only the goodbye that was said just now is offered to be taken back; an earlier one may have been said by
@@ -222,14 +139,17 @@ impl Visit {
         known.map_or_else(|| newsletter.to_string(), |newsletter| newsletter.title.clone())
     }
 
-    /// The newsletters in the order of the settings, as the form offers them.
-    fn in_order<'a>(&self, choices: &'a [Choice]) -> Vec<&'a Choice> {
-        let place = |choice: &&Choice| {
-            self.edition.settings.newsletters.iter().position(|newsletter| newsletter.id == choice.newsletter)
-        };
-        let mut choices: Vec<&Choice> = choices.iter().collect();
-        choices.sort_by_key(|choice| place(choice).unwrap_or(usize::MAX));
-        choices
+    /// Where a newsletter stands in the settings, and so in the form.
+    fn place_of(&self, newsletter: &NewsletterId) -> usize {
+        let place = self.edition.settings.newsletters.iter().position(|known| known.id == *newsletter);
+        place.unwrap_or(usize::MAX)
+    }
+
+    /// What comes next of a newsletter, and when, in a sentence.
+    fn what_comes(&self, theirs: &Subscription, zone: &Zone) -> Option<String> {
+        let newsletter = self.edition.settings.newsletter(&theirs.newsletter)?;
+        let next = Next::new(&self.imprint(), newsletter, &theirs.service, zone, clock::now());
+        Some(format!("{}: {}", newsletter.title, next.sentence))
     }
 
     fn rhythm_of(&self, choice: &Choice) -> String {

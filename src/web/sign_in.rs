@@ -19,7 +19,7 @@ use crate::store::NotSignedIn;
 use super::account::ACCOUNT;
 use super::answer::Secured as _;
 use super::form::Form;
-use super::readers::{LONGEST_ECHO, email_key};
+use super::sign_up::{LONGEST_ECHO, email_key};
 use super::{Answered, Problem, Visit, cookies};
 
 /// The cookie that says which browser asked.
@@ -79,7 +79,7 @@ pub(super) async fn ask(visit: &Visit, body: Incoming) -> Answered {
     let language = visit.words().language();
     let request = SignIn { email, errand, cookie: cookie.clone(), language };
     visit.heard(auth::ask(store, &visit.state.keys, request, visit.client, now, clock::random()).await?)?;
-    let notice = Notice { kind: NoticeKind::CheckYourMail, names: Vec::new(), undo: None };
+    let notice = Notice::new(NoticeKind::CheckYourMail, Vec::new());
     let flow = cookies::give(visit.is_https(), FLOW, &cookie, SIGN_IN_WITHIN);
     Ok(visit.after(CODE, &[notice]).with_cookie(&flow))
 }
@@ -160,7 +160,7 @@ fn new_browser(visit: &Visit) -> NewBrowser {
 /// To the page that was asked for, with the session and without what led to it.
 fn welcome(visit: &Visit, session: &str, errand: &Errand) -> Response<axum::body::Body> {
     let next = errand.next.as_deref().and_then(auth::own_page).unwrap_or_else(|| ACCOUNT.to_owned());
-    let notice = Notice { kind: NoticeKind::SignedIn, names: Vec::new(), undo: None };
+    let notice = Notice::new(NoticeKind::SignedIn, Vec::new());
     let session = cookies::give(visit.is_https(), SESSION, session, SESSION_LASTS);
     let flow = cookies::take_away(visit.is_https(), FLOW);
     visit.after(&next, &[notice]).with_cookie(&session).with_cookie(&flow)

@@ -277,6 +277,65 @@ async fn a_reader_signs_up_confirms_and_leaves() {
 }
 
 #[tokio::test]
+async fn the_form_chooses_topics_asks_about_slips_and_traps_machines() {
+    let site = Site::open().await;
+    let form = site.get("/subscribe").await;
+    assert!(form.body.contains("value=\"law\"") && form.body.contains("/static/zone."), "{}", form.body);
+    let policy = form.header("content-security-policy").unwrap();
+    assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"), "{policy}");
+
+    let trapped = site.post("/subscribe", "email=bot@example.com&newsletter=wire&website=x").await;
+    assert_eq!((trapped.status, site.states("bot@example.com").await.len()), (303, 0));
+
+    let slip = site.post("/subscribe", "email=reader@gmial.com&newsletter=wire").await;
+    assert_eq!((slip.status, site.states("reader@gmial.com").await.len()), (422, 0));
+    assert!(slip.body.contains("value=\"reader@gmail.com\"") && slip.body.contains("value=\"reader@gmial.com\""));
+    let meant = site.post("/subscribe", "email=reader@gmial.com&newsletter=wire&asked=yes").await;
+    assert_eq!((meant.status, site.states("reader@gmial.com").await), (303, vec!["pending"]));
+
+    let body = "email=reader@example.com&newsletter=wire&cadence=daily&topic=law&topic=none&time_zone=Europe/Atlantis";
+    let reply = site.post("/subscribe", body).await;
+    let page = site.ask("GET", "/subscribe", &reply.cookie(), "").await;
+    let flow = page.body.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let again = site.post("/subscribe", &format!("token={flow}")).await;
+    assert_eq!(site.ask("GET", "/subscribe", &again.cookie(), "").await.notices(), ["check-your-mail"]);
+    assert_eq!(site.post("/subscribe", "token=unknown").await.status, 404);
+    let until = clock::now() + chrono::Duration::minutes(1);
+    let claimed = site.state.store.claim(None, "test", clock::now(), until, 10).await.unwrap();
+    let flows = claimed.iter().map(|claimed| match &claimed.content {
+        crate::store::Content::Notice { flow } => flow.as_str(),
+        crate::store::Content::Issue { .. } => "",
+    });
+    assert!(flows.clone().any(|known| known == flow), "what was asked for a moment ago is not asked for again");
+    let confirm = format!("/confirm/{}", audience::confirm_token(&site.state.keys, flow));
+    let reply = site.post(&confirm, "time_zone=Asia/Tokyo").await;
+    let page = site.ask("GET", "/subscribe", &reply.cookie(), "").await;
+    assert_eq!(page.notices(), ["signed-up", "subscribed"]);
+    assert!(page.body.contains("The Wire: Your next digest comes on"), "{}", page.body);
+    let person = &site.state.store.subscribers_with(&["reader@example.com"]).await.unwrap()[0];
+    assert_eq!(person.details[0].as_deref(), Some("Asia/Tokyo"));
+    assert_eq!(person.subscriptions[0].service.topics, ["law"]);
+    assert_eq!(person.subscriptions[0].service.rhythm.key(), "daily|||Asia/Tokyo");
+
+    let welcome = site.notice().await;
+    assert!(welcome.text.contains("The Wire: Your next digest comes on"), "{}", welcome.text);
+    let choose = welcome.text.split("https://example.com").find(|text| text.starts_with("/preferences/")).unwrap();
+    assert_eq!(site.get(choose.split_whitespace().next().unwrap()).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_form_on_another_site_leads_to_ours() {
+    let site = Site::open().await;
+    let body = "email=reader@example.com&name=Ada&newsletter=week&cadence=weekly&topic=law";
+    let reply = site.ask("POST", "/subscribe", &format!("{FORM}Origin: https://elsewhere.test\r\n"), body).await;
+    assert_eq!((reply.status, reply.header("set-cookie")), (200, None));
+    for filled in ["value=\"reader@example.com\"", "value=\"Ada\"", "value=\"week\" checked", "value=\"law\" checked"] {
+        assert!(reply.body.contains(filled), "{filled} is missing in {}", reply.body);
+    }
+    assert_eq!(site.states("reader@example.com").await.len(), 0, "another site asks for nothing");
+}
+
+#[tokio::test]
 async fn a_link_in_an_issue_changes_how_it_comes() {
     let site = Site::open().await;
     site.leave_path().await;
@@ -407,9 +466,10 @@ async fn a_form_from_elsewhere_does_nothing() {
         "Sec-Fetch-Site: cross-site\r\nOrigin: https://example.com\r\n",
     ];
     for headers in refused {
-        for (path, body) in [(confirm.as_str(), ""), ("/subscribe", "email=other@example.com&newsletter=wire")] {
+        let sign_up = ("/subscribe", "email=other@example.com&newsletter=wire", 200);
+        for (path, body, status) in [(confirm.as_str(), "", 403), sign_up] {
             let reply = site.ask("POST", path, &format!("{FORM}{headers}"), body).await;
-            assert_eq!(reply.status, 403, "{headers} {path}");
+            assert_eq!(reply.status, status, "{headers} {path}");
         }
     }
     assert_eq!(site.states("reader@example.com").await, ["pending"]);

@@ -37,6 +37,8 @@ rhythm-weekly = كل { $weekday ->
         [6] يوم سبت
        *[7] يوم أحد
     } الساعة { $hour }
+rhythm-each-day = مرة في اليوم
+rhythm-each-week = مرة في الأسبوع
 kind-instant = مقال جديد
 kind-daily = الموجز اليومي
 kind-weekly = الموجز الأسبوعي
@@ -286,3 +288,16 @@ sign-in-mail-code = أو اكتب هذا الرمز في المتصفح الذي
 sign-in-mail-keep = لا تُعِد توجيه هذه الرسالة أبدًا، ولا تخبر أحدًا بالرمز: من يملكه يدخل باسمك. ولن تطلبه منك { $publication } أبدًا.
 sign-in-mail-asked = طُلب هذا في { $date }. إن لم تكن أنت من طلبه فلا تفعل شيئًا: لا يدخل أحد دون هذه الرسالة.
 sign-in-mail-asked-with = طُلب هذا في { $date } باستخدام { $browser }. إن لم تكن أنت من طلبه فلا تفعل شيئًا: لا يدخل أحد دون هذه الرسالة.
+
+## Signing up
+
+address-meant = أي عنوان هو الصحيح؟
+leave-empty = اترك هذا فارغًا
+send-again = إرسال مرة أخرى
+subscribe-from-elsewhere = اضغط الزر مرة أخرى لتصلك رسالة فيها رابط التأكيد.
+welcome-mail-subject = أهلًا بك في { $publication }
+welcome-mail-kind = أهلًا
+welcome-mail-title = سعداء بانضمامك
+welcome-mail-intro = تم اشتراكك. هذا ما يصلك من { $publication } ومتى:
+welcome-mail-choose = أكثر أو أقل تكرارًا، أو مواضيع أخرى
+welcome-mail-why = تصلك هذه الرسالة مرة واحدة لأنك أكدت عنوانك للتو.

@@ -37,6 +37,8 @@ rhythm-weekly = { $weekday ->
         [6] samstags
        *[7] sonntags
     } um { $hour }
+rhythm-each-day = einmal am Tag
+rhythm-each-week = einmal in der Woche
 kind-instant = Neuer Artikel
 kind-daily = Tagesüberblick
 kind-weekly = Wochenüberblick
@@ -261,3 +263,16 @@ sign-in-mail-code = Oder geben Sie diesen Code in dem Browser ein, in dem Sie da
 sign-in-mail-keep = Leiten Sie diese Nachricht nie weiter, und sagen Sie niemandem den Code: Wer ihn hat, wird als Sie angemeldet. { $publication } fragt Sie nie danach.
 sign-in-mail-asked = Angefordert am { $date }. Wenn Sie es nicht waren, tun Sie nichts: Ohne diese Nachricht kommt niemand hinein.
 sign-in-mail-asked-with = Angefordert am { $date } mit { $browser }. Wenn Sie es nicht waren, tun Sie nichts: Ohne diese Nachricht kommt niemand hinein.
+
+## Signing up
+
+address-meant = Welche Adresse stimmt?
+leave-empty = Lassen Sie das leer
+send-again = Noch einmal schicken
+subscribe-from-elsewhere = Drücken Sie noch einmal auf den Knopf, dann kommt eine Mail mit einem Link zum Bestätigen.
+welcome-mail-subject = Willkommen bei { $publication }
+welcome-mail-kind = Willkommen
+welcome-mail-title = Schön, dass Sie da sind
+welcome-mail-intro = Sie sind angemeldet. Das kommt von { $publication }, und dann:
+welcome-mail-choose = Öfter, seltener, andere Themen
+welcome-mail-why = Sie bekommen das einmal, weil Sie gerade Ihre Adresse bestätigt haben.

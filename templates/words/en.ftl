@@ -38,6 +38,8 @@ rhythm-weekly = { $weekday ->
         [6] Saturdays
        *[7] Sundays
     } at { $hour }
+rhythm-each-day = once a day
+rhythm-each-week = once a week
 kind-instant = New article
 kind-daily = Daily digest
 kind-weekly = Weekly digest
@@ -262,3 +264,15 @@ sign-in-mail-code = Or type this code in the browser in which you asked:
 sign-in-mail-keep = Never forward this message, and tell nobody the code: whoever has it is let in as you. { $publication } will never ask you for it.
 sign-in-mail-asked = Asked for on { $date }. If it was not you, do nothing: without this message nobody gets in.
 sign-in-mail-asked-with = Asked for on { $date } with { $browser }. If it was not you, do nothing: without this message nobody gets in.
+## Signing up
+
+address-meant = Which address is right?
+leave-empty = Leave this empty
+send-again = Send it again
+subscribe-from-elsewhere = One more press of the button, and a mail with a link to confirm is on its way.
+welcome-mail-subject = Welcome to { $publication }
+welcome-mail-kind = Welcome
+welcome-mail-title = Good to have you
+welcome-mail-intro = You are subscribed. This is what comes from { $publication }, and when:
+welcome-mail-choose = More often, less often, other topics
+welcome-mail-why = You get this once, because you have just confirmed your address.
