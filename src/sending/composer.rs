@@ -133,6 +133,9 @@ impl Composer {
         let edition = Arc::clone(&self.means.edition.borrow());
         let flow = self.means.store.flow(flow).await?;
         let flow = flow.ok_or_else(|| ComposeError::Gone("the request behind this notice is gone".to_owned()))?;
+        if flow.expires_at <= now {
+            return Err(ComposeError::Gone("its link works no more".to_owned()));
+        }
         let notice = audience::notice(&edition, &self.means.keys, &flow)
             .map_err(|error| ComposeError::Gone(format!("the notice cannot be made: {error}")))?;
         let (from, mail) = (notice.from, notice.mail);

@@ -163,7 +163,8 @@ impl Visit {
 
     /// To the page that says what was done.
     pub(super) fn after(&self, place: &str, done: &[Notice]) -> Response<Body> {
-        let cookie = notices::carry(&self.state.keys, self.is_https(), place, done, clock::now());
+        let page = place.split('?').next().unwrap_or(place);
+        let cookie = notices::carry(&self.state.keys, self.is_https(), page, done, clock::now());
         answer::see_other(place).with_cookie(&cookie)
     }
 

@@ -12,4 +12,6 @@ pub mod publication;
 #[cfg(test)]
 mod looks;
 #[cfg(test)]
+mod sign_in;
+#[cfg(test)]
 mod story;

@@ -68,7 +68,7 @@ async fn no_address_typed_by_hand_shows_a_notice() {
     let reader = publication.reader("reader", Script::Allowed).await;
     let notices = ["check-your-mail", "signed-up", "signed-in", "subscribed", "left", "link-expired", "saved"];
     for notice in notices {
-        for place in ["/subscribe", "/", "/how-passkeys-work/"] {
+        for place in ["/subscribe", "/", "/how-passkeys-work/", "/sign-in/code"] {
             for typed in [format!("?notice={notice}"), format!("?{notice}"), format!("?action={notice}&success=true")] {
                 reader.chromium.goes_to(&format!("{place}{typed}#{notice}")).await;
                 reader.sees(&[]).await;

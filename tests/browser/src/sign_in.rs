@@ -1,0 +1,114 @@
+//! A reader signs in: by the link where they asked, by the code where they asked from another device, and out again.
+
+use crate::chromium::Script;
+use crate::people::Reader;
+use crate::publication::Publication;
+
+const HERE: &str = "location.pathname";
+
+/// A publication that knows the reader.
+fn publication() -> Publication {
+    let publication = Publication::start();
+    publication.runs(&["subscribers", "add", "reader@example.com", "--newsletter", "wire"]);
+    publication
+}
+
+impl Reader {
+    /// Wants to see the account, and asks for a link instead.
+    async fn asks_to_sign_in(&self) {
+        self.chromium.goes_to("/account").await;
+        assert_eq!(self.chromium.asks::<String>(HERE).await, "/sign-in");
+        self.chromium.clicks("input[name=email]").await;
+        self.chromium.types("reader@example.com").await;
+        self.chromium.follows("main form button").await;
+        self.sees_once(&["check-your-mail"]).await;
+    }
+
+    /// Opens the link of the mail.
+    async fn opens_the_link(&self) {
+        self.reads_mail("Sign in").await;
+        self.follows_link("/sign-in/").await;
+        self.sees(&[]).await;
+    }
+
+    async fn is_signed_in(&self) -> bool {
+        self.chromium.goes_to("/account").await;
+        self.chromium.asks::<String>(HERE).await == "/account"
+    }
+}
+
+async fn by_the_link(script: Script) {
+    let publication = publication();
+    let reader = publication.reader("reader", script).await;
+    reader.asks_to_sign_in().await;
+    reader.opens_the_link().await;
+    let link: String = reader.chromium.asks("location.href").await;
+    assert!(!reader.is_signed_in().await, "looking at a link signed in");
+    reader.chromium.goes_to(&link).await;
+    reader.chromium.follows("form[action^='/sign-in/'] button").await;
+    assert_eq!(reader.chromium.asks::<String>(HERE).await, "/account");
+    reader.sees_once(&["signed-in"]).await;
+    reader.chromium.goes_to(&link).await;
+    reader.sees(&["link-expired"]).await;
+    assert!(reader.is_signed_in().await);
+    reader.chromium.follows("form[action='/sign-out'] button").await;
+    assert!(!reader.is_signed_in().await);
+    reader.chromium.ends().await;
+}
+
+async fn by_the_code(script: Script) {
+    let publication = publication();
+    let reader = publication.reader("reader", script).await;
+    let phone = publication.reader("phone", script).await;
+    reader.asks_to_sign_in().await;
+    phone.opens_the_link().await;
+    let code: String = phone.chromium.asks("document.querySelector('.standfirst strong').innerText").await;
+    reader.chromium.clicks("input[name=code]").await;
+    reader.chromium.types(&code.to_lowercase()).await;
+    reader.chromium.follows("form[action='/sign-in/code'] button").await;
+    assert_eq!(reader.chromium.asks::<String>(HERE).await, "/account");
+    reader.sees_once(&["signed-in"]).await;
+    assert!(!phone.is_signed_in().await);
+    let shown = publication.runs(&["subscribers", "show", "reader@example.com"]);
+    assert!(shown.contains("sign-in-asked") && shown.contains("signed-in          code, Chrome"), "{shown}");
+    reader.chromium.ends().await;
+    phone.chromium.ends().await;
+}
+
+#[tokio::test]
+async fn by_the_link_with_scripts() {
+    by_the_link(Script::Allowed).await;
+}
+
+#[tokio::test]
+async fn by_the_link_without_scripts() {
+    by_the_link(Script::Forbidden).await;
+}
+
+#[tokio::test]
+async fn by_the_code_with_scripts() {
+    by_the_code(Script::Allowed).await;
+}
+
+#[tokio::test]
+async fn by_the_code_without_scripts() {
+    by_the_code(Script::Forbidden).await;
+}
+
+#[tokio::test]
+async fn a_program_that_presses_every_button_shuts_nobody_out() {
+    let publication = publication();
+    let reader = publication.reader("reader", Script::Allowed).await;
+    let scanner = publication.reader("scanner", Script::Allowed).await;
+    reader.asks_to_sign_in().await;
+    scanner.opens_the_link().await;
+    let code: String = scanner.chromium.asks("document.querySelector('.standfirst strong').innerText").await;
+    scanner.chromium.follows("main form button").await;
+    scanner.sees(&["signed-in"]).await;
+    reader.chromium.clicks("input[name=code]").await;
+    reader.chromium.types(&code).await;
+    reader.chromium.follows("form[action='/sign-in/code'] button").await;
+    reader.sees(&["signed-in"]).await;
+    reader.chromium.ends().await;
+    scanner.chromium.ends().await;
+}
