@@ -54,6 +54,8 @@ pub struct SignIn {
 /// What a mailed link opens, before it is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenLink {
+    /// Who would sign in, so that nobody is let into the account of another unawares.
+    pub email: EmailAddress,
     /// Whether the browser is the one that asked.
     pub is_same_browser: bool,
     /// The code, for typing into the browser that asked.
@@ -105,7 +107,7 @@ pub async fn open_link(
     now: DateTime<Utc>,
 ) -> Result<Option<OpenLink>, StoreError> {
     let live = store.live_sign_in(&token_hash(token), &token_hash(cookie.unwrap_or_default()), now).await?;
-    Ok(live.map(|is_same_browser| OpenLink { is_same_browser, code: shown(&code_of(token)) }))
+    Ok(live.map(|(email, is_same_browser)| OpenLink { email, is_same_browser, code: shown(&code_of(token)) }))
 }
 
 /// Uses a mailed link: of many at once, exactly one begins a session. In a browser that did not ask, only if that is

@@ -4,6 +4,7 @@
 //! never sees its output; templates reach neither files nor environment nor network. `shown` is the one place that
 //! says how much of an article an outlet gets. Headers, encodings and the readers' tokens are left to `mail`.
 
+mod account;
 mod address;
 mod choices;
 mod context;
@@ -19,6 +20,7 @@ mod text;
 mod theme;
 mod words;
 
+pub use account::SessionLine;
 pub use address::{article_address, media_address, media_type, tag_address};
 pub use choices::{ChoicesForm, Next, Offer};
 pub use context::{
@@ -32,8 +34,7 @@ pub use mail::{
 pub use mail_html::{LARGE_MAIL, LARGEST_MAIL};
 pub use notice_mail::{SignInMail, sign_in};
 pub use pages::{
-    FieldError, Notice, NoticeKind, OutboxEntry, OutboxMail, Preferences, ReaderPage, SessionLine, SignUpPage,
-    UndoForm, reader_page,
+    FieldError, Notice, NoticeKind, OutboxEntry, OutboxMail, Preferences, ReaderPage, SignUpPage, UndoForm, reader_page,
 };
 pub use site::{RenderedPage, pages};
 pub use theme::{RenderError, StaticFile, Theme};

@@ -6,8 +6,9 @@ use serde::Serialize;
 use tera::Context;
 
 use super::Imprint;
+use super::account::{self, SessionLine};
 use super::choices::ChoicesForm;
-use super::context::{Moment, PageMeta, SignUp, SiteContext, page_context};
+use super::context::{PageMeta, SignUp, SiteContext, page_context};
 use super::sample::Sample;
 use super::theme::RenderError;
 
@@ -55,6 +56,8 @@ pub enum ReaderPage {
     SignInLink {
         /// The link's token.
         token: String,
+        /// Who would sign in.
+        email: String,
         /// The code, for the browser that asked.
         code: String,
         /// Whether this browser is the one that asked.
@@ -130,21 +133,6 @@ pub struct Preferences {
     pub has_others: bool,
     /// What has to be put right.
     pub errors: Vec<FieldError>,
-}
-
-/// One of a reader's sessions.
-#[derive(Debug, Clone, Serialize)]
-pub struct SessionLine {
-    /// What ends it: the value of the field `session` of `POST /sign-out`.
-    pub id: String,
-    /// The browser's family; empty: unknown.
-    pub browser: String,
-    /// When they signed in.
-    pub signed_in: Moment,
-    /// When it was last seen.
-    pub seen: Moment,
-    /// Whether it is the one that looks.
-    pub is_this: bool,
 }
 
 /// A field of a form that has to be put right.
@@ -323,9 +311,6 @@ impl ReaderPage {
         };
         let notices = [CheckYourMail, SignedIn, SignedUp, Subscribed, LinkExpired, Left, Saved].map(notice).to_vec();
         let error = |field| FieldError { field, message: text("type it again") };
-        let at = Moment { minute: text("23 November 2026, 08:00"), ..Moment::default() };
-        let browser = text("Firefox · Linux");
-        let session = SessionLine { id: text("17"), browser, signed_in: at.clone(), seen: at, is_this: true };
         let mail = OutboxEntry {
             id: text("17"),
             to: text("reader@example.com"),
@@ -339,7 +324,7 @@ impl ReaderPage {
             has_others: true,
             errors: vec![error("pause")],
         };
-        vec![
+        let pages = vec![
             ReaderPage::Subscribe(SignUpPage {
                 email: mail.to.clone(),
                 name: text("Ada"),
@@ -352,20 +337,6 @@ impl ReaderPage {
                 meant: text("reader@gmail.com"),
                 ..SignUpPage::new(sign_up.clone())
             }),
-            ReaderPage::SignIn {
-                action: text("/sign-in?next=/account"),
-                email: mail.to.clone(),
-                errors: vec![error("email")],
-            },
-            ReaderPage::SignInCode { notices: vec![notice(CheckYourMail)], minutes: 10, errors: vec![error("code")] },
-            ReaderPage::SignInLink { token: token.clone(), code: text("7Q4M-X2VD"), is_same_browser: true },
-            ReaderPage::SignInLink { token: token.clone(), code: text("7Q4M-X2VD"), is_same_browser: false },
-            ReaderPage::SignInExpired,
-            ReaderPage::Account {
-                notices: vec![notice(SignedIn)],
-                email: mail.to.clone(),
-                sessions: vec![session.clone(), SessionLine { browser: String::new(), is_this: false, ..session }],
-            },
             ReaderPage::Confirm { token: token.clone(), newsletters: vec![(newsletter.clone(), text("daily"))] },
             ReaderPage::Unsubscribe { token, newsletter: newsletter.clone() },
             ReaderPage::Preferences(preferences.clone().into()),
@@ -389,6 +360,7 @@ impl ReaderPage {
                 raw_address: text("/outbox/17/eml"),
                 links: vec![text("https://example.com/")],
             }),
-        ]
+        ];
+        [account::samples(), pages].concat()
     }
 }

@@ -136,16 +136,17 @@ impl Store {
         .await
     }
 
-    /// For a link that holds: whether this browser asked for it. Changes nothing.
+    /// For a link that holds: who would sign in, and whether this browser asked for it. Changes nothing.
     pub async fn live_sign_in(
         &self,
         token_hash: &str,
         browser_hash: &str,
         now: DateTime<Utc>,
-    ) -> Result<Option<bool>, StoreError> {
-        let sql = concat!("SELECT browser_hash FROM flows WHERE token_hash = $1 AND used_at IS NULL AND ", is_live!());
+    ) -> Result<Option<(EmailAddress, bool)>, StoreError> {
+        let sql =
+            concat!("SELECT email, browser_hash FROM flows WHERE token_hash = $1 AND used_at IS NULL AND ", is_live!());
         let row = self.row(sql, values![token_hash, millis(now), millis(now + SLACK)]).await?;
-        row.map(|row| Ok(row.opt_text(0)?.as_deref() == Some(browser_hash))).transpose()
+        row.map(|row| Ok((address(&row.text(0)?)?, row.opt_text(1)?.as_deref() == Some(browser_hash)))).transpose()
     }
 
     /// For whom and with what a browser last asked, since some moment; whatever became of it.

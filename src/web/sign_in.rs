@@ -127,8 +127,8 @@ pub(super) async fn link_page(visit: &Visit, token: &str) -> Answered {
     let cookie = visit.cookie(FLOW);
     let link = auth::open_link(&visit.state.store, token, cookie.as_deref(), clock::now()).await?;
     let link = link.ok_or(Problem::DeadSignIn)?;
-    let (code, is_same_browser) = (link.code, link.is_same_browser);
-    visit.page(StatusCode::OK, &ReaderPage::SignInLink { token: token.to_owned(), code, is_same_browser })
+    let (email, code, is_same_browser) = (link.email.to_string(), link.code, link.is_same_browser);
+    visit.page(StatusCode::OK, &ReaderPage::SignInLink { token: token.to_owned(), email, code, is_same_browser })
 }
 
 /// Signs in by the link; in another browser than the one that asked, only with the button that says so.
