@@ -16,9 +16,9 @@ pub(super) fn web(place: Place<'_>, events: &Events) -> String {
     blocks(place, Dress::Web, events).concat()
 }
 
-/// The HTML of `events` for mail, block by block, the notes last.
-pub(super) fn mail_blocks(place: Place<'_>, events: &Events) -> Vec<String> {
-    blocks(place, Dress::Mail, events)
+/// The HTML of `events` for mail, block by block, the notes last; `direction` is `ltr` or `rtl`.
+pub(super) fn mail_blocks(place: Place<'_>, direction: &str, events: &Events) -> Vec<String> {
+    blocks(place, Dress::Mail { is_rtl: direction == "rtl" }, events)
 }
 
 /// Where the looks come from.
@@ -26,8 +26,8 @@ pub(super) fn mail_blocks(place: Place<'_>, events: &Events) -> Vec<String> {
 enum Dress {
     /// The stylesheet.
     Web,
-    /// The elements themselves.
-    Mail,
+    /// The elements themselves, mirrored for what is written from the right.
+    Mail { is_rtl: bool },
 }
 
 fn blocks(place: Place<'_>, dress: Dress, events: &Events) -> Vec<String> {
@@ -43,13 +43,13 @@ fn blocks(place: Place<'_>, dress: Dress, events: &Events) -> Vec<String> {
                 text.trim_end(),
                 escaped(&place.say("note-back"))
             ),
-            Dress::Mail => format!("<li{}>{text}</li>\n", mail_html::style("li")),
+            Dress::Mail { is_rtl } => format!("<li{}>{text}</li>\n", mail_html::style("li", is_rtl)),
         }
     };
     let items: String = notes.texts().zip(1..).map(note).collect();
     match dress {
         _ if items.is_empty() => {}
-        Dress::Mail => blocks.push(mail_html::notes(&items)),
+        Dress::Mail { is_rtl } => blocks.push(mail_html::notes(&items, is_rtl)),
         Dress::Web => {
             let label = escaped(&place.say("notes"));
             blocks.push(format!("<section class=\"notes\" aria-label=\"{label}\">\n<ol>\n{items}</ol>\n</section>\n"));
@@ -131,7 +131,10 @@ impl Writer<'_> {
 
     /// The same with attributes, and in mail with the style called `look`.
     fn open_with(&mut self, name: &str, look: &str, attributes: &str) {
-        let style = if self.dress == Dress::Mail { mail_html::style(look) } else { String::new() };
+        let style = match self.dress {
+            Dress::Web => String::new(),
+            Dress::Mail { is_rtl } => mail_html::style(look, is_rtl),
+        };
         self.out += &format!("<{name}{attributes}{style}>");
     }
 
@@ -241,12 +244,18 @@ impl Writer<'_> {
     }
 
     fn cell(&mut self) {
-        let attribute = self.in_dress("class", "align");
-        let side = match self.inside.alignments.get(self.inside.cell) {
-            Some(Alignment::Right) => format!(" {attribute}=\"right\""),
-            Some(Alignment::Center) => format!(" {attribute}=\"center\""),
-            _ => self.in_dress("", " align=\"left\"").to_owned(),
+        // Mail programs know no `text-align:start`.
+        let (attribute, start, end) = match self.dress {
+            Dress::Web => ("class", "", "right"),
+            Dress::Mail { is_rtl: false } => ("align", "left", "right"),
+            Dress::Mail { is_rtl: true } => ("align", "right", "left"),
         };
+        let side = match self.inside.alignments.get(self.inside.cell) {
+            Some(Alignment::Right) => end,
+            Some(Alignment::Center) => "center",
+            _ => start,
+        };
+        let side = if side.is_empty() { String::new() } else { format!(" {attribute}=\"{side}\"") };
         match self.inside.is_head {
             true => self.open_with("th", "th", &format!("{side} scope=\"col\"")),
             false => self.open_with("td", "td", &side),
@@ -265,7 +274,7 @@ impl Writer<'_> {
 
     fn mention(&mut self, label: &str) {
         let Some(number) = self.notes.number(label) else { return };
-        if self.dress == Dress::Mail {
+        if self.dress != Dress::Web {
             self.open("sup");
             self.out += &format!("{number}</sup>");
             return;
@@ -286,9 +295,9 @@ impl Writer<'_> {
             (None, _) if drawing.is_figure => format!("<p>{}</p>\n", escaped(&drawing.alt)),
             (None, _) => escaped(&drawing.alt),
             (Some(picture), Dress::Web) if drawing.is_figure => web_figure(&picture),
-            (Some(picture), Dress::Mail) if drawing.is_figure => mail_html::figure(&picture),
+            (Some(picture), Dress::Mail { .. }) if drawing.is_figure => mail_html::figure(&picture),
             (Some(picture), Dress::Web) => web_image(&picture),
-            (Some(picture), Dress::Mail) => mail_html::image(&picture),
+            (Some(picture), Dress::Mail { .. }) => mail_html::image(&picture),
         };
     }
 }

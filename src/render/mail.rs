@@ -182,7 +182,7 @@ pub fn instant(imprint: &Imprint<'_>, occasion: Occasion<'_>, article: &Article)
     let address = article_address(article);
     let place = Place { imprint, address: &address, is_absolute: true };
     let events = if letter.content.is_summary { &[] } else { shown(article, occasion.viewer).events };
-    let blocks = html::mail_blocks(place, events);
+    let blocks = html::mail_blocks(place, letter.content.story.tongue.direction, events);
 
     letter.entitle(imprint)?;
     letter.content.body = blocks.concat();
@@ -312,8 +312,9 @@ impl<Content: Serialize> Letter<Content> {
     }
 
     /// Each of its templates with what it is given.
-    pub fn samples(&self) -> [(String, Context); 3] {
-        [SUBJECT, HTML, TEXT].map(|part| (format!("mail/{}/{part}", self.folder), context(self)))
+    pub fn samples(mut self) -> [(String, Context); 3] {
+        self.mail.subject = "A headline".to_owned();
+        [SUBJECT, HTML, TEXT].map(|part| (format!("mail/{}/{part}", self.folder), context(&self)))
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) const TEXT_WIDTH: usize = 536;
 pub(super) const DATA_TABLE: &str = " width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\"";
 
 /// Element and style. Outlook for Windows takes neither shorthand fonts on `p` nor margins on cells.
-const STYLES: [(&str, &str); 25] = [
+const STYLES: [(&str, &str); 26] = [
     ("p", "margin:0 0 16px"),
     ("a", "color:#a3291c"),
     ("h2", "margin:32px 0 8px;font-size:21px;line-height:1.25"),
@@ -24,6 +24,7 @@ const STYLES: [(&str, &str); 25] = [
     ("h6", "margin:24px 0 8px;font-size:17px"),
     ("ul", "margin:0 0 16px;padding:0 0 0 24px"),
     ("ol", "margin:0 0 16px;padding:0 0 0 24px"),
+    ("notes", "margin:0 0 16px;padding:0 0 0 24px;font-size:15px;line-height:1.45"),
     ("inner-list", "margin:8px 0;padding:0 0 0 24px"),
     ("li", "margin:0 0 8px"),
     ("task", "margin:0 0 8px;list-style-type:none"),
@@ -46,9 +47,22 @@ const STYLES: [(&str, &str); 25] = [
 ];
 
 /// The style attribute of an element, with a space before it; nothing for elements that need none.
-pub(super) fn style(element: &str) -> String {
-    let style = STYLES.iter().find(|(name, _)| *name == element);
-    style.map_or(String::new(), |(_, style)| format!(" style=\"{style}\""))
+pub(super) fn style(element: &str, is_rtl: bool) -> String {
+    let style = STYLES.iter().find(|(name, _)| *name == element).map_or("", |(_, style)| style);
+    match (style, is_rtl) {
+        ("", _) => String::new(),
+        (_, false) => format!(" style=\"{style}\""),
+        (_, true) => format!(" style=\"{}\"", mirrored(style)),
+    }
+}
+
+/// The same with left and right exchanged: mail programs do not know logical properties.
+fn mirrored(style: &str) -> String {
+    let declaration = |declaration: &str| match declaration.split([':', ' ']).collect::<Vec<_>>().as_slice() {
+        [name, top, right, bottom, left] => format!("{name}:{top} {left} {bottom} {right}"),
+        _ => declaration.replace("-left", "-right"),
+    };
+    style.split(';').map(declaration).collect::<Vec<_>>().join(";")
 }
 
 /// A picture as wide as the text at most; the attributes are for Outlook, the style for everybody else.
@@ -77,11 +91,8 @@ pub(super) fn figure(picture: &Picture) -> String {
 }
 
 /// The notes at the end of a text.
-pub(super) fn notes(items: &str) -> String {
-    format!(
-        "<hr{}>\n<ol style=\"margin:0 0 16px;padding:0 0 0 24px;font-size:15px;line-height:1.45\">\n{items}</ol>\n",
-        style("hr")
-    )
+pub(super) fn notes(items: &str, is_rtl: bool) -> String {
+    format!("<hr{}>\n<ol{}>\n{items}</ol>\n", style("hr", is_rtl), style("notes", is_rtl))
 }
 
 /// As many whole blocks from the front as fit into `room` bytes, and whether any had to be left out.

@@ -272,6 +272,27 @@ impl Preferences {
     }
 }
 
+fn outbox_samples() -> Vec<ReaderPage> {
+    let text = |text: &str| text.to_owned();
+    let mail = OutboxEntry {
+        id: text("17"),
+        to: text("reader@example.com"),
+        subject: text("A headline"),
+        date: text("23 November 2026, 08:00"),
+    };
+    vec![
+        ReaderPage::OutboxList { mails: vec![mail.clone()] },
+        ReaderPage::OutboxMail(OutboxMail {
+            mail,
+            from: text("The Wire <wire@example.com>"),
+            html_address: text("/outbox/17/html"),
+            text: text("Good morning."),
+            raw_address: text("/outbox/17/eml"),
+            links: vec![text("https://example.com/")],
+        }),
+    ]
+}
+
 impl ReaderPage {
     /// Its template, and what that is given.
     pub(super) fn sheet(&self, imprint: &Imprint<'_>, site: &SiteContext) -> (&'static str, Context) {
@@ -311,12 +332,6 @@ impl ReaderPage {
         };
         let notices = [CheckYourMail, SignedIn, SignedUp, Subscribed, LinkExpired, Left, Saved].map(notice).to_vec();
         let error = |field| FieldError { field, message: text("type it again") };
-        let mail = OutboxEntry {
-            id: text("17"),
-            to: text("reader@example.com"),
-            subject: text("A headline"),
-            date: text("23 November 2026, 08:00"),
-        };
         let preferences = Preferences {
             notices: vec![notice(Left)],
             newsletter: newsletter.clone(),
@@ -326,7 +341,7 @@ impl ReaderPage {
         };
         let pages = vec![
             ReaderPage::Subscribe(SignUpPage {
-                email: mail.to.clone(),
+                email: text("reader@example.com"),
                 name: text("Ada"),
                 errors: ["email", "newsletter", "cadence"].map(error).to_vec(),
                 is_from_elsewhere: true,
@@ -351,16 +366,7 @@ impl ReaderPage {
                 message: text("Look in the archive."),
                 request: text("17"),
             },
-            ReaderPage::OutboxList { mails: vec![mail.clone()] },
-            ReaderPage::OutboxMail(OutboxMail {
-                mail,
-                from: text("The Wire <wire@example.com>"),
-                html_address: text("/outbox/17/html"),
-                text: text("Good morning."),
-                raw_address: text("/outbox/17/eml"),
-                links: vec![text("https://example.com/")],
-            }),
         ];
-        [account::samples(), pages].concat()
+        [account::samples(), pages, outbox_samples()].concat()
     }
 }

@@ -512,6 +512,20 @@ fn a_static_file_of_the_publication_has_an_address_of_its_own() {
 }
 
 #[test]
+fn a_mail_written_from_the_right_is_mirrored() {
+    let text = "- one\n\n> quoted\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n";
+    let arabic = Article { language: Some("ar".to_owned()), ..article("arabic", "Arabic", text) };
+    let html = instant_mail(&arabic, Viewer::Subscriber).html;
+    assert!(html.contains("<td class=\"in sheet\" lang=\"ar\" dir=\"rtl\""), "{html}");
+    for mirrored in ["<ul style=\"margin:0 0 16px;padding:0 24px 0 0\"", "border-right:3px solid", "<td align=\"left\""]
+    {
+        assert!(html.contains(mirrored), "{mirrored} in {html}");
+    }
+    let html = instant_mail(&article("english", "English", text), Viewer::Subscriber).html;
+    assert!(!html.contains("padding:0 24px 0 0") && !html.contains("border-right"), "{html}");
+}
+
+#[test]
 fn text_nested_however_deep_is_written() {
     let deep = format!("{}end\n\n{}- end\n", "> ".repeat(300), "  ".repeat(100));
     assert!(instant_mail(&article("deep", "Deep", &deep), Viewer::Subscriber).text.contains("end"));
@@ -520,11 +534,10 @@ fn text_nested_however_deep_is_written() {
 #[test]
 fn every_template_is_tried_with_something_of_everything() {
     let (theme, _) = Theme::load(&[]);
-    let samples = sample::samples(&theme, theme.english());
+    let samples: Vec<_> = theme.samples(theme.english()).collect();
     let names: std::collections::BTreeSet<_> = samples.iter().map(|(name, _)| name).collect();
     assert_eq!(names.len(), 39, "{names:?}");
-    let pages: String =
-        samples.iter().map(|(name, context)| theme.render(name, context, theme.english()).unwrap()).collect();
+    let pages: String = samples.into_iter().map(|(_, page)| page.unwrap()).collect();
     for words in ["portrait", "figcaption", "Related", "All articles", "Updated", ">Read on</a>", "the rest", "Undo"] {
         assert!(pages.to_lowercase().contains(&words.to_lowercase()), "{words}");
     }

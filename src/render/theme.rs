@@ -185,13 +185,18 @@ impl Theme {
         }
     }
 
+    /// What each template gives in the language of `words`, with something of everything in it: its name and the page.
+    pub fn samples(&self, words: &Arc<Words>) -> impl Iterator<Item = (String, Result<String, RenderError>)> {
+        let rendered = |(name, context): (String, Context)| {
+            let page = self.render(&name, &context, words);
+            (name, page)
+        };
+        sample::samples(self, words).into_iter().map(rendered)
+    }
+
     /// Renders every template with its sample; one problem a template.
     fn try_samples(&self) -> Vec<Diagnostic> {
-        let each = |words| {
-            let samples = sample::samples(self, words).into_iter();
-            samples.filter_map(move |(name, context)| self.render(&name, &context, words).err())
-        };
-        let errors = self.all_words().flat_map(each);
+        let errors = self.all_words().flat_map(|words| self.samples(words)).filter_map(|(_, sample)| sample.err());
         let mut diagnostics: Vec<Diagnostic> = Vec::new();
         for diagnostic in errors.map(RenderError::into_diagnostic) {
             if !diagnostics.contains(&diagnostic) {
