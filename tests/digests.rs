@@ -18,6 +18,7 @@ on_both_databases! {
     topics_hold_for_what_comes_at_once
     a_date_that_moves_takes_its_mail_along
     what_waits_is_not_planned_every_second
+    an_editor_looks_ahead_and_sends_what_is_due
 }
 
 const DAY: TimeDelta = TimeDelta::days(1);
@@ -303,4 +304,33 @@ async fn what_waits_is_not_planned_every_second(mut world: World) {
     let before = memory.wake_at();
     publishing::tick(&world.store, &edition, world.now, &mut memory).await.unwrap();
     assert_ne!(memory.wake_at(), before, "and so is a new hour");
+}
+
+async fn an_editor_looks_ahead_and_sends_what_is_due(mut world: World) {
+    world.broken_in().await;
+    world.reader("plain", Cadence::Daily, "").await;
+    world.reader("tokyo", Cadence::Daily, "Asia/Tokyo").await;
+    world.editor_writes("planned", "date: 2026-01-08T05:00:00Z", "Text.");
+    let plans = |at: &'static str, world: &World| {
+        let (store, edition, now) = (world.store.clone(), world.edition(), world.now);
+        async move {
+            let newsletter = &edition.settings.newsletters[0];
+            let plans = publishing::digest_plans(&store, &edition, newsletter, moment(at), now).await.unwrap();
+            plans.iter().map(|plan| (plan.articles.len(), plan.count.recipients)).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(plans("2026-01-08T04:00:00Z", &world).await, [], "not out yet");
+    assert_eq!(plans("2026-01-08T08:00:00Z", &world).await, [(1, 1)], "for who wakes up in Europe");
+    world.turns(moment("2026-01-07T23:00:00Z") - world.now).await;
+    world.now = moment("2026-01-08T07:30:00Z");
+    let edition = world.edition();
+    let newsletter = &edition.settings.newsletters[0];
+    let sent = publishing::run_digests(&world.store, &edition, newsletter, world.now, world.now).await.unwrap();
+    assert_eq!(sent.len(), 1);
+    assert_eq!(world.got("plain").await, mails(&[("08 07:30", &["planned"])]), "without undo time");
+    let again = publishing::run_digests(&world.store, &edition, newsletter, world.now, world.now).await.unwrap();
+    assert_eq!(again, []);
+    world.turns(DAY).await;
+    assert_eq!(world.got("plain").await.len(), 1);
+    assert_eq!(world.got("tokyo").await, mails(&[("08 22:00", &["planned"])]));
 }

@@ -71,6 +71,7 @@ from = "The Sample <other@sample.example.com>"
 
 pub struct World {
     folder: TempDir,
+    pub address: StoreAddress,
     pub store: Store,
     pub keys: Arc<ServerKeys>,
     pub relay: Memory,
@@ -84,14 +85,15 @@ impl World {
         let folder = TempDir::new().expect("a temporary folder");
         fs::create_dir(folder.path().join("content")).expect("a folder");
         fs::write(folder.path().join("publish.toml"), SETTINGS).expect("settings are written");
-        let store = Store::open(&address(database, &folder).await).await.expect("the database opens");
+        let address = address(database, &folder).await;
+        let store = Store::open(&address).await.expect("the database opens");
         let home = Home { url: "https://sample.example.com".to_owned(), host: "here".to_owned() };
         store.settle(home).await.expect("the database is settled");
         let now = "2026-01-07T12:00:00Z".parse().expect("a moment");
         let edition = read(&folder, now);
         let keys = Arc::new(ServerKeys::new(*b"a server key for tests, 32 bytes", []));
         let (editions, _) = watch::channel(edition);
-        let world = World { folder, store, keys, relay: Memory::accepting(), now, editions };
+        let world = World { folder, address, store, keys, relay: Memory::accepting(), now, editions };
         world.turn().await;
         world
     }

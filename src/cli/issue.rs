@@ -15,6 +15,9 @@ use crate::store::IssueRow;
 use super::opened::{Opened, open};
 use super::{Context, Failure};
 
+pub(super) use before::{Excluded, counted, excluded};
+pub(super) use sending::{ask, refuse_while_held, send_issues};
+
 /// Plan, send, watch and stop issues
 ///
 /// ARTICLE is a path or a slug, ISSUE the id that `issue list` shows.

@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod config;
 mod db;
+mod digest;
 mod doctor;
 mod init;
 mod issue;
@@ -72,6 +73,7 @@ enum Command {
     Build(build::Build),
     Serve(serve::Serve),
     Issue(issue::Issue),
+    Digest(digest::Digest),
     Subscribers(subscribers::Subscribers),
     Db(db::Db),
     Config(config::Config),
@@ -229,6 +231,7 @@ fn obey(command: Command, context: &Context) -> Result<ExitCode, Failure> {
         Command::Config(config) => config::run(&config, context),
         Command::Serve(serve) => at_work(serve::run(serve, context)),
         Command::Issue(issue) => at_work(issue::run(issue, context)),
+        Command::Digest(digest) => at_work(digest::run(digest, context)),
         Command::Subscribers(subscribers) => at_work(subscribers::run(subscribers, context)),
         Command::Db(db) => at_work(db::run(&db, context)),
         Command::Doctor(doctor) => at_work(doctor::run(&doctor, context)),

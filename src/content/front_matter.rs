@@ -227,8 +227,8 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 }
 
-/// Reads RFC 3339, or a day, or a day and a time, in the years from 1900 to 9999.
-fn parse_moment(text: &str, zone: &Zone) -> Option<DateTime<Utc>> {
+/// Reads RFC 3339, or a day, or a day and a time by the wall clock of `zone`, in the years from 1900 to 9999.
+pub fn parse_moment(text: &str, zone: &Zone) -> Option<DateTime<Utc>> {
     let text = text.replacen(' ', "T", 1).replace(' ', "");
     let offset_text = text.strip_suffix(['Z', 'z']).map_or_else(|| text.clone(), |local| format!("{local}+00:00"));
     let with_offset = ["%Y-%m-%dT%H:%M:%S%.f%:z", "%Y-%m-%dT%H:%M%:z"]

@@ -17,7 +17,7 @@ pub use article::{
     Article, BodyInMail, Figure, LARGEST_FILE, MailOptions, Page, fingerprint, read_article, read_page, too_large,
 };
 pub use catalog::{Catalog, Image};
-pub use front_matter::place_in_front_matter;
+pub use front_matter::{parse_moment, place_in_front_matter};
 pub use markdown::{Body, Heading, figure};
 pub use slug::{OUR_ADDRESSES, slugify};
 

@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use crate::content::Article;
 use crate::model::{ArticleId, Brake, IssueId, Newsletter, meets_topics};
 use crate::press::Edition;
-use crate::store::{Count, DigestRun, Entry, Group, Standing, Store};
+use crate::store::{Count, DigestRun, Entry, Group, Standing, Store, StoreError};
 
 use super::compose::{Purpose, compose};
+use super::ledger::{come_slots, due_articles};
 use super::plan::{NO_ID, Plan, Readers, Recipients, WaitsFor, is_approved, plan_id};
 use super::refusal::SendError;
 
@@ -31,6 +32,43 @@ struct Share<'a> {
     groups: Vec<Group>,
 }
 
+/// The digests of a newsletter that are due at `at` and not sealed: those of runs that wait, and of slots that will have
+/// come by then, with what will be out. Nothing is written.
+pub async fn digest_plans(
+    store: &Store,
+    edition: &Edition,
+    newsletter: &Newsletter,
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Plan>, SendError> {
+    let come = come_slots(&store.rhythms(&newsletter.id).await?, newsletter, at);
+    let mut entries = store.seen_articles(&newsletter.id).await?;
+    let mut runs = store.waiting_digest_runs(&newsletter.id).await?;
+    runs.retain(|run| run.slot_at <= at);
+    for run in &mut runs {
+        run.rhythms.retain(|rhythm| come.values().all(|rhythms| !rhythms.contains(rhythm)));
+    }
+    // What is not in the ledger yet has no number, and comes after everything that has.
+    let mut number = i64::MAX / 2;
+    for (article, date) in due_articles(&edition.catalog, newsletter, at) {
+        let is_new = entries.iter().all(|entry| entry.article != *article);
+        if is_new && date >= now - edition.settings.sending.max_lateness {
+            number += 1;
+            entries.push(Entry::foreseen(article.clone(), number, date));
+        }
+    }
+    for ((cadence, slot_at), rhythms) in come {
+        let (newsletter, covers_to) = (newsletter.id.clone(), i64::MAX);
+        runs.push(DigestRun { newsletter, cadence, slot_at, covers_to, issues: 0, rhythms });
+    }
+    let mut plans = Vec::new();
+    for run in runs {
+        let out_by = run.slot_at.max(now + edition.settings.sending.undo);
+        plans.extend(plan_with(store, edition, newsletter, &run, (&entries, out_by), now).await?.plans);
+    }
+    Ok(plans)
+}
+
 /// Plans one run, and what holds it: the run as a whole, until something of it was sealed.
 pub(super) async fn plan_run(
     store: &Store,
@@ -39,9 +77,19 @@ pub(super) async fn plan_run(
     run: &DigestRun,
     now: DateTime<Utc>,
 ) -> Result<RunPlan, SendError> {
-    let out_by = now + edition.settings.sending.undo;
     let entries = store.seen_articles(&newsletter.id).await?;
-    let owed = owed_articles(edition, &entries, run, out_by);
+    plan_with(store, edition, newsletter, run, (&entries, now + edition.settings.sending.undo), now).await
+}
+
+async fn plan_with(
+    store: &Store,
+    edition: &Edition,
+    newsletter: &Newsletter,
+    run: &DigestRun,
+    (entries, out_by): (&[Entry], DateTime<Utc>),
+    now: DateTime<Utc>,
+) -> Result<RunPlan, SendError> {
+    let owed = owed_articles(edition, entries, run, out_by);
     let (shares, mut nothing) = shares(&owed, store.digest_groups(run).await?);
     let mut plans = Vec::new();
     for share in shares {
@@ -160,4 +208,18 @@ fn count(groups: &[Group]) -> Count {
         recipients: sum(|group| group.readers) - suppressed,
         excluded: excluded.into_iter().filter(|(_, people)| *people > 0).collect(),
     }
+}
+
+/// Moves on the readers to whom a run brings nothing, and ends it if there were none. Says whether it goes on.
+pub(super) async fn pass_over(store: &Store, run: &DigestRun, nothing: Vec<Group>) -> Result<bool, StoreError> {
+    if nothing.is_empty() {
+        while store.let_go_over(run).await? {}
+        store.end_digest_run(run).await?;
+        return Ok(false);
+    }
+    let mut left = nothing;
+    while !left.is_empty() {
+        left = store.pass_over(run, left).await?;
+    }
+    Ok(true)
 }

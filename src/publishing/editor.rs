@@ -7,10 +7,11 @@ use crate::model::{IssueEvent, IssueId, IssueState, Newsletter};
 use crate::press::Edition;
 use crate::store::{IssueRow, Store};
 
-use super::ledger::enter_what_is_due;
+use super::digest::{pass_over, plan_run};
+use super::ledger::{enter_due_articles, enter_slots, enter_what_is_due};
 use super::plan::{Plan, has_outgrown, instant_plans, plan_article};
 use super::refusal::SendError;
-use super::seal::{finish_sealings, seal};
+use super::seal::{finish_sealings, seal, seal_run};
 
 /// What became of an article in one newsletter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +62,31 @@ pub async fn send_article(
             "run the command again",
         )),
     }
+}
+
+/// An editor's word that the digests of slots up to `at` go now, however late they are: sealed without waiting for an
+/// approval or the undo time. Gives their issues.
+pub async fn run_digests(
+    store: &Store,
+    edition: &Edition,
+    newsletter: &Newsletter,
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Vec<IssueId>, SendError> {
+    enter_due_articles(store, edition, now).await?;
+    enter_slots(store, newsletter, at, DateTime::<Utc>::MIN_UTC).await?;
+    let mut issues = Vec::new();
+    finish_sealings(store, now).await?;
+    while let Some(run) = store.waiting_digest_runs(&newsletter.id).await?.into_iter().find(|run| run.slot_at <= at) {
+        let planned = plan_run(store, edition, newsletter, &run, now).await?;
+        if planned.plans.is_empty() {
+            pass_over(store, &run, planned.nothing).await?;
+        } else {
+            issues.extend(seal_run(store, edition, newsletter, &run, planned.plans, (now, now)).await?);
+        }
+        finish_sealings(store, now).await?;
+    }
+    Ok(issues)
 }
 
 /// Either nobody wants the newsletter at once, or those who do came after this article or were served past it.

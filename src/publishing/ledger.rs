@@ -18,8 +18,23 @@ use crate::store::{KnownRhythm, Sighting, Standing, Store, StoreError};
 ///
 /// Nothing is entered while sending is held or the edition has errors, whoever asks.
 pub async fn enter_what_is_due(store: &Store, edition: &Edition, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let sending = &edition.settings.sending;
+    for newsletter in enter_due_articles(store, edition, now).await? {
+        enter_slots(store, newsletter, now + sending.undo, now - sending.max_lateness).await?;
+    }
+    Ok(())
+}
+
+/// Enters the articles that are due now, and takes back what is no longer out. Gives the newsletters that were known
+/// before, unless nothing may be entered.
+pub(super) async fn enter_due_articles<'a>(
+    store: &Store,
+    edition: &'a Edition,
+    now: DateTime<Utc>,
+) -> Result<Vec<&'a Newsletter>, StoreError> {
+    let mut known = Vec::new();
     if edition.has_errors() || store.held().await?.is_some() {
-        return Ok(());
+        return Ok(known);
     }
     let (settings, catalog) = (&edition.settings, &edition.catalog);
     let earliest_in_time = now - settings.sending.max_lateness;
@@ -30,9 +45,9 @@ pub async fn enter_what_is_due(store: &Store, edition: &Edition, now: DateTime<U
         }
         take_back(store, edition, newsletter, &due).await?;
         enter_unseen(store, newsletter, &due, |date| date >= earliest_in_time, now).await?;
-        enter_slots(store, newsletter, now + settings.sending.undo, earliest_in_time).await?;
+        known.push(newsletter);
     }
-    Ok(())
+    Ok(known)
 }
 
 /// Enters the newsletters that this database has never seen, with whatever is out by now as before their start.
@@ -68,7 +83,7 @@ pub async fn enter_as_late(
 }
 
 /// A newsletter's articles that are out at `by`, the oldest first, with their ids and dates.
-fn due_articles<'a>(
+pub(super) fn due_articles<'a>(
     catalog: &'a Catalog,
     newsletter: &Newsletter,
     by: DateTime<Utc>,

@@ -17,7 +17,8 @@ mod seal;
 
 pub use agenda::plans;
 pub use compose::{ComposeError, Composed, Purpose, compose};
-pub use editor::{Sent, cancel, send_article};
+pub use digest::digest_plans;
+pub use editor::{Sent, cancel, run_digests, send_article};
 pub use ledger::{enter_as_late, enter_new_newsletters, enter_what_is_due};
 pub use plan::{Plan, Readers, Recipients, WaitsFor, plan_article};
 pub use refusal::{Refusal, SendError};

@@ -155,21 +155,49 @@ pub(super) async fn instant_plans(
     now: DateTime<Utc>,
 ) -> Result<Vec<Plan>, SendError> {
     let mut plans: Vec<Plan> = Vec::new();
-    for entry in store.seen_articles(&newsletter.id).await?.into_iter().filter(|entry| entry.instant_waits) {
-        let Some(sequence) = entry.sequence else { continue };
-        // Another process may have read a newer folder: what is not out in this one is not sent from it.
-        let out_by = now + edition.settings.sending.undo;
-        let article = edition.catalog.article(&entry.article).filter(|article| article.is_published(out_by));
-        let Some(article) = article else { continue };
-        let mut plan = instant_plan(store, edition, newsletter, article, sequence, None).await?;
-        plan.waits_for = match plans.first() {
-            Some(earlier) => earlier.articles.first().cloned().map(WaitsFor::Earlier),
-            None if plan.count.recipients == 0 => Some(WaitsFor::Digest),
-            None => brake(store, edition, newsletter, &plan, now).await?.map(WaitsFor::Approval),
-        };
-        plans.push(plan);
+    for (sequence, article) in waiting_articles(store, edition, newsletter, now).await? {
+        plans.push(match plans.first().and_then(|earlier| earlier.articles.first().cloned()) {
+            Some(earlier) => Plan {
+                waits_for: Some(WaitsFor::Earlier(earlier)),
+                ..instant_plan(store, edition, newsletter, article, sequence, None).await?
+            },
+            None => next_instant(store, edition, newsletter, (sequence, article), now).await?,
+        });
     }
     Ok(plans)
+}
+
+/// The articles that wait for their instant issue, by their numbers. Another process may have read a newer folder: what
+/// is not out in this one is not sent from it.
+pub(super) async fn waiting_articles<'a>(
+    store: &Store,
+    edition: &'a Edition,
+    newsletter: &Newsletter,
+    now: DateTime<Utc>,
+) -> Result<Vec<(i64, &'a Article)>, SendError> {
+    let out_by = now + edition.settings.sending.undo;
+    let entries = store.seen_articles(&newsletter.id).await?;
+    let waiting = entries.iter().filter(|entry| entry.instant_waits).filter_map(|entry| {
+        let article = edition.catalog.article(&entry.article).filter(|article| article.is_published(out_by));
+        Some((entry.sequence?, article?))
+    });
+    Ok(waiting.collect())
+}
+
+/// The instant issue that is next in a newsletter, and what holds it.
+pub(super) async fn next_instant(
+    store: &Store,
+    edition: &Edition,
+    newsletter: &Newsletter,
+    (sequence, article): (i64, &Article),
+    now: DateTime<Utc>,
+) -> Result<Plan, SendError> {
+    let mut plan = instant_plan(store, edition, newsletter, article, sequence, None).await?;
+    plan.waits_for = match plan.count.recipients {
+        0 => Some(WaitsFor::Digest),
+        _ => brake(store, edition, newsletter, &plan, now).await?.map(WaitsFor::Approval),
+    };
+    Ok(plan)
 }
 
 /// What `issue send ARTICLE` would send to one newsletter's instant readers, on the editor's word alone.

@@ -4,11 +4,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::Newsletter;
 use crate::press::Edition;
-use crate::store::{DigestRun, Group, Store, StoreError};
+use crate::store::{DigestRun, Store, StoreError};
 
-use super::digest::plan_run;
+use super::digest::{pass_over, plan_run};
 use super::ledger::{enter_what_is_due, next_slot};
-use super::plan::{Plan, WaitsFor, instant_plans};
+use super::plan::{WaitsFor, next_instant, waiting_articles};
 use super::refusal::SendError;
 use super::seal::{seal, seal_run, write_some};
 
@@ -39,7 +39,7 @@ pub struct Memory {
 
 impl Memory {
     /// The longest that nothing is planned although nothing is known to change.
-    const IDLE: TimeDelta = TimeDelta::minutes(10);
+    const IDLE: TimeDelta = TimeDelta::hours(1);
     /// How soon what waits for an approval is counted and rendered again: its brake may open by itself.
     const WAITING: TimeDelta = TimeDelta::minutes(1);
 
@@ -121,33 +121,34 @@ async fn seal_instants(
     now: DateTime<Utc>,
     done: &mut Tick,
 ) -> Result<(), SendError> {
-    // Each sealing can change what holds the next one, so the plans are made anew every time.
-    while let Some(plan) = instant_plans(store, edition, newsletter, now).await?.into_iter().next() {
+    // Each sealing can change what holds the next one, so each is planned when its turn has come.
+    for (sequence, article) in waiting_articles(store, edition, newsletter, now).await? {
+        let Some(id) = &article.id else { continue };
+        if !store.has_instant_readers(&newsletter.id, sequence).await? {
+            store.skip_instant(&newsletter.id, id).await?;
+            continue;
+        }
+        let plan = next_instant(store, edition, newsletter, (sequence, article), now).await?;
         match plan.waits_for {
-            Some(WaitsFor::Digest) => skip(store, newsletter, &plan).await?,
+            Some(WaitsFor::Digest) => {
+                while store.pass_instant_readers(&newsletter.id, sequence).await? {}
+                store.skip_instant(&newsletter.id, id).await?;
+                continue;
+            }
             Some(_) => {
                 done.waiting += 1;
                 break;
             }
-            None => {
-                let send_at = send_at(edition, plan.date(edition), now);
-                if !seal(store, edition, newsletter, &plan, send_at, now).await? {
-                    break; // another scheduler was first; its next turn goes on
-                }
-                done.sealed += 1;
-                if !write_some(store, now).await? {
-                    done.is_unfinished = true;
-                    break;
-                }
-            }
+            None => {}
         }
-    }
-    Ok(())
-}
-
-async fn skip(store: &Store, newsletter: &Newsletter, plan: &Plan) -> Result<(), SendError> {
-    for article in &plan.articles {
-        store.skip_instant(&newsletter.id, article).await?;
+        if !seal(store, edition, newsletter, &plan, send_at(edition, article.date, now), now).await? {
+            break; // another scheduler was first; its next turn goes on
+        }
+        done.sealed += 1;
+        if !write_some(store, now).await? {
+            done.is_unfinished = true;
+            break;
+        }
     }
     Ok(())
 }
@@ -168,28 +169,13 @@ async fn serve_run(
     } else if planned.plans.is_empty() {
         done.is_unfinished |= pass_over(store, run, planned.nothing).await?;
     } else {
-        let (count, send_at) = (planned.plans.len(), send_at(edition, Some(run.slot_at), now));
-        if seal_run(store, edition, newsletter, run, planned.plans, (send_at, now)).await? {
-            done.sealed += u64::try_from(count).unwrap_or(u64::MAX);
-        }
+        let moments = (send_at(edition, Some(run.slot_at), now), now);
+        let issues = seal_run(store, edition, newsletter, run, planned.plans, moments).await?;
+        done.sealed += u64::try_from(issues.len()).unwrap_or(u64::MAX);
         write_some(store, now).await?;
         done.is_unfinished = true;
     }
     Ok(())
-}
-
-/// Moves on the readers to whom a run brings nothing, and ends it if there were none. Says whether it goes on.
-async fn pass_over(store: &Store, run: &DigestRun, nothing: Vec<Group>) -> Result<bool, StoreError> {
-    if nothing.is_empty() {
-        while store.let_go_over(run).await? {}
-        store.end_digest_run(run).await?;
-        return Ok(false);
-    }
-    let mut left = nothing;
-    while !left.is_empty() {
-        left = store.pass_over(run, left).await?;
-    }
-    Ok(true)
 }
 
 /// What nobody asked for by hand is held for the undo time, but not past its own moment.

@@ -26,7 +26,8 @@ pub(super) async fn seal(
     Ok(store.seal(audience, sealing(edition, newsletter, plan, send_at, now)?).await?)
 }
 
-/// Freezes the plans of a digest run, all in one transaction. False: the run is no longer as it was planned.
+/// Freezes the plans of a digest run, all in one transaction. Gives the issues; none: the run is no longer as it was
+/// planned.
 pub(super) async fn seal_run(
     store: &Store,
     edition: &Edition,
@@ -34,15 +35,16 @@ pub(super) async fn seal_run(
     run: &DigestRun,
     plans: Vec<Plan>,
     (send_at, now): (DateTime<Utc>, DateTime<Utc>),
-) -> Result<bool, SendError> {
-    let mut sealings = Vec::new();
+) -> Result<Vec<IssueId>, SendError> {
+    let (mut sealings, mut issues) = (Vec::new(), Vec::new());
     for plan in plans {
         let sealing = sealing(edition, newsletter, &plan, send_at, now)?;
         if let Recipients::Digest(readers) = plan.to {
+            issues.push(sealing.id.clone());
             sealings.push((sealing, readers.groups));
         }
     }
-    Ok(store.seal_digests(run.clone(), sealings).await?)
+    Ok(if store.seal_digests(run.clone(), sealings).await? { issues } else { Vec::new() })
 }
 
 fn sealing(

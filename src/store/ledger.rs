@@ -56,6 +56,14 @@ pub struct Entry {
     pub first_seen_at: DateTime<Utc>,
 }
 
+impl Entry {
+    /// What an article that will be out would be entered as.
+    pub fn foreseen(article: ArticleId, number: i64, at: DateTime<Utc>) -> Entry {
+        let (standing, sequence) = (Standing::Owed, Some(number));
+        Entry { article, standing, sequence, instant_waits: true, is_unsealed: true, first_seen_at: at }
+    }
+}
+
 /// An article that is out and has not been seen before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {

@@ -154,6 +154,23 @@ impl Store {
         Ok(Count { recipients, excluded: excluded.into_iter().collect() })
     }
 
+    /// Whether any instant reader has not been served to a number.
+    pub async fn has_instant_readers(&self, newsletter: &NewsletterId, number: i64) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM subscriptions
+            WHERE newsletter = $1 AND cadence = 'instant' AND state = 'active' AND covered_to < $2 LIMIT 1";
+        Ok(self.row(sql, values![newsletter.as_str(), number]).await?.is_some())
+    }
+
+    /// Serves instant readers to the number of an article that none of them gets, some in one transaction. True: there
+    /// may be more.
+    pub async fn pass_instant_readers(&self, newsletter: &NewsletterId, number: i64) -> Result<bool, StoreError> {
+        let sql = "UPDATE subscriptions SET covered_to = $2 WHERE id IN (SELECT id FROM subscriptions
+            WHERE newsletter = $1 AND cadence = 'instant' AND state = 'active' AND covered_to < $2 LIMIT $3)
+            AND covered_to < $2";
+        let passed = self.execute(sql, values![newsletter.as_str(), number, SLICE]).await?;
+        Ok(passed == SLICE.unsigned_abs())
+    }
+
     /// Freezes an issue's content and its audience's boundary, in one transaction; its delivery rows follow with
     /// [`Store::write_deliveries`]. False: the same issue was sealed before, by whomever; its article was taken back
     /// meanwhile; or the rows of another issue for the same readers are still being written. Nothing changed then.

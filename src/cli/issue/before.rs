@@ -74,10 +74,15 @@ struct PlanAnswer {
     explanation: Option<String>,
 }
 
+/// Readers who do not get it, and why.
 #[derive(Debug, Serialize)]
-struct Excluded {
-    reason: &'static str,
-    count: i64,
+pub(in crate::cli) struct Excluded {
+    pub reason: &'static str,
+    pub count: i64,
+}
+
+pub(in crate::cli) fn excluded(plan: &Plan) -> Vec<Excluded> {
+    plan.count.excluded.iter().map(|(reason, count)| Excluded { reason, count: *count }).collect()
 }
 
 pub(super) async fn plan(opened: &Opened, context: &Context, article: Option<&str>) -> Result<ExitCode, Failure> {
@@ -133,7 +138,7 @@ fn answer(opened: &Opened, plan: &Plan) -> PlanAnswer {
         cadence: plan.cadence().as_str(),
         articles: plan.articles.iter().map(path).collect(),
         recipients: plan.count.recipients,
-        excluded: plan.count.excluded.iter().map(|(reason, count)| Excluded { reason, count: *count }).collect(),
+        excluded: excluded(plan),
         waits_for: plan.waits_for.as_ref().map(WaitsFor::as_str),
         explanation: plan.waits_for.as_ref().map(WaitsFor::explanation),
     }
@@ -170,7 +175,7 @@ fn tell(plan: &PlanAnswer) -> String {
     text
 }
 
-fn counted(count: i64, noun: &str) -> String {
+pub(in crate::cli) fn counted(count: i64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 

@@ -58,7 +58,17 @@ pub(super) async fn send(opened: Opened, context: &Context, send: Send) -> Resul
     opened.hold_if_moved().await?;
     refuse_while_held(&opened).await?;
     let issues = issues_of(&opened, context, &send).await?;
-    if send.detach {
+    send_issues(&opened, context, issues, (send.once, send.detach)).await
+}
+
+/// Sends issues one after the other, or prints their ids where a running `serve` is to send them.
+pub(in crate::cli) async fn send_issues(
+    opened: &Opened,
+    context: &Context,
+    issues: Vec<IssueId>,
+    (once, detach): (bool, bool),
+) -> Result<ExitCode, Failure> {
+    if detach {
         for issue in &issues {
             context.print(&format!("{issue}\n"))?;
         }
@@ -66,13 +76,14 @@ pub(super) async fn send(opened: Opened, context: &Context, send: Send) -> Resul
     }
     let mut status = 0;
     for issue in issues {
-        let until = if send.once { Until::NoneDue(issue.clone()) } else { Until::AtRest(issue.clone()) };
-        status = status.max(send_issue(&opened, context, &issue, until).await?);
+        let until = if once { Until::NoneDue(issue.clone()) } else { Until::AtRest(issue.clone()) };
+        status = status.max(send_issue(opened, context, &issue, until).await?);
     }
     Ok(ExitCode::from(status))
 }
 
-async fn refuse_while_held(opened: &Opened) -> Result<(), Failure> {
+/// Nothing is begun while sending is held.
+pub(in crate::cli) async fn refuse_while_held(opened: &Opened) -> Result<(), Failure> {
     match opened.store.held().await? {
         Some(reason) => Err(Failure::yours(
             format!("all sending is held: {reason}"),
@@ -155,7 +166,8 @@ async fn confirm(opened: &Opened, context: &Context, send: &Send) -> Result<(), 
     ask(context, "Send this now?", "say `--yes` to send it without being asked")
 }
 
-fn ask(context: &Context, question: &str, help: &str) -> Result<(), Failure> {
+/// Asks at the terminal; without one, or without a yes, nothing is done.
+pub(in crate::cli) fn ask(context: &Context, question: &str, help: &str) -> Result<(), Failure> {
     if !io::stdin().is_terminal() {
         return Err(Failure::yours("there is no terminal to ask at, so nothing was done", help));
     }
