@@ -11,6 +11,7 @@
 mod architecture;
 mod cli;
 mod digests;
+mod simulation;
 mod story;
 mod words;
 mod world;
