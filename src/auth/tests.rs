@@ -113,6 +113,37 @@ async fn five_codes_are_looked_at_and_no_more() {
 }
 
 #[tokio::test]
+async fn an_address_gets_five_mails_an_hour_whoever_asks() {
+    for (store, _folder) in stores().await {
+        let mut door = Door::of(&store).await;
+        let start = door.now;
+        for number in 0..400 {
+            door.now = start + Duration::seconds(number * 8);
+            let client =
+                if number % 2 == 0 { format!("198.51.100.{}", number / 2) } else { format!("2001:db8::{number:x}") };
+            let (email, language) = (EmailAddress::parse(READER).unwrap(), "en".to_owned());
+            let request = SignIn { email, errand: Errand::default(), cookie: format!("cookie {number}"), language };
+            let (client, dice) = (client.parse().unwrap(), clock::random::<32>());
+            let asked = ask(&store, &door.keys, request, client, door.now, dice).await.unwrap();
+            let expected = if number % 2 == 1 && number > 40 { Asked::TooOften } else { Asked::Accepted };
+            assert_eq!(asked, expected, "one network of /64 is one client ({number})");
+        }
+        let mailed = store.rows("SELECT id FROM flows WHERE expires_at > created_at", vec![]).await.unwrap();
+        assert_eq!(mailed.len(), 5);
+    }
+}
+
+#[tokio::test]
+async fn what_was_mailed_works_after_the_server_key_was_changed() {
+    for (store, _folder) in stores().await {
+        let mut door = Door::of(&store).await;
+        let (_, code) = door.asks(READER, "cookie").await;
+        door.keys = ServerKeys::new(*b"new", [b"key".to_vec()]);
+        assert!(door.types(&code, "cookie", HERE).await.is_ok());
+    }
+}
+
+#[tokio::test]
 async fn ten_thousand_wrong_codes_open_nothing_and_the_client_is_stopped() {
     let (store, _folder) = stores().await.into_iter().next().unwrap();
     let mut door = Door::of(&store).await;

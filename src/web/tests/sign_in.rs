@@ -256,6 +256,7 @@ async fn the_page_after_signing_in_is_one_of_ours() {
         browser.post(&letter.link, "").await.header("location").unwrap().to_owned()
     };
     assert_eq!(to("%2Fa-headline%2F").await, "/a-headline/");
+    assert_eq!(to("%2Faccount%3Fa%3Db").await, "/account?a=b");
     for hostile in ["https%3A%2F%2Fevil.test", "%2F%2Fevil.test", "%2F%5Cevil.test", "%2F%2509%2Fevil.test", ""] {
         assert_eq!(to(hostile).await, "/account", "{hostile}");
     }
@@ -309,6 +310,18 @@ async fn a_dead_link_to_sign_in_tells_nothing_about_why() {
     }
     let leaving = site.get("/unsubscribe/x").await;
     assert_eq!(leaving.status, 404);
+}
+
+#[tokio::test]
+async fn an_address_written_otherwise_is_another() {
+    let site = Site::with_a_reader().await;
+    for path in ["/sign-in/", "//sign-in", "/Sign-In", "/sign-in%2f", "/sign-in;x", "/x/../sign-in", "/account/x"] {
+        let reply = site.post(path, "email=reader@example.com").await;
+        assert!([404, 405].contains(&reply.status), "{path}: {}", reply.status);
+    }
+    for path in ["/account/", "/sign-in/"] {
+        assert_eq!(site.get(path).await.header("location"), path.strip_suffix('/'));
+    }
 }
 
 #[tokio::test]

@@ -52,6 +52,15 @@ impl Reader {
         self.chromium.follows("form.sign-up button").await;
     }
 
+    /// Wants to see the account, and asks for a link instead.
+    pub async fn asks_to_sign_in(&self) {
+        self.chromium.goes_to("/account").await;
+        assert_eq!(self.chromium.asks::<String>("location.pathname").await, "/sign-in");
+        self.chromium.clicks("input[name=email]").await;
+        self.chromium.types(&self.address).await;
+        self.chromium.follows("main form button").await;
+    }
+
     /// Opens the latest mail whose subject has `words` in it, as soon as it is there.
     pub async fn reads_mail(&self, words: &str) {
         let until = Instant::now() + DEADLINE;

@@ -90,6 +90,7 @@ impl Album {
             self.takes(reader, name).await;
         }
         self.of_the_way_in(reader).await;
+        self.of_the_account(publication, reader).await;
         publication.editor().sends("how-passkeys-work");
         self.of_the_way_out(reader).await;
     }
@@ -105,6 +106,27 @@ impl Album {
         self.takes(reader, "confirm").await;
         reader.confirms().await;
         self.takes(reader, "notice-subscribed").await;
+    }
+
+    async fn of_the_account(&self, publication: &Publication, reader: &Reader) {
+        reader.chromium.goes_to("/sign-in").await;
+        self.takes(reader, "sign-in").await;
+        reader.asks_to_sign_in().await;
+        self.takes(reader, "sign-in-code").await;
+        reader.reads_mail("Sign in").await;
+        reader.chromium.follows("a[href$='/html']").await;
+        self.takes(reader, "mail-sign-in").await;
+        reader.chromium.follows("a[href*='/sign-in/']").await;
+        self.takes(reader, "sign-in-link").await;
+        let link: String = reader.chromium.asks("location.href").await;
+        let other = publication.reader("other", Script::Allowed).await;
+        other.chromium.goes_to(&link).await;
+        self.takes(&other, "sign-in-link-elsewhere").await;
+        other.chromium.follows("main form button").await;
+        self.takes(&other, "account").await;
+        other.chromium.ends().await;
+        reader.chromium.goes_to("/sign-in/no-such-token").await;
+        self.takes(reader, "sign-in-expired").await;
     }
 
     async fn of_the_way_out(&self, reader: &Reader) {
