@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -51,6 +51,10 @@ enum Role {
     Sender,
 }
 
+/// How long before a scheduled article comes out its pages are printed, so that they are there at its moment.
+const AHEAD: Duration = Duration::from_secs(3);
+/// How often the clock is looked at all the same, which somebody may have set.
+const LOOK: Duration = Duration::from_secs(60);
 /// How often the scheduler looks at the clock.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -235,7 +239,7 @@ fn crashed() -> Failure {
 }
 
 /// Keeps the edition true to the folder: re-read when the tree has been still for a while or on SIGHUP, printed again
-/// when a scheduled article comes out. While the new one has errors, the old one stays.
+/// ahead for when a scheduled article comes out. While the new one has errors, the old one stays.
 async fn keep_up(
     root: std::path::PathBuf,
     options: Options,
@@ -246,15 +250,15 @@ async fn keep_up(
         files::watch(&root).inspect_err(|error| tracing::warn!(%error, "changes are seen on SIGHUP only")).ok();
     let mut hangup = signal(SignalKind::hangup()).ok();
     loop {
-        let next = current.borrow().next_change(clock::now());
-        let until_next = next.map(|at| (at - clock::now()).to_std().unwrap_or_default());
+        let next = current.borrow().next_change();
+        let ahead = next.map_or(LOOK, |at| (at - clock::now()).to_std().unwrap_or_default().saturating_sub(AHEAD));
         tokio::select! {
             () = over(&mut stopped) => return Ok(()),
             () = changed(&mut watcher) => reload(&root, &options, &current),
             () = received(&mut hangup) => reload(&root, &options, &current),
-            () = tokio::time::sleep(until_next.unwrap_or(Duration::from_secs(3600)).min(Duration::from_secs(3600))) => {
-                if next.is_some_and(|at| at <= clock::now()) {
-                    print_again(&current);
+            () = tokio::time::sleep(ahead.min(LOOK)) => {
+                if let Some(at) = next.filter(|_| ahead <= LOOK) {
+                    print_for(&current, at).await;
                 }
             }
         }
@@ -289,10 +293,17 @@ fn reload(root: &std::path::Path, options: &Options, current: &watch::Sender<Arc
     }
 }
 
-fn print_again(current: &watch::Sender<Arc<Edition>>) {
-    let printed = current.borrow().at(clock::now());
-    match printed {
-        Ok(edition) => drop(current.send_replace(Arc::new(edition))),
-        Err(error) => tracing::error!(%error, "a page cannot be printed; the site stays as it was"),
-    }
+/// Prints the site as it will be at `at`, and shows it at that moment.
+async fn print_for(current: &watch::Sender<Arc<Edition>>, at: DateTime<Utc>) {
+    let before = Arc::clone(&current.borrow());
+    let edition = Arc::clone(&before);
+    let printed = tokio::task::spawn_blocking(move || edition.at(at)).await;
+    tokio::time::sleep((at - clock::now()).to_std().unwrap_or_default()).await;
+    let failed = match printed {
+        Ok(Ok(edition)) => return drop(current.send_replace(Arc::new(edition))),
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    tracing::error!(error = failed, "a page cannot be printed; the site stays as it was");
+    current.send_replace(Arc::new(Edition { printed_at: at, ..Edition::clone(&before) }));
 }

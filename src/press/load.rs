@@ -76,6 +76,7 @@ pub fn load(root: &Path, options: &Options, now: DateTime<Utc>) -> Result<Editio
         diagnostics,
         sources,
         read_at,
+        printed_at: now,
         revision,
     };
     Ok(printed(edition, now))

@@ -50,6 +50,8 @@ pub struct Edition {
     pub sources: Sources,
     /// When its folder was read.
     pub read_at: DateTime<Utc>,
+    /// The moment at which its pages are true.
+    pub printed_at: DateTime<Utc>,
     /// A hash of all that it was made from: content, templates, settings and this program.
     pub revision: String,
 }
@@ -103,14 +105,14 @@ impl Edition {
     }
 
     /// When the site changes next although no file does: a scheduled article comes out.
-    pub fn next_change(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.catalog.next_publication(now)
+    pub fn next_change(&self) -> Option<DateTime<Utc>> {
+        self.catalog.next_publication(self.printed_at)
     }
 
     /// The same words, printed again at `now`. A page that cannot be printed keeps the site as it was.
     pub fn at(&self, now: DateTime<Utc>) -> Result<Edition, RenderError> {
         let site = site::compose(&self.imprint(), now)?;
-        Ok(Edition { site, ..self.clone() })
+        Ok(Edition { site, printed_at: now, ..self.clone() })
     }
 
     /// The mail of one article, or the digest of several with the lead first, as `occasion` has it.

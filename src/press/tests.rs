@@ -165,11 +165,13 @@ fn drafts_and_what_is_scheduled_are_nowhere() {
     assert_eq!(["open", "draft", "later", "undated"].map(|id| shows(&edition, id)), [true, false, false, false]);
     assert!(edition.site.redirects.is_empty());
 
-    let tomorrow = edition.next_change(noon()).unwrap();
+    let tomorrow = edition.next_change().unwrap();
     assert_eq!(tomorrow, Utc.with_ymd_and_hms(2026, 11, 24, 0, 0, 0).unwrap());
     let next = edition.at(tomorrow).unwrap();
     assert_eq!(["draft", "later", "undated"].map(|id| shows(&next, id)), [false, true, false]);
-    assert_eq!(next.next_change(tomorrow), None);
+    assert_eq!((next.next_change(), next.printed_at), (None, tomorrow));
+    let slow = load(desk.0.path(), &Options::default(), tomorrow - chrono::TimeDelta::seconds(1)).unwrap();
+    assert_eq!(slow.next_change(), Some(tomorrow), "however late it is shown");
 
     let drafts = desk.loads_with(&Options { drafts: true, ..Options::default() });
     assert_eq!(["draft", "later", "undated"].map(|id| shows(&drafts, id)), [true, true, true]);
