@@ -25,7 +25,7 @@ pub use server::serve;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -98,6 +98,8 @@ struct Visit {
     host: String,
     client: IpAddr,
     number: String,
+    /// What a reader who is signed in has chosen, once that is known.
+    language: OnceLock<String>,
 }
 
 /// Why a page cannot be given.
@@ -231,7 +233,8 @@ async fn visit(
     let client = origin::client_of(&parts.headers, peer.ip(), &edition.settings.web.trusted_proxies);
     let path = parts.uri.path().to_owned();
     let query = parts.uri.query().unwrap_or_default().to_owned();
-    let visit = Arc::new(Visit { state, edition, path, query, headers: parts.headers, host, client, number });
+    let (headers, language) = (parts.headers, OnceLock::new());
+    let visit = Arc::new(Visit { state, edition, path, query, headers, host, client, number, language });
     let answered = match route {
         Route::Site if matches!(parts.method, Method::GET | Method::HEAD) => site::page(&visit).await,
         // A reader who hangs up does not stop what they asked for half way.
@@ -250,6 +253,9 @@ async fn finish(task: tokio::task::JoinHandle<Answered>) -> Answered {
 
 async fn act(visit: Arc<Visit>, method: Method, route: Route, body: Incoming) -> Answered {
     let visit = &*visit;
+    if let Some(language) = visit.reader().await?.and_then(|reader| reader.language) {
+        let _ = visit.language.set(language);
+    }
     match (method, &route) {
         (Method::POST, Route::Subscribe) => on_the_stroke(sign_up::sign_up(visit, body)).await,
         (Method::POST, Route::Confirm(token)) => readers::confirm(visit, token, body).await,
@@ -292,12 +298,16 @@ fn request_number() -> String {
 }
 
 impl Visit {
-    /// In the language that the browser asks for and we have (RFC 9110, 12.5.4), else the publication's.
+    /// In the language that the reader has chosen, else the best that the browser asks for (RFC 9110, 12.5.4), else
+    /// the publication's.
     fn words(&self) -> &Arc<Words> {
         let Edition { theme, settings, .. } = &*self.edition;
         let asked = self.headers.get(ACCEPT_LANGUAGE).and_then(|asked| asked.to_str().ok());
-        let asked = asked.and_then(|asked| theme.words(asked));
-        asked.or(theme.words(&settings.publication.language)).unwrap_or(theme.english())
+        let chosen = self.language.get().and_then(|language| theme.words(language));
+        chosen
+            .or(asked.and_then(|asked| theme.words(asked)))
+            .or(theme.words(&settings.publication.language))
+            .unwrap_or(theme.english())
     }
 
     /// What pages for this reader are made from.

@@ -43,11 +43,11 @@ kind-instant = مقال جديد
 kind-daily = الموجز اليومي
 kind-weekly = الموجز الأسبوعي
 digest-more = { $count ->
-        [one] مقالة أخرى في الأرشيف
-        [two] مقالتان أخريان في الأرشيف
+        [one] مقال آخر في الأرشيف
+        [two] مقالان آخران في الأرشيف
         [few] { $count } مقالات أخرى في الأرشيف
-        [many] { $count } مقالة أخرى في الأرشيف
-       *[other] { $count } مقالة أخرى في الأرشيف
+        [many] { $count } مقالًا آخر في الأرشيف
+       *[other] { $count } مقال آخر في الأرشيف
     }
 
 ## في كل صفحة
@@ -128,7 +128,7 @@ newsletter-none = اختر نشرة واحدة على الأقل.
 newsletter-unknown = اختر من النشرات المعروضة هنا.
 check-your-mail-title = تفقّد بريدك
 check-your-mail = إن كان هذا العنوان يستقبل بريدنا فقد أُرسلت إليه رسالة فيها رابط للتأكيد، وهو صالح مدة 72 ساعة.
-nothing-there = لم يصلك شيء؟ ابحث في البريد المزعج.
+nothing-there = لم يصلك شيء؟ ابحث في البريد غير المرغوب فيه.
 try-again = حاول مرة أخرى
 
 ## التأكيد
@@ -172,24 +172,23 @@ weekday = { $weekday ->
        *[7] الأحد
     }
 preferences-title = بريدك
-preferences-rarer = أقل تكرارًا: مرة في الأسبوع
+preferences-rarer = وتيرة أقل: مرة في الأسبوع
 preferences-leave = إلغاء الاشتراك في { $newsletter }
 preferences-leave-all = إلغاء جميع الاشتراكات
 preferences-why = تصلك { $newsletter } لأنك اشتركت فيها. من يملك هذا الرابط يستطيع تغيير طريقة وصول البريد ولا شيء غير ذلك، فاحتفظ به لنفسك.
 preferences-left = لم تعد تصلك { $newsletter }.
 next-paused = متوقف حتى { $day }.
-next-digest = تصلك الخلاصة التالية في { $moment }، إن كان هناك جديد.
-next-digest-then-instant = بعد خلاصة { $moment } يصلك كل مقال فور نشره.
+next-digest = يصلك الموجز التالي في { $moment }، إن كان هناك جديد.
+next-digest-then-instant = بعد موجز { $moment } يصلك كل مقال فور نشره.
 next-instant = يصلك كل مقال فور نشره.
-choices-cadence = كم مرة
-choices-hour = تصل الخلاصات في الساعة ({ $zone })
-choices-weekday = تصل الخلاصة الأسبوعية يوم
+choices-hour = ساعة وصول الموجز ({ $zone })
+choices-weekday = يوم وصول الموجز الأسبوعي
 choices-topics = المواضيع
 choices-all-topics = لا تختر شيئًا لتصلك جميعها.
 choices-pause = إيقاف حتى (فارغ: دون إيقاف)
 choices-pause-wrong = اكتب يومًا قادمًا، مثل 2027-01-31.
 choices-save = حفظ
-mail-preferences = أقل تكرارًا، مواضيع أخرى، إيقاف مؤقت
+mail-preferences = وتيرة أقل، مواضيع أخرى، إيقاف مؤقت
 
 ## ما لم ينجح
 
@@ -289,7 +288,7 @@ sign-in-mail-keep = لا تُعِد توجيه هذه الرسالة أبدًا�
 sign-in-mail-asked = طُلب هذا في { $date }. إن لم تكن أنت من طلبه فلا تفعل شيئًا: لا يدخل أحد دون هذه الرسالة.
 sign-in-mail-asked-with = طُلب هذا في { $date } باستخدام { $browser }. إن لم تكن أنت من طلبه فلا تفعل شيئًا: لا يدخل أحد دون هذه الرسالة.
 
-## Signing up
+## الاشتراك والترحيب
 
 address-meant = أي عنوان هو الصحيح؟
 leave-empty = اترك هذا فارغًا
@@ -299,5 +298,5 @@ welcome-mail-subject = أهلًا بك في { $publication }
 welcome-mail-kind = أهلًا
 welcome-mail-title = سعداء بانضمامك
 welcome-mail-intro = تم اشتراكك. هذا ما يصلك من { $publication } ومتى:
-welcome-mail-choose = أكثر أو أقل تكرارًا، أو مواضيع أخرى
+welcome-mail-choose = وتيرة أو مواضيع أخرى
 welcome-mail-why = تصلك هذه الرسالة مرة واحدة لأنك أكدت عنوانك للتو.

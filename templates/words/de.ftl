@@ -40,8 +40,8 @@ rhythm-weekly = { $weekday ->
 rhythm-each-day = einmal am Tag
 rhythm-each-week = einmal in der Woche
 kind-instant = Neuer Artikel
-kind-daily = Tagesüberblick
-kind-weekly = Wochenüberblick
+kind-daily = Tagesübersicht
+kind-weekly = Wochenübersicht
 digest-more = { $count ->
         [one] Ein weiterer Artikel steht im Archiv
        *[other] { $count } weitere Artikel stehen im Archiv
@@ -128,14 +128,14 @@ confirm-title = Noch ein Klick
 confirm-intro = Bestätigen Sie, dass Sie dies per E-Mail bekommen möchten:
 confirm-not-me = Wenn Sie das nicht angefordert haben, schließen Sie die Seite. Es kommt dann nichts.
 signed-up-title = Ihre Adresse ist bestätigt
-signed-up = Danke für Ihre Anmeldung. Ihre Adresse ist bestätigt.
+signed-up = Danke für Ihr Abonnement. Ihre Adresse ist bestätigt.
 subscribed-title = Ihr Abonnement läuft
 subscribed = Ab jetzt bekommen Sie { $newsletters }.
 to-the-latest = Zu den neuesten Artikeln
 expired-title = Dieser Link gilt nicht mehr
-expired-text = Er wurde schon benutzt oder ist zu alt. Wenn Sie gerade bestätigt haben, ist alles gut: Sie müssen nichts tun. Sonst melden Sie sich noch einmal an, und ein neuer Link kommt per E-Mail.
-sign-up = Anmelden
-sign-up-again = Melden Sie sich noch einmal an, und ein neuer Link kommt per E-Mail.
+expired-text = Er wurde schon benutzt oder ist zu alt. Wenn Sie gerade bestätigt haben, ist alles gut: Sie müssen nichts tun. Sonst abonnieren Sie noch einmal, und ein neuer Link kommt per E-Mail.
+sign-up = Abonnieren
+sign-up-again = Abonnieren Sie noch einmal, und ein neuer Link kommt per E-Mail.
 
 ## Abbestellen
 
@@ -161,18 +161,17 @@ weekday = { $weekday ->
         [6] Samstag
        *[7] Sonntag
     }
-preferences-title = Ihre Post
+preferences-title = Ihre E-Mails
 preferences-rarer = Seltener: einmal in der Woche
 preferences-leave = { $newsletter } abbestellen
 preferences-leave-all = Alles abbestellen
-preferences-why = Sie bekommen { $newsletter }, weil Sie sich dafür angemeldet haben. Wer diesen Link hat, kann ändern, wie die Post kommt, und sonst nichts; behalten Sie ihn für sich.
+preferences-why = Sie bekommen { $newsletter }, weil Sie es abonniert haben. Wer diesen Link hat, kann ändern, wie es kommt, und sonst nichts; behalten Sie ihn für sich.
 preferences-left = Sie bekommen { $newsletter } nicht mehr.
 next-paused = Pause bis { $day }.
 next-digest = Ihre nächste Übersicht kommt am { $moment }, wenn es Neues gibt.
 next-digest-then-instant = Nach Ihrer Übersicht vom { $moment } kommt jeder Artikel sofort.
 next-instant = Jeder Artikel kommt sofort.
-choices-cadence = Wie oft
-choices-hour = Übersichten kommen um ({ $zone })
+choices-hour = Uhrzeit der Übersichten ({ $zone })
 choices-weekday = Die wöchentliche Übersicht kommt am
 choices-topics = Themen
 choices-all-topics = Wählen Sie keines, um alle zu bekommen.
@@ -194,7 +193,7 @@ foreign-form = Das Formular wurde nicht von dieser Website gesendet. Öffnen Sie
 too-often-title = Zu viele Anfragen
 too-often = Von Ihrem Anschluss kamen zu viele. Versuchen Sie es in einer Stunde wieder.
 flooded-title = Gerade zu viel los
-flooded = Es melden sich mehr Menschen an, als zugleich bedient werden können. Versuchen Sie es in ein paar Minuten wieder.
+flooded = Es kommen mehr Anfragen, als zugleich bedient werden können. Versuchen Sie es in ein paar Minuten wieder.
 form-refused-title = Das hat nicht geklappt
 form-malformed = Das Formular war nicht lesbar. Öffnen Sie die Seite neu und senden Sie es noch einmal.
 form-too-slow = Das Formular kam zu langsam an. Senden Sie es noch einmal.
@@ -224,7 +223,7 @@ open-this-address = Öffnen Sie zum Bestätigen diese Adresse.
 ## Anmelden, und das Konto
 
 sign-in = Anmelden
-sign-in-text = Geben Sie Ihre Adresse ein. Ein Link und ein Code kommen per Mail. Ein Passwort gibt es nicht.
+sign-in-text = Geben Sie Ihre Adresse ein. Ein Link und ein Code kommen per E-Mail. Ein Passwort gibt es nicht.
 sign-in-send = Link schicken
 sign-in-mailed = { $minutes ->
         [one] Wenn diese Adresse hier bekannt ist, ist eine Nachricht mit Link und Code unterwegs. Beide gelten eine Minute.
@@ -233,7 +232,7 @@ sign-in-mailed = { $minutes ->
 sign-in-code-text = Öffnen Sie den Link in der Nachricht, oder geben Sie hier den Code ein.
 sign-in-code = Code
 sign-in-wrong-code = Dieser Code gilt nicht. Sehen Sie noch einmal nach, oder lassen Sie sich einen neuen schicken.
-sign-in-nothing-came = Nichts angekommen? Sehen Sie im Spam nach, oder lassen Sie es noch einmal schicken.
+sign-in-nothing-came = Nichts angekommen? Sehen Sie im Spam-Ordner nach, oder lassen Sie es noch einmal schicken.
 sign-in-again = Noch einmal schicken
 sign-in-other-address = Andere Adresse
 sign-in-here-text = Sie wollten sich in diesem Browser als { $email } anmelden. Ein Klick genügt.
@@ -264,15 +263,15 @@ sign-in-mail-keep = Leiten Sie diese Nachricht nie weiter, und sagen Sie niemand
 sign-in-mail-asked = Angefordert am { $date }. Wenn Sie es nicht waren, tun Sie nichts: Ohne diese Nachricht kommt niemand hinein.
 sign-in-mail-asked-with = Angefordert am { $date } mit { $browser }. Wenn Sie es nicht waren, tun Sie nichts: Ohne diese Nachricht kommt niemand hinein.
 
-## Signing up
+## Abonnieren, und willkommen
 
 address-meant = Welche Adresse stimmt?
 leave-empty = Lassen Sie das leer
 send-again = Noch einmal schicken
-subscribe-from-elsewhere = Drücken Sie noch einmal auf den Knopf, dann kommt eine Mail mit einem Link zum Bestätigen.
+subscribe-from-elsewhere = Drücken Sie noch einmal auf den Knopf, dann kommt eine E-Mail mit einem Link zum Bestätigen.
 welcome-mail-subject = Willkommen bei { $publication }
 welcome-mail-kind = Willkommen
 welcome-mail-title = Schön, dass Sie da sind
-welcome-mail-intro = Sie sind angemeldet. Das kommt von { $publication }, und dann:
+welcome-mail-intro = Ihr Abonnement läuft. Das kommt von { $publication }, und dann:
 welcome-mail-choose = Öfter, seltener, andere Themen
 welcome-mail-why = Sie bekommen das einmal, weil Sie gerade Ihre Adresse bestätigt haben.

@@ -172,7 +172,6 @@ next-paused = Paused until { $day }.
 next-digest = Your next digest comes on { $moment }, if there is news.
 next-digest-then-instant = After your digest of { $moment }, each article comes at once.
 next-instant = Each article comes at once.
-choices-cadence = How often
 choices-hour = Digests come at ({ $zone })
 choices-weekday = The weekly digest comes on
 choices-topics = Topics
@@ -264,7 +263,7 @@ sign-in-mail-code = Or type this code in the browser in which you asked:
 sign-in-mail-keep = Never forward this message, and tell nobody the code: whoever has it is let in as you. { $publication } will never ask you for it.
 sign-in-mail-asked = Asked for on { $date }. If it was not you, do nothing: without this message nobody gets in.
 sign-in-mail-asked-with = Asked for on { $date } with { $browser }. If it was not you, do nothing: without this message nobody gets in.
-## Signing up
+## Signing up, and welcome
 
 address-meant = Which address is right?
 leave-empty = Leave this empty

@@ -1,7 +1,7 @@
 //! Readers who sign in, and others who would like to.
 
 use super::*;
-use crate::model::{EmailAddress, SuppressionReason};
+use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriptionState, SuppressionReason};
 
 const LINUX: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n";
 
@@ -116,6 +116,27 @@ async fn a_link_signs_in_where_it_was_asked_for() {
     assert_eq!(browser.keeps("__Host-flow"), None);
     let dead = browser.post(&letter.link, "").await;
     assert_eq!((dead.status, dead.notices()), (404, vec!["link-expired"]));
+}
+
+#[tokio::test]
+async fn who_is_signed_in_reads_in_the_language_that_they_chose() {
+    let site = Site::with_a_reader().await;
+    let reader = crate::store::Newcomer {
+        email: EmailAddress::parse("reader@example.com").unwrap(),
+        name: None,
+        details: [None, Some("ar".to_owned()), None],
+        created_at: clock::now(),
+        subscription: (NewsletterId::new("week"), Cadence::Weekly, SubscriptionState::Active),
+    };
+    site.state.store.import(vec![reader], clock::now()).await.unwrap();
+    let mut browser = Browser::new(&site);
+    browser.asks_for_a_link().await;
+    assert!(browser.get("/subscribe").await.body.contains("<html lang=\"en\""));
+    let code = site.letter().await.code;
+    browser.post("/sign-in/code", &format!("code={code}")).await;
+    for path in ["/subscribe", "/account", "/confirm/no-such-token"] {
+        assert!(browser.get(path).await.body.contains("<html lang=\"ar\" dir=\"rtl\">"), "{path}");
+    }
 }
 
 #[tokio::test]
