@@ -72,7 +72,7 @@ impl Looks {
         let chromium = Chromium::open(&publication.url, Script::Allowed).await;
         let paths = ["/", "/how-passkeys-work/", "/archive/", "/tags/security/", "/authors/security-desk/", "/about/"];
         for path in paths {
-            self.at_page(&chromium, path.trim_matches('/'), path).await;
+            self.at_page(&chromium, &path.trim_matches('/').replace('/', "-"), path).await;
         }
         chromium.ends().await;
     }
@@ -85,7 +85,6 @@ impl Looks {
         let _: bool = chromium.asks(&format!("{}; true", self.axe)).await;
         for width in WIDTHS {
             for scheme in ["light", "dark"] {
-                // A picture leaves the screen as large as the page.
                 chromium.has_screen(width, 800).await;
                 chromium.prefers(scheme).await;
                 let view = format!("{}-{width}-{scheme}", if name.is_empty() { "home" } else { name });
@@ -97,9 +96,12 @@ impl Looks {
                     self.found.push(format!("{view}: {rule}: {help}\n    {}", places.join("\n    ")));
                 }
                 if let Some(folder) = &self.pictures {
+                    // A screen as high as the page: pictures beyond the screen lie, where text runs from the right.
+                    let height: u32 = chromium.asks("document.documentElement.scrollHeight").await;
+                    chromium.has_screen(width, height.max(800)).await;
                     std::fs::create_dir_all(folder).expect("a folder for the pictures");
                     let path = folder.join(format!("{view}.png"));
-                    std::fs::write(path, chromium.picture(true).await).expect("a picture");
+                    std::fs::write(path, chromium.picture(false).await).expect("a picture");
                 }
                 self.views += 1;
             }
