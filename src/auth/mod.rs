@@ -13,14 +13,13 @@ mod way_back;
 #[cfg(test)]
 mod tests;
 
-pub use browser::browser_family;
-
-pub use keys::{ServerKeys, mac, token_hash};
+pub(crate) use browser::browser_family;
+pub use keys::ServerKeys;
+pub(crate) use keys::{mac, token_hash};
 pub use limits::{Asked, forged};
 pub(crate) use limits::{asked, asking, failures};
 pub use notice::{Notice, NoticeError};
 pub use session::{NewBrowser, SESSION_LASTS, session, sessions};
-pub use sign_in::{
-    Errand, OpenLink, SIGN_IN, SIGN_IN_WITHIN, SignIn, ask, by_code, by_link, last_asked, open_link, sign_in_notice,
-};
-pub use way_back::own_page;
+pub use sign_in::{Errand, OpenLink, SIGN_IN_WITHIN, SignIn, ask, by_code, by_link, last_asked, open_link};
+pub(crate) use sign_in::{SIGN_IN, sign_in_notice};
+pub(crate) use way_back::own_page;

@@ -42,6 +42,9 @@ pub(super) enum Kind {
 pub(super) enum ComposeError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// For good: its link works no more.
+    #[error("its link works no more")]
+    Late,
     /// For good: what it was made from is not there any more.
     #[error("{0}")]
     Gone(String),
@@ -134,7 +137,7 @@ impl Composer {
         let flow = self.means.store.flow(flow).await?;
         let flow = flow.ok_or_else(|| ComposeError::Gone("the request behind this notice is gone".to_owned()))?;
         if flow.expires_at <= now {
-            return Err(ComposeError::Gone("its link works no more".to_owned()));
+            return Err(ComposeError::Late);
         }
         let notice = audience::notice(&edition, &self.means.keys, &flow)
             .map_err(|error| ComposeError::Gone(format!("the notice cannot be made: {error}")))?;

@@ -56,6 +56,9 @@ impl HandOver {
         let composed = match self.composer.compose(&claimed, clock::now()).await {
             Ok(composed) => composed,
             Err(ComposeError::Store(error)) => return Err(error),
+            Err(late @ ComposeError::Late) => {
+                return self.record(&claimed, Outcome::Failed("expired"), ours(late.to_string())).await;
+            }
             Err(ComposeError::Gone(problem)) => {
                 tracing::error!(delivery = %claimed.id, problem, "a mail cannot be composed");
                 return self.record(&claimed, Outcome::Failed("cannot be composed"), ours(problem)).await;
