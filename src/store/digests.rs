@@ -63,15 +63,6 @@ pub struct Group {
 /// How many rows are written between two looks at the clock.
 const SLICE: i64 = 250;
 
-/// The active subscriptions `s` of rhythms ($1, listed) of newsletter $2. What the index of groups asks for is said
-/// again, and the order of the tables is fixed, so that nobody is looked at who is not in the run.
-macro_rules! readers_of_run {
-    () => {
-        "FROM listed CROSS JOIN subscriptions s
-        WHERE s.newsletter = $2 AND s.rhythm = listed.value AND s.rhythm <> '' AND s.state = 'active'"
-    };
-}
-
 /// The readers of a group who do not pause ($1 newsletter, $2 rhythm, $3 topics, $4 number, $6 slot).
 macro_rules! in_group {
     () => {
@@ -102,8 +93,8 @@ macro_rules! serve_group {
             " THEN NULL ELSE returns_to END
             WHERE id IN (SELECT id FROM subscriptions WHERE ",
             in_group!(),
-            " LIMIT $7) AND ",
-            in_group!()
+            // Said again, in case somebody chose anew in between; without the newsletter, so that ids are looked up.
+            " LIMIT $7) AND rhythm = $2 AND topics = $3 AND covered_to = $4 AND state = 'active'"
         )
     };
 }
@@ -193,18 +184,19 @@ impl Store {
 
     /// The readers of a run who are not served to its number yet, by what they are owed.
     pub async fn digest_groups(&self, run: &DigestRun) -> Result<Vec<Group>, StoreError> {
-        let counted = listed!(
-            self.is_postgres(),
-            concat!(
-                "SELECT s.rhythm, s.topics, s.covered_to,
-                    COUNT(CASE WHEN s.paused_until IS NULL OR s.paused_until <= $3 THEN 1 END),
-                    COUNT(CASE WHEN s.paused_until > $3 THEN 1 END) ",
-                readers_of_run!(),
-                " AND s.covered_to < $4 GROUP BY s.rhythm, s.topics, s.covered_to"
-            )
-        );
-        let rows = self.rows(counted, run.values()).await?;
-        let mut groups: Vec<Group> = rows.iter().map(group).collect::<Result<_, _>>()?;
+        // Rhythm by rhythm, in the order of the index, so that nothing is sorted.
+        let counted = "SELECT rhythm, topics, covered_to,
+                COUNT(CASE WHEN paused_until IS NULL OR paused_until <= $3 THEN 1 END),
+                COUNT(CASE WHEN paused_until > $3 THEN 1 END)
+            FROM subscriptions WHERE newsletter = $1 AND rhythm = $2 AND rhythm <> '' AND state = 'active'
+            AND covered_to < $4 GROUP BY rhythm, topics, covered_to";
+        let mut groups: Vec<Group> = Vec::new();
+        for rhythm in &run.rhythms {
+            let values = values![run.newsletter.as_str(), rhythm, millis(run.slot_at), run.covers_to];
+            for row in self.rows(counted, values).await? {
+                groups.push(group(&row)?);
+            }
+        }
         // From the side of the suppressions, which are few.
         let suppressed = listed!(
             self.is_postgres(),
@@ -284,17 +276,13 @@ impl Store {
                 lock_newsletter(transaction, run.newsletter.as_str()).await?;
                 let over = listed!(
                     transaction.is_postgres(),
-                    concat!(
-                        "UPDATE subscriptions SET cadence = 'instant', rhythm = '', returns_to = NULL,
-                            paused_until = NULL
-                        WHERE id IN (SELECT s.id ",
-                        readers_of_run!(),
-                        " AND s.returns_to IS NOT NULL AND s.covered_to >= $4
-                            AND (s.paused_until IS NULL OR s.paused_until <= $3) AND NOT EXISTS (
-                                SELECT 1 FROM ledger l WHERE l.newsletter = $2 AND l.sequence > s.covered_to
-                                AND l.instant <> 'waiting') LIMIT $5)
-                        AND returns_to IS NOT NULL"
-                    )
+                    "UPDATE subscriptions SET cadence = 'instant', rhythm = '', returns_to = NULL, paused_until = NULL
+                    WHERE returns_to IS NOT NULL AND id IN (
+                        SELECT s.id FROM listed CROSS JOIN subscriptions s WHERE s.newsletter = $2
+                        AND s.rhythm = listed.value AND s.state = 'active' AND s.returns_to IS NOT NULL
+                        AND s.covered_to >= $4 AND (s.paused_until IS NULL OR s.paused_until <= $3)
+                        AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.newsletter = $2
+                            AND l.sequence > s.covered_to AND l.instant <> 'waiting') LIMIT $5)"
                 );
                 let mut values = run.values();
                 values.extend(values![SLICE]);

@@ -62,7 +62,7 @@ CREATE TABLE subscriptions (
 CREATE INDEX subscriptions_by_newsletter ON subscriptions (newsletter, id);
 -- Instant readers in the order of their chunks; digest readers by what they are owed; those who change after a digest.
 CREATE INDEX subscriptions_at_once ON subscriptions (newsletter, id) WHERE cadence = 'instant' AND state = 'active';
-CREATE INDEX subscriptions_in_rhythm ON subscriptions (newsletter, rhythm, topics, covered_to, paused_until)
+CREATE INDEX subscriptions_in_rhythm ON subscriptions (newsletter, rhythm, topics, covered_to, paused_until, state)
     WHERE rhythm <> '' AND state = 'active';
 CREATE INDEX subscriptions_returning ON subscriptions (newsletter, rhythm) WHERE returns_to IS NOT NULL;
 
