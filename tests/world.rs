@@ -144,8 +144,9 @@ impl World {
             dry_run: false,
         };
         let settings = &self.edition().settings;
-        let done =
-            audience::import(&self.store, settings, file.as_bytes(), &options, self.now).await.expect("an import");
+        let done = audience::import(&self.store, &self.keys, settings, file.as_bytes(), &options, self.now)
+            .await
+            .expect("an import");
         assert_eq!(done.rejected, 0, "{:?}", done.report);
     }
 

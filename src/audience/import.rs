@@ -9,13 +9,14 @@ use std::io::Read;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use csv::ByteRecord;
 
+use crate::auth::ServerKeys;
 use crate::config::{Settings, is_unfit};
 use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriptionEvent, SubscriptionState, SuppressionReason};
 use crate::store::{Newcomer, Store, StoreError, Subscriber};
 
 use super::csv_cells::unguarded;
 use super::export::COLUMNS;
-use super::{choice, clean_name};
+use super::{choice, clean_name, erased_as};
 
 /// Lines written in one transaction.
 const AT_ONCE: usize = 1_000;
@@ -100,6 +101,7 @@ enum Fate {
 /// Reads a CSV with a line of column names, and writes what it says.
 pub async fn import(
     store: &Store,
+    server_keys: &ServerKeys,
     settings: &Settings,
     file: impl Read + Send,
     options: &ImportOptions,
@@ -124,7 +126,7 @@ pub async fn import(
             Ok(line) => {
                 let keys: Vec<_> = line.keys().collect();
                 if batch.len() >= AT_ONCE || keys.iter().any(|key| seen.contains(key)) {
-                    write(store, std::mem::take(&mut batch), options, now, &mut report).await?;
+                    write((store, server_keys), std::mem::take(&mut batch), options, now, &mut report).await?;
                     seen.clear();
                 }
                 seen.extend(keys);
@@ -132,14 +134,14 @@ pub async fn import(
             }
         }
     }
-    write(store, batch, options, now, &mut report).await?;
+    write((store, server_keys), batch, options, now, &mut report).await?;
     report.report.sort_by_key(|rejected| rejected.line);
     Ok(report)
 }
 
 /// Decides about lines by what is known, writes those that change something, and counts all.
 async fn write(
-    store: &Store,
+    (store, server_keys): (&Store, &ServerKeys),
     batch: Vec<Line>,
     options: &ImportOptions,
     now: DateTime<Utc>,
@@ -152,13 +154,18 @@ async fn write(
     let known: BTreeMap<String, Subscriber> =
         known.into_iter().map(|subscriber| (subscriber.email_key.clone(), subscriber)).collect();
     let suppressions = store.suppressions_of(&keys).await?;
+    let hashes = |key: &&str| erased_as(server_keys, key).into_iter().zip(std::iter::repeat((*key).to_owned()));
+    let erased: BTreeMap<String, String> = keys.iter().flat_map(hashes).collect();
+    let still_erased = store.suppressions_of(&erased.keys().map(String::as_str).collect::<Vec<_>>()).await?;
+    let still_erased: BTreeSet<&String> = still_erased.keys().filter_map(|hash| erased.get(hash)).collect();
+    let is_unwanted = |key: &str| suppressions.contains_key(key) || still_erased.iter().any(|erased| *erased == key);
     let (mut newcomers, mut unwanted) = (Vec::new(), Vec::new());
     for mut line in batch {
         let Some(key) = line.newcomers.first().map(|newcomer| newcomer.email.key().to_owned()) else { continue };
         let fates: Vec<Fate> = line
             .newcomers
             .iter_mut()
-            .map(|newcomer| decide(newcomer, &line.wish, known.get(&key), suppressions.contains_key(&key)))
+            .map(|newcomer| decide(newcomer, &line.wish, known.get(&key), is_unwanted(&key)))
             .collect();
         report.count(line.number, &fates);
         if line.wish == Wish::Suppression {

@@ -25,9 +25,10 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::auth::{Asked, ServerKeys, asked, asking, failures, token_hash};
 use crate::config::{Settings, is_unfit};
-use crate::model::{Access, Cadence, Choices, EmailAddress, Newsletter, NewsletterId, SubscriptionState};
+use crate::model::{Access, Cadence, Choices, EmailAddress, Newsletter, NewsletterId, SubscriberId, SubscriptionState};
 use crate::store::{
-    Choice, Confirmed, Confirming, Flow, NewWelcome, Person, SignUp, Store, StoreError, Subscription, Unconfirmed,
+    Choice, Confirmed, Confirming, Erasing, Flow, NewWelcome, Person, SignUp, Store, StoreError, Subscription,
+    Unconfirmed,
 };
 use crate::zone::Zone;
 
@@ -188,7 +189,9 @@ pub async fn confirm(
     now: DateTime<Utc>,
 ) -> Result<Result<Confirmed, Unconfirmed>, StoreError> {
     let Confirmation { token, time_zone, client, welcome: flow } = confirmation;
+    let flow_of_token = awaiting(store, token, now).await?;
     let confirming = Confirming {
+        erased_as: flow_of_token.map_or(Vec::new(), |flow| erased_as(keys, flow.email.key())),
         token_hash: token_hash(token),
         time_zone: known_zone(time_zone),
         offered: offered(settings).map(|newsletter| newsletter.id.clone()).collect(),
@@ -201,6 +204,32 @@ pub async fn confirm(
 /// The name of a time zone as the rules have it; none where there is no such zone.
 pub fn known_zone(name: &str) -> Option<String> {
     Zone::parse(name.trim()).map(|zone| zone.name().to_owned())
+}
+
+/// What stands among those not to be mailed for an address whose owner was erased, by each of the keys.
+fn erased_as(keys: &ServerKeys, email_key: &str) -> Vec<String> {
+    keys.signatures("erased-address", email_key).into_iter().map(|hash| format!("erased:{hash}")).collect()
+}
+
+/// Erases a person, and writes them one last mail in `language`, whose flow is a new id of [`flow_id`]. False: there is
+/// no such person any more.
+pub async fn erase(
+    store: &Store,
+    keys: &ServerKeys,
+    (subscriber, email): (SubscriberId, EmailAddress),
+    language: String,
+    flow: String,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let erasing = Erasing {
+        subscriber,
+        suppressed_as: format!("erased:{}", keys.sign("erased-address", email.key())),
+        email,
+        token_hash: token_hash(&keys.sign(tokens::ERASED, &flow)),
+        flow,
+        language,
+    };
+    store.erase(erasing, now).await
 }
 
 /// Whose link in an issue this is; none for one that we did not make. Changes nothing.

@@ -8,7 +8,7 @@ use crate::store::{Flow, Welcome};
 use crate::zone::Zone;
 
 use super::CONFIRM_WITHIN;
-use super::tokens::{CONFIRM, Purpose, WELCOME, subscription_token};
+use super::tokens::{CONFIRM, ERASED, Purpose, WELCOME, subscription_token};
 
 /// Makes the notice of a flow: the same bytes each time, as long as nothing of the publication changes.
 pub fn notice(edition: &Edition, keys: &ServerKeys, flow: &Flow) -> Result<Notice, NoticeError> {
@@ -17,6 +17,11 @@ pub fn notice(edition: &Edition, keys: &ServerKeys, flow: &Flow) -> Result<Notic
         SIGN_IN => sign_in_notice(edition, flow, &token),
         CONFIRM => confirmation(edition, flow, &token),
         WELCOME => welcome(edition, keys, flow),
+        ERASED => {
+            let from = edition.settings.newsletters.first().ok_or(NoticeError::NothingLeft)?.from.clone();
+            let imprint = edition.imprint().in_language(&flow.language);
+            Ok(Notice { from, mail: render::erased(&imprint, flow.created_at)? })
+        }
         _ => Err(NoticeError::Unknown),
     }
 }

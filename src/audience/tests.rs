@@ -73,7 +73,7 @@ impl<'s> Audience<'s> {
 
     async fn imports(&self, file: &str) -> Imported {
         let options = ImportOptions { newsletters: vec![NewsletterId::new("wire")], ..ImportOptions::default() };
-        import(self.store, &self.settings, file.as_bytes(), &options, self.now).await.unwrap()
+        import(self.store, &self.keys, &self.settings, file.as_bytes(), &options, self.now).await.unwrap()
     }
 
     /// `wire daily active; …` of one reader.

@@ -15,6 +15,9 @@ pub(super) const CONFIRM: &str = "confirm";
 /// What the id of a mail of welcome is signed for; nothing asks for that token.
 pub(super) const WELCOME: &str = "welcome";
 
+/// The same of the last mail, to somebody who was erased.
+pub(super) const ERASED: &str = "erased";
+
 /// The token of a sign-up: 43 characters, to be had only with the key and the flow's id.
 pub fn confirm_token(keys: &ServerKeys, flow: &str) -> String {
     keys.sign(CONFIRM, flow)

@@ -64,6 +64,11 @@ impl ServerKeys {
         tokens.into_iter().find(|token| token_hash(token) == kept)
     }
 
+    /// What each of the keys makes of `text`, the current one first.
+    pub fn signatures(&self, purpose: &str, text: &str) -> Vec<String> {
+        self.all().map(|key| URL_SAFE_NO_PAD.encode(mac(key, purpose, text))).collect()
+    }
+
     fn all(&self) -> impl Iterator<Item = &[u8]> {
         std::iter::once(self.current.as_slice()).chain(self.old.iter().map(Vec::as_slice))
     }

@@ -17,9 +17,9 @@ use crate::store::{AccountEvent, Subscriber};
 use super::opened::{Opened, data, open};
 use super::{Context, Failure, Format};
 
-/// List, add, import and export readers
+/// List, add, import, export and erase readers
 ///
-/// Nothing here mails anybody.
+/// Nothing here mails anybody, but for the last mail to whoever is erased.
 #[derive(Debug, Args)]
 pub struct Subscribers {
     #[command(subcommand)]
@@ -59,6 +59,14 @@ enum Command {
         /// Only this newsletter
         #[arg(long, value_name = "ID")]
         newsletter: Option<String>,
+    },
+    /// Take a reader out of everything that is kept, and write them one last mail
+    Erase {
+        /// Their address
+        address: String,
+        /// Do it; there is no way back
+        #[arg(long, required = true)]
+        yes: bool,
     },
     /// End a reader's subscriptions
     Unsubscribe {
@@ -173,6 +181,7 @@ pub async fn run(subscribers: Subscribers, context: &Context) -> Result<ExitCode
         Command::Add { address, name, wanted } => add(&opened, context, &address, name.as_deref(), &wanted).await?,
         Command::Import(import) => read(&opened, context, &import).await?,
         Command::Export { newsletter } => export(&opened, context, newsletter).await?,
+        Command::Erase { address, yes: _ } => erase(&opened, context, &address).await?,
         Command::Unsubscribe { address, newsletter } => unsubscribe(&opened, context, &address, newsletter).await?,
         Command::Suppress { addresses, reason } => suppress(&opened, context, &addresses, reason).await?,
     }
@@ -291,7 +300,7 @@ async fn import(
 ) -> Result<Imported, Failure> {
     let (store, edition, now) = (&opened.store, &opened.edition, clock::now());
     publishing::enter_new_newsletters(store, &edition.settings, &edition.catalog, now).await?;
-    audience::import(store, &edition.settings, file, options, now).await.map_err(|error| match error {
+    audience::import(store, &opened.keys, &edition.settings, file, options, now).await.map_err(|error| match error {
         ImportError::Store(error) => error.into(),
         ImportError::File(problem) => Failure::yours(problem, "`pressrun subscribers import --help` names the columns"),
     })
@@ -321,6 +330,18 @@ async fn export(opened: &Opened, context: &Context, newsletter: Option<String>) 
     let exported = audience::export(&opened.store, newsletter.as_ref(), std::io::stdout()).await;
     let lines = exported.map_err(|error| Failure::ours(format!("the export stopped: {error}"), "run it again"))?;
     context.say(&format!("Exported {lines} subscriptions."));
+    Ok(())
+}
+
+async fn erase(opened: &Opened, context: &Context, address: &str) -> Result<(), Failure> {
+    let email = parsed(address)?;
+    let people = opened.store.subscribers_with(&[email.key()]).await?;
+    let person = people.into_iter().next().ok_or_else(|| unknown(address))?;
+    let language = person.details[1].clone();
+    let language = language.unwrap_or_else(|| opened.edition.settings.publication.language.clone());
+    let (who, flow) = ((person.id, email), audience::flow_id(clock::random()));
+    audience::erase(&opened.store, &opened.keys, who, language, flow, clock::now()).await?;
+    context.say("Erased. One last mail says so.");
     Ok(())
 }
 

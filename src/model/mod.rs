@@ -12,6 +12,7 @@ mod ids;
 mod issue;
 mod newsletter;
 mod subscription;
+mod upcoming;
 
 pub use access::{Access, Portion, Viewer};
 pub use address::{AddressError, EmailAddress};
@@ -22,3 +23,4 @@ pub use ids::{ArticleId, DeliveryId, IssueId, NewsletterId, SubscriberId, Subscr
 pub use issue::{Brake, IssueEvent, IssueKind, IssueState, SendPolicy};
 pub use newsletter::{Newsletter, Sender};
 pub use subscription::{SubscriptionEvent, SubscriptionState, SuppressionReason, meets_topics};
+pub use upcoming::next_mails;

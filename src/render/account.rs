@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::context::Moment;
+use super::choices::{ChoicesForm, Offer};
+use super::context::{Moment, NamedAddress};
 use super::pages::{FieldError, Notice, NoticeKind, ReaderPage};
 
 /// One of a reader's sessions.
@@ -20,21 +21,59 @@ pub struct SessionLine {
     pub is_this: bool,
 }
 
+/// Everything that a reader sees and changes about themselves.
+#[derive(Debug, Clone, Serialize)]
+pub struct AccountPage {
+    /// What has just happened.
+    pub notices: Vec<Notice>,
+    /// Their address.
+    pub email: String,
+    /// How they want to be called.
+    pub name: String,
+    /// Whose clock their hours are read from.
+    pub zones: Vec<Offer>,
+    /// The languages that there are words in.
+    pub languages: Vec<Offer>,
+    /// The next mails: when, and of which newsletter.
+    pub next_mails: Vec<(String, String)>,
+    /// What they get.
+    pub newsletters: Vec<ChoicesForm>,
+    /// What they could get: the title, and the id as address.
+    pub others: Vec<NamedAddress>,
+    /// What has to be put right.
+    pub errors: Vec<FieldError>,
+    /// Where they have signed in.
+    pub sessions: Vec<SessionLine>,
+}
+
 /// Each of these pages, with something of everything.
-pub(super) fn samples() -> Vec<ReaderPage> {
+pub(super) fn samples(form: ChoicesForm) -> Vec<ReaderPage> {
     let (text, email) = (|text: &str| text.to_owned(), "reader@example.com".to_owned());
     let error = |field| vec![FieldError { field, message: text("type it again") }];
     let at = Moment { minute: text("23 November 2026, 08:00"), ..Moment::default() };
     let browser = text("Firefox · Linux");
-    let session = SessionLine { id: text("17"), browser, signed_in: at.clone(), seen: at, is_this: true };
+    let session = SessionLine { id: text("17"), browser, signed_in: at.clone(), seen: at.clone(), is_this: true };
     let link = |is_same_browser| ReaderPage::SignInLink {
         token: text("token"),
         email: text("reader@example.com"),
         code: text("7Q4M-X2VD"),
         is_same_browser,
     };
+    let zone = Offer::new("Europe/Berlin", "Europe/Berlin", true);
+    let account = AccountPage {
+        notices: vec![Notice::new(NoticeKind::SignedIn, vec![])],
+        email: email.clone(),
+        name: text("Ada"),
+        zones: vec![zone.clone()],
+        languages: vec![zone],
+        next_mails: vec![(at.minute, text("The Wire"))],
+        others: vec![NamedAddress::new("The Weekly", "weekly")],
+        newsletters: vec![form],
+        errors: error("pause"),
+        sessions: vec![session.clone(), SessionLine { browser: String::new(), is_this: false, ..session }],
+    };
     vec![
-        ReaderPage::SignIn { action: text("/sign-in?next=/account"), email: email.clone(), errors: error("email") },
+        ReaderPage::SignIn { action: text("/sign-in?next=/account"), email, errors: error("email") },
         ReaderPage::SignInCode {
             notices: vec![Notice::new(NoticeKind::CheckYourMail, vec![])],
             minutes: 10,
@@ -43,10 +82,9 @@ pub(super) fn samples() -> Vec<ReaderPage> {
         link(true),
         link(false),
         ReaderPage::SignInExpired,
-        ReaderPage::Account {
-            notices: vec![Notice::new(NoticeKind::SignedIn, vec![])],
-            email,
-            sessions: vec![session.clone(), SessionLine { browser: String::new(), is_this: false, ..session }],
-        },
+        ReaderPage::Account(Box::new(account)),
+        ReaderPage::Erase { is_recent: true },
+        ReaderPage::Erase { is_recent: false },
+        ReaderPage::Erased,
     ]
 }

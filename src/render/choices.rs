@@ -119,7 +119,8 @@ impl ChoicesForm {
 }
 
 impl Offer {
-    pub(super) fn new(value: impl Into<String>, label: impl Into<String>, is_chosen: bool) -> Offer {
+    /// Something that is chosen or not.
+    pub fn new(value: impl Into<String>, label: impl Into<String>, is_chosen: bool) -> Offer {
         Offer { value: value.into(), label: label.into(), is_chosen }
     }
 }

@@ -244,7 +244,8 @@ impl SiteContext {
 }
 
 impl NamedAddress {
-    pub(super) fn new(title: &str, address: &str) -> NamedAddress {
+    /// A name and where it leads.
+    pub fn new(title: &str, address: &str) -> NamedAddress {
         NamedAddress { title: title.to_owned(), address: address.to_owned() }
     }
 
@@ -282,7 +283,7 @@ impl Moment {
     }
 
     /// `instant` as the wall clock of `zone` shows it.
-    pub(super) fn at(imprint: &Imprint<'_>, instant: DateTime<Utc>, zone: &Zone) -> Moment {
+    pub fn at(imprint: &Imprint<'_>, instant: DateTime<Utc>, zone: &Zone) -> Moment {
         let offset = FixedOffset::east_opt(zone.offset_seconds(instant));
         let local =
             offset.map_or_else(|| instant.fixed_offset(), |offset| offset.from_utc_datetime(&instant.naive_utc()));

@@ -155,6 +155,10 @@ pub struct WelcomeLine {
     pub preferences_address: String,
 }
 
+/// A mail that says the same to everybody.
+#[derive(Serialize)]
+struct Nothing {}
+
 #[derive(Serialize)]
 struct Welcome {
     lines: Vec<WelcomeLine>,
@@ -285,6 +289,15 @@ pub fn welcome(imprint: &Imprint<'_>, lines: Vec<WelcomeLine>, at: DateTime<Utc>
 fn welcome_letter(imprint: &Imprint<'_>, lines: Vec<WelcomeLine>, at: DateTime<Utc>) -> Letter<Welcome> {
     let mail = notice_context(imprint, at);
     Letter { folder: "welcome", mail, content: Welcome { lines } }
+}
+
+/// The last mail to somebody who was erased at `at`.
+pub fn erased(imprint: &Imprint<'_>, at: DateTime<Utc>) -> Result<NoticeMail, RenderError> {
+    erased_letter(imprint, at).printed(imprint)
+}
+
+fn erased_letter(imprint: &Imprint<'_>, at: DateTime<Utc>) -> Letter<Nothing> {
+    Letter { folder: "erased", mail: notice_context(imprint, at), content: Nothing {} }
 }
 
 const SUBJECT: &str = "subject.txt";
@@ -470,6 +483,15 @@ pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
     let issue = IssuePage { body, is_whole: false, ..IssuePage::new(imprint, occasion, &[article]) };
     let mut samples =
         vec![(ISSUE_PAGE.to_owned(), issue.context(imprint, ("A headline", "What it says."), "/a-headline/"))];
-    samples.extend([instant.samples(), digest.samples(), confirm.samples(), welcome.samples()].concat());
+    samples.extend(
+        [
+            instant.samples(),
+            digest.samples(),
+            confirm.samples(),
+            welcome.samples(),
+            erased_letter(imprint, *at).samples(),
+        ]
+        .concat(),
+    );
     samples
 }

@@ -20,7 +20,7 @@ mod text;
 mod theme;
 mod words;
 
-pub use account::SessionLine;
+pub use account::{AccountPage, SessionLine};
 pub use address::{article_address, media_address, media_type, tag_address};
 pub use choices::{ChoicesForm, Next, Offer};
 pub use context::{
@@ -29,7 +29,7 @@ pub use context::{
 };
 pub use mail::{
     ConfirmRequest, IssueMail, LEAVE_TOKEN_SLOT, NoticeMail, Occasion, PREFERENCES_TOKEN_SLOT, WelcomeLine, confirm,
-    digest, instant, welcome,
+    digest, erased, instant, welcome,
 };
 pub use mail_html::{LARGE_MAIL, LARGEST_MAIL};
 pub use notice_mail::{SignInMail, sign_in};

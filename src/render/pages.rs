@@ -6,7 +6,7 @@ use serde::Serialize;
 use tera::Context;
 
 use super::Imprint;
-use super::account::{self, SessionLine};
+use super::account::{self, AccountPage};
 use super::choices::ChoicesForm;
 use super::context::{PageMeta, SignUp, SiteContext, page_context};
 use super::sample::Sample;
@@ -66,14 +66,14 @@ pub enum ReaderPage {
     /// A link to sign in that is unknown, used or too old.
     SignInExpired,
     /// A reader's account.
-    Account {
-        /// What has just happened.
-        notices: Vec<Notice>,
-        /// Their address.
-        email: String,
-        /// Where they have signed in.
-        sessions: Vec<SessionLine>,
+    Account(Box<AccountPage>),
+    /// What erasing means, and a button: `POST /account/erase`.
+    Erase {
+        /// Whether the reader signed in a moment ago; else they are asked to.
+        is_recent: bool,
     },
+    /// The reader is erased.
+    Erased,
     /// What happened.
     Notices {
         /// In order.
@@ -307,7 +307,9 @@ impl ReaderPage {
             ReaderPage::SignInCode { .. } => ("site/sign_in_code.html", say("check-your-mail-title")),
             ReaderPage::SignInLink { .. } => ("site/sign_in_link.html", say("sign-in")),
             ReaderPage::SignInExpired => ("site/sign_in_expired.html", say("expired-title")),
-            ReaderPage::Account { .. } => ("site/account.html", say("account")),
+            ReaderPage::Account(_) => ("site/account.html", say("account")),
+            ReaderPage::Erase { .. } => ("site/erase.html", say("erase-title")),
+            ReaderPage::Erased => ("site/erased.html", say("erased-mail-kind")),
             ReaderPage::Notices { notices } => ("site/notices.html", say(heading(notices))),
             ReaderPage::Expired => ("site/expired.html", say("expired-title")),
             ReaderPage::NobodysLeave => ("site/nobodys_leave.html", say("nobodys-leave-title")),
@@ -335,7 +337,7 @@ impl ReaderPage {
         let preferences = Preferences {
             notices: vec![notice(Left)],
             newsletter: newsletter.clone(),
-            form: Some(form),
+            form: Some(form.clone()),
             has_others: true,
             errors: vec![error("pause")],
         };
@@ -367,6 +369,6 @@ impl ReaderPage {
                 request: text("17"),
             },
         ];
-        [account::samples(), pages, outbox_samples()].concat()
+        [account::samples(form), pages, outbox_samples()].concat()
     }
 }

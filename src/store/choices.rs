@@ -6,7 +6,7 @@ use crate::model::{Cadence, Choices, Service, SubscriberId, SubscriptionId};
 use crate::zone::Zone;
 
 use super::database::{StoreError, Transaction, values};
-use super::flows::record_consent;
+use super::flows::{Choice, activate, record_consent};
 use super::ledger::lock_newsletter;
 use super::millis;
 use super::open::Store;
@@ -58,6 +58,14 @@ impl Store {
                 }
                 Ok(Some(theirs))
             })
+        })
+        .await
+    }
+
+    /// Subscribes a person who has signed in, as their confirmation did before, in one transaction.
+    pub async fn subscribe(&self, id: SubscriberId, choice: Choice, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            Box::pin(async move { activate(transaction, &id, &choice, "account", now).await })
         })
         .await
     }

@@ -99,6 +99,8 @@ pub struct Confirming {
     pub time_zone: Option<String>,
     /// Choices outside of these newsletters are left out.
     pub offered: Vec<NewsletterId>,
+    /// What stood for the address if its owner was once erased: their own act lifts it.
+    pub erased_as: Vec<String>,
     /// For whoever confirms for the first time.
     pub welcome: NewWelcome,
     /// What a link counts against that was never made.
@@ -208,7 +210,7 @@ impl Store {
     ) -> Result<Result<Confirmed, Unconfirmed>, StoreError> {
         self.write(move |transaction| {
             Box::pin(async move {
-                let Confirming { token_hash, time_zone, offered, welcome, tries } = confirming;
+                let Confirming { token_hash, time_zone, offered, erased_as, welcome, tries } = confirming;
                 if !tries.has_room(transaction, now).await? {
                     return Ok(Err(Unconfirmed::TooManyTries));
                 }
@@ -230,6 +232,9 @@ impl Store {
                 let subscriber = enter_subscriber(transaction, &email, &person, now).await?;
                 let lift = "DELETE FROM suppressions WHERE email_key = $1 AND reason <> 'hard-bounce'";
                 transaction.execute(lift, values![email.key()]).await?;
+                for erased in erased_as {
+                    transaction.execute(lift, values![erased]).await?;
+                }
                 let earlier = "SELECT 1 FROM consents WHERE subscriber = $1 AND event = 'confirmed'";
                 let is_first = transaction.row(earlier, values![subscriber.as_str()]).await?.is_none();
                 for choice in &choices {

@@ -13,6 +13,7 @@ mod database;
 mod deliveries;
 mod dialect;
 mod digests;
+mod erasure;
 mod flows;
 #[cfg(test)]
 pub(crate) mod fresh;
@@ -35,6 +36,7 @@ pub use choices::Person;
 pub use database::{Row, StoreError, Transaction, Value, Work};
 pub use deliveries::{AttemptRow, Claimed, Content, DeliveryRow, Fixed, IssueMail, Lease, Outcome, Said};
 pub use digests::{DigestRun, Group, KnownRhythm};
+pub use erasure::Erasing;
 pub use flows::{Choice, Confirmed, Confirming, Flow, NewWelcome, SignUp, Unconfirmed, Welcome};
 pub use identity::Home;
 pub use issues::IssueRow;

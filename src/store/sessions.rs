@@ -125,7 +125,6 @@ impl Store {
     /// Forgets sessions whose time is over, requests to sign in of more than a day ago with their notices, and what
     /// happened to accounts more than a year ago; at most a few hundred of each. Says whether there may be more.
     pub async fn forget_the_past(&self, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let is_postgres = self.is_postgres();
         self.write(move |transaction| {
             Box::pin(async move {
                 let sessions = "DELETE FROM sessions WHERE id_hash IN (
@@ -134,11 +133,12 @@ impl Store {
                 let sessions = transaction.execute(sessions, values![millis(now), AT_ONCE]).await?;
                 let year = millis(now - Duration::days(365));
                 let audit = transaction.execute(audit, values![year, AT_ONCE]).await?;
-                let flows = "SELECT id FROM flows WHERE purpose = 'sign-in' AND created_at < $1
-                    ORDER BY created_at LIMIT $2";
+                let flows =
+                    "SELECT id FROM flows WHERE purpose IN ('sign-in', 'erased', 'new-address') AND expires_at < $1
+                    ORDER BY expires_at LIMIT $2";
                 let flows = transaction.rows(flows, values![millis(now - Duration::days(1)), AT_ONCE]).await?;
                 let ids = flows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
-                forget_flows(transaction, is_postgres, &ids).await?;
+                forget_flows(transaction, &ids).await?;
                 let most = sessions.max(audit).max(u64::try_from(ids.len()).unwrap_or(0));
                 Ok(i64::try_from(most).is_ok_and(|most| most >= AT_ONCE))
             })
@@ -153,7 +153,8 @@ pub(super) async fn end_sessions(transaction: &mut Transaction, subscriber: &Sub
 }
 
 /// Takes flows away with their notices and what relays said about those.
-async fn forget_flows(transaction: &mut Transaction, is_postgres: bool, ids: &[String]) -> Result<(), StoreError> {
+pub(super) async fn forget_flows(transaction: &mut Transaction, ids: &[String]) -> Result<(), StoreError> {
+    let is_postgres = transaction.is_postgres();
     let ids = serde_json::json!(ids).to_string();
     let attempts = listed!(
         is_postgres,

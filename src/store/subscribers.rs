@@ -88,7 +88,8 @@ macro_rules! select_people {
     };
 }
 
-const PEOPLE: &str = select_people!("(SELECT * FROM subscribers WHERE id > $1 ORDER BY id LIMIT $2) s");
+const PEOPLE: &str =
+    select_people!("(SELECT * FROM subscribers WHERE id > $1 AND email <> 'erased' ORDER BY id LIMIT $2) s");
 const ONE_PERSON: &str = select_people!("(SELECT * FROM subscribers WHERE id = $1) s");
 /// A SELECT of the columns that [`subscription`] reads.
 macro_rules! select_subscriptions {
@@ -265,7 +266,7 @@ impl Store {
 }
 
 /// A goodbye: once, with its record, and with everything that waits for it.
-async fn end_subscription(
+pub(super) async fn end_subscription(
     transaction: &mut Transaction,
     id: &str,
     source: &'static str,

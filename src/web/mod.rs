@@ -80,6 +80,9 @@ enum Route {
     SignInLink(String),
     SignOut,
     Account,
+    AccountSubscriptions,
+    AccountExport,
+    AccountErase,
     Issue(String),
     OutboxList,
     OutboxMail(String),
@@ -146,6 +149,9 @@ impl Route {
             ["sign-in", token] if !token.is_empty() => Route::SignInLink((*token).to_owned()),
             ["sign-out"] => Route::SignOut,
             ["account"] => Route::Account,
+            ["account", "subscriptions"] => Route::AccountSubscriptions,
+            ["account", "export"] => Route::AccountExport,
+            ["account", "erase"] => Route::AccountErase,
             ["issues", id, ""] => Route::Issue((*id).to_owned()),
             ["outbox", ""] => Route::OutboxList,
             ["outbox", id, ""] => Route::OutboxMail((*id).to_owned()),
@@ -169,6 +175,9 @@ impl Route {
             Route::SignInLink(_) => "/sign-in/{token}",
             Route::SignOut => "/sign-out",
             Route::Account => "/account",
+            Route::AccountSubscriptions => "/account/subscriptions",
+            Route::AccountExport => "/account/export",
+            Route::AccountErase => "/account/erase",
             Route::Issue(_) => "/issues/{id}/",
             Route::OutboxList => "/outbox/",
             Route::OutboxMail(_) => "/outbox/{id}/",
@@ -186,7 +195,10 @@ impl Route {
             | Route::Preferences(_)
             | Route::SignIn
             | Route::SignInCode
-            | Route::SignInLink(_) => "GET, HEAD, POST",
+            | Route::SignInLink(_)
+            | Route::Account
+            | Route::AccountSubscriptions
+            | Route::AccountErase => "GET, HEAD, POST",
             Route::SignOut => "POST",
             _ => "GET, HEAD",
         }
@@ -268,6 +280,12 @@ async fn act(visit: Arc<Visit>, method: Method, route: Route, body: Incoming) ->
         (Method::GET | Method::HEAD, Route::SignIn) => sign_in::page(visit),
         (Method::GET | Method::HEAD, Route::SignInCode) => sign_in::code_page(visit),
         (Method::GET | Method::HEAD, Route::SignInLink(token)) => sign_in::link_page(visit, token).await,
+        (Method::POST, Route::Account) => account::keep_person(visit, body).await,
+        (Method::POST, Route::AccountSubscriptions) => account::subscriptions(visit, body).await,
+        (Method::POST, Route::AccountErase) => account::erase(visit, body).await,
+        (Method::GET | Method::HEAD, Route::AccountSubscriptions) => Ok(answer::see_other(account::ACCOUNT)),
+        (Method::GET | Method::HEAD, Route::AccountExport) => account::export(visit).await,
+        (Method::GET | Method::HEAD, Route::AccountErase) => account::erase_page(visit).await,
         (Method::GET | Method::HEAD, Route::Account) => account::page(visit).await,
         (Method::GET | Method::HEAD, Route::Subscribe) => sign_up::subscribe_page(visit),
         (Method::GET | Method::HEAD, Route::Confirm(token)) => readers::confirm_page(visit, token).await,

@@ -300,3 +300,27 @@ welcome-mail-title = سعداء بانضمامك
 welcome-mail-intro = تم اشتراكك. هذا ما يصلك من { $publication } ومتى:
 welcome-mail-choose = وتيرة أو مواضيع أخرى
 welcome-mail-why = تصلك هذه الرسالة مرة واحدة لأنك أكدت عنوانك للتو.
+
+## The account
+
+account-next = رسائلك القادمة
+account-next-if = لا تصل الخلاصة إلا إذا كان هناك جديد.
+account-others = المزيد للقراءة
+account-add = الاشتراك في { $newsletter }
+account-you = عنك
+account-name = الاسم
+account-zone = المنطقة الزمنية
+account-language = اللغة
+account-data = بياناتك
+account-export = تنزيل كل ما هو محفوظ عنك
+erase-title = محو حسابي
+erase-what = تنتهي جميع اشتراكاتك، ويُحذف عنوانك واسمك ولغتك ومنطقتك الزمنية من كل ما هو محفوظ، فورًا وإلى الأبد. وتُسجَّل خروجًا من كل مكان.
+erase-kept = ما يبقى: أن عددًا من الرسائل أُرسل دون ذكر لمن، ورقم محسوب من عنوانك لا يمكن قراءته عكسًا، كي لا تعيدك أي قائمة يستوردها أحد. يمكنك أنت الاشتراك من جديد في أي وقت. ورسالة أخيرة تخبرك بأن ذلك قد تم.
+erase-button = امحُ كل شيء الآن
+erase-sign-in = كي لا يفعل ذلك أحد غيرك، سجّل الدخول مرة أخرى أولًا.
+erased-mail-subject = مُحي حسابك في { $publication }
+erased-mail-kind = تم المحو
+erased-mail-text = مُحي كل ما كانت { $publication } تحفظه عنك. هذه آخر رسالة، وتُحذف آثارها أيضًا خلال يومين.
+erased-mail-why = تصلك هذه الرسالة مرة واحدة لأن شخصًا سجّل الدخول باسمك طلب ذلك.
+erased-page = مُحي حسابك. إلى اللقاء، وشكرًا لقراءتك.
+language-name = العربية

@@ -275,3 +275,27 @@ welcome-mail-title = Schön, dass Sie da sind
 welcome-mail-intro = Ihr Abonnement läuft. Das kommt von { $publication }, und dann:
 welcome-mail-choose = Öfter, seltener, andere Themen
 welcome-mail-why = Sie bekommen das einmal, weil Sie gerade Ihre Adresse bestätigt haben.
+
+## The account
+
+account-next = Ihre nächsten Mails
+account-next-if = Eine Übersicht kommt nur, wenn es Neues gibt.
+account-others = Mehr zu lesen
+account-add = { $newsletter } bestellen
+account-you = Über Sie
+account-name = Name
+account-zone = Zeitzone
+account-language = Sprache
+account-data = Ihre Daten
+account-export = Alles herunterladen, was über Sie gespeichert ist
+erase-title = Mein Konto löschen
+erase-what = Alle Ihre Abonnements enden, und Adresse, Name, Sprache und Zeitzone werden aus allem entfernt, was gespeichert ist, sofort und endgültig. Sie werden überall abgemeldet.
+erase-kept = Was bleibt: dass so viele Mails verschickt wurden, ohne zu sagen, an wen; und eine Zahl, die aus Ihrer Adresse berechnet ist und sich nicht zurückrechnen lässt, damit keine Liste, die jemand einliest, Sie zurückbringt. Sie selbst können sich jederzeit wieder anmelden. Eine letzte Mail sagt, dass es geschehen ist.
+erase-button = Jetzt alles löschen
+erase-sign-in = Damit das niemand anders tun kann, melden Sie sich zuerst noch einmal an.
+erased-mail-subject = Ihr Konto bei { $publication } ist gelöscht
+erased-mail-kind = Gelöscht
+erased-mail-text = Alles, was { $publication } über Sie gespeichert hatte, ist gelöscht. Das ist die letzte Mail; auch ihre Spuren werden binnen zwei Tagen gelöscht.
+erased-mail-why = Sie bekommen das einmal, weil jemand, der als Sie angemeldet war, darum gebeten hat.
+erased-page = Ihr Konto ist gelöscht. Auf Wiedersehen, und danke fürs Lesen.
+language-name = Deutsch

@@ -275,3 +275,27 @@ welcome-mail-title = Good to have you
 welcome-mail-intro = You are subscribed. This is what comes from { $publication }, and when:
 welcome-mail-choose = More often, less often, other topics
 welcome-mail-why = You get this once, because you have just confirmed your address.
+
+## The account
+
+account-next = Your next mails
+account-next-if = A digest comes only if there is news.
+account-others = More to read
+account-add = Get { $newsletter }
+account-you = About you
+account-name = Name
+account-zone = Time zone
+account-language = Language
+account-data = Your data
+account-export = Download everything that is kept about you
+erase-title = Erase my account
+erase-what = All your subscriptions end, and your address, name, language and time zone are taken out of everything that is kept, at once and for good. You are signed out everywhere.
+erase-kept = What stays: that so many mails went out, without saying to whom; and a number computed from your address, which cannot be read back, so that no list that somebody imports can bring you back. You yourself can sign up again at any time. One last mail says that it is done.
+erase-button = Erase everything now
+erase-sign-in = So that nobody else can do this, sign in once more first.
+erased-mail-subject = Your account at { $publication } is erased
+erased-mail-kind = Erased
+erased-mail-text = Everything that { $publication } kept about you is erased. This is the last mail; its own traces are deleted within two days.
+erased-mail-why = You get this once, because somebody who was signed in as you asked for it.
+erased-page = Your account is erased. Goodbye, and thank you for reading.
+language-name = English

@@ -1,5 +1,7 @@
 //! Readers who sign in, and others who would like to.
 
+mod account;
+
 use super::*;
 use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriptionState, SuppressionReason};
 

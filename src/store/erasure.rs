@@ -1,0 +1,160 @@
+//! Everything that is kept about one person: given out whole, or taken away.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value as Json, json};
+
+use crate::model::{EmailAddress, SubscriberId};
+
+use super::audit::record_event;
+use super::database::{Row, StoreError, values};
+use super::moment;
+use super::notices::{NewFlow, enter_flow};
+use super::open::Store;
+use super::sessions::{end_sessions, forget_flows};
+use super::subscribers::end_subscription;
+use super::{Transaction, millis};
+
+/// An erasure, and the last mail about it.
+#[derive(Debug, Clone)]
+pub struct Erasing {
+    /// Whose.
+    pub subscriber: SubscriberId,
+    /// Their address.
+    pub email: EmailAddress,
+    /// What stands for the address among those not to be mailed: a keyed hash, from which nobody reads it back.
+    pub suppressed_as: String,
+    /// The id of the last mail's flow.
+    pub flow: String,
+    /// SHA-256 of the token that is derived from it.
+    pub token_hash: String,
+    /// The language of the last mail (BCP 47).
+    pub language: String,
+}
+
+/// What an export holds: its key, the statement, and the names of the columns. Those that end in `_at` are moments.
+const HELD: &[(&str, &str, &[&str])] = &[
+    (
+        "person",
+        "SELECT id, email, name, time_zone, language, tags, created_at FROM subscribers WHERE id = $1",
+        &["id", "email", "name", "time_zone", "language", "tags", "created_at"],
+    ),
+    (
+        "not_to_be_mailed",
+        "SELECT x.reason, x.at FROM suppressions x JOIN subscribers p ON p.email_key = x.email_key WHERE p.id = $1",
+        &["reason", "since_at"],
+    ),
+    (
+        "subscriptions",
+        "SELECT newsletter, state, cadence, rhythm, returns_to, topics, paused_until, created_at, activated_at, ended_at
+            FROM subscriptions WHERE subscriber = $1 ORDER BY newsletter",
+        &[
+            "newsletter", "state", "cadence", "rhythm", "returns_to", "topics", "pause_ends_at", "created_at",
+            "activated_at", "ended_at",
+        ],
+    ),
+    (
+        "consents",
+        "SELECT newsletter, event, source, at FROM consents WHERE subscriber = $1 ORDER BY at, id",
+        &["newsletter", "event", "source", "done_at"],
+    ),
+    (
+        "issues",
+        "SELECT i.newsletter, i.subject, d.email, d.state, d.reason, d.date_at, d.finished_at FROM deliveries d
+            JOIN issues i ON i.id = d.issue WHERE d.subscriber = $1 ORDER BY d.id",
+        &["newsletter", "subject", "email", "state", "reason", "dated_at", "finished_at"],
+    ),
+    (
+        "notices",
+        "SELECT f.purpose, f.email, f.payload, d.state, f.created_at, f.used_at, d.finished_at FROM flows f
+            JOIN deliveries d ON d.flow = f.id JOIN subscribers p ON p.email_key = f.email_key
+            WHERE p.id = $1 ORDER BY f.created_at",
+        &["purpose", "email", "what_was_asked", "state", "asked_at", "used_at", "finished_at"],
+    ),
+    (
+        "sessions",
+        "SELECT browser, signed_in_at, seen_at, expires_at FROM sessions WHERE subscriber = $1 ORDER BY signed_in_at",
+        &["browser", "signed_in_at", "seen_at", "expires_at"],
+    ),
+    (
+        "account_events",
+        "SELECT event, detail, at FROM audit WHERE subscriber = $1 ORDER BY at, id",
+        &["event", "detail", "done_at"],
+    ),
+];
+
+impl Store {
+    /// Everything that is kept about a person, as one object of lists.
+    pub async fn everything_about(&self, who: &SubscriberId) -> Result<Json, StoreError> {
+        let mut everything = Map::new();
+        for (key, sql, names) in HELD {
+            let rows = self.rows(sql, values![who.as_str()]).await?;
+            let list = rows.iter().map(|row| object(row, names)).collect::<Result<Vec<_>, _>>()?;
+            everything.insert((*key).to_owned(), Json::Array(list));
+        }
+        Ok(Json::Object(everything))
+    }
+
+    /// Takes a person away, in one transaction: subscriptions end, sessions and links are gone, and nothing that stays
+    /// says whose it was. The address is not mailed again but by its owner's own sign-up. One last mail is written.
+    /// False: there is no such person any more.
+    pub async fn erase(&self, erasing: Erasing, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.write(move |transaction| Box::pin(erase(transaction, erasing, now))).await
+    }
+}
+
+fn object(row: &Row, names: &[&str]) -> Result<Json, StoreError> {
+    let mut object = Map::new();
+    for (column, name) in names.iter().enumerate() {
+        let value = if name.ends_with("_at") {
+            json!(row.opt_int(column)?.map(|at| moment(at).to_rfc3339()))
+        } else {
+            json!(row.opt_text(column)?)
+        };
+        object.insert((*name).to_owned(), value);
+    }
+    Ok(Json::Object(object))
+}
+
+async fn erase(transaction: &mut Transaction, erasing: Erasing, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let (who, key, at) = (erasing.subscriber.as_str(), erasing.email.key(), millis(now));
+    let blank = "UPDATE subscribers SET email = 'erased', email_key = 'erased:' || id, name = NULL, time_zone = NULL,
+        language = NULL, tags = NULL WHERE id = $1 AND email_key = $2";
+    if transaction.execute(blank, values![who, key]).await? == 0 {
+        return Ok(false);
+    }
+    let theirs = "SELECT id FROM subscriptions WHERE subscriber = $1 AND state <> 'ended'";
+    for row in transaction.rows(theirs, values![who]).await? {
+        end_subscription(transaction, &row.text(0)?, "erased", now).await?;
+    }
+    end_sessions(transaction, &erasing.subscriber).await?;
+    let flows = "SELECT id FROM flows WHERE subscriber = $1 OR email_key = $2";
+    let flows = transaction.rows(flows, values![who, key]).await?;
+    let flows = flows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
+    forget_flows(transaction, &flows).await?;
+    for sql in [
+        "UPDATE attempts SET text = '' WHERE delivery IN (SELECT id FROM deliveries WHERE subscriber = $1)",
+        "UPDATE deliveries SET email = 'erased', email_key = 'erased' WHERE subscriber = $1",
+        "UPDATE audit SET who = '' WHERE subscriber = $1",
+    ] {
+        transaction.execute(sql, values![who]).await?;
+    }
+    transaction.execute("DELETE FROM suppressions WHERE email_key = $1", values![key]).await?;
+    let suppressed = "INSERT INTO suppressions (email_key, reason, at) VALUES ($1, 'request', $2)
+        ON CONFLICT (email_key) DO NOTHING";
+    transaction.execute(suppressed, values![&erasing.suppressed_as, at]).await?;
+    record_event(transaction, "erased", (Some(who), ""), "", now).await?;
+    let flow = NewFlow {
+        id: erasing.flow,
+        purpose: "erased",
+        subscriber: None,
+        email: erasing.email,
+        token_hash: erasing.token_hash,
+        payload: String::new(),
+        language: erasing.language,
+        sign_in: None,
+        now,
+        expires_at: now + chrono::Duration::hours(24),
+    };
+    enter_flow(transaction, flow, None).await?;
+    Ok(true)
+}

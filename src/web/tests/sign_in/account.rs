@@ -1,0 +1,109 @@
+//! What a reader who has signed in sees and changes, until they are erased.
+
+use super::*;
+use crate::audience::ImportOptions;
+use crate::store::Subscriber;
+
+impl Site {
+    async fn person(&self) -> Subscriber {
+        self.state.store.subscribers_with(&["reader@example.com"]).await.unwrap().remove(0)
+    }
+}
+
+impl<'s> Browser<'s> {
+    /// Somebody who has signed in by the link.
+    async fn signed_in(site: &'s Site) -> Browser<'s> {
+        let mut browser = Browser::new(site);
+        browser.asks_for_a_link().await;
+        let link = site.letter().await.link;
+        assert_eq!(browser.sends(&link, "").await, led_to("/account", "signed-in"));
+        browser
+    }
+}
+
+#[tokio::test]
+async fn an_account_shows_and_keeps_what_its_reader_chooses() {
+    let site = Site::with_a_reader().await;
+    let mut reader = Browser::signed_in(&site).await;
+    let body = "newsletter=wire&act=save&cadence=weekly&hour=9&weekday=sun&topic=law&pause=";
+    assert_eq!(reader.sends("/account/subscriptions", body).await, led_to("/account", "saved"));
+    let person = "name=Ada&time_zone=Asia/Tokyo&language=de";
+    assert_eq!(reader.sends("/account", person).await, led_to("/account", "saved"));
+    let theirs = site.person().await;
+    assert_eq!((theirs.name.as_deref(), theirs.details[1].as_deref()), (Some("Ada"), Some("de")));
+    assert_eq!(theirs.subscriptions[0].service.rhythm.key(), "weekly|9|sun|Asia/Tokyo");
+    let page = reader.get("/account").await.body;
+    for shown in ["value=\"Ada\"", "<option value=\"Asia/Tokyo\" selected", "09:00 · The Wire", "The Week"] {
+        assert!(page.contains(shown), "{shown} is missing in {page}");
+    }
+    let add = "newsletter=week&act=add";
+    assert_eq!(reader.sends("/account/subscriptions", add).await, led_to("/account", "subscribed"));
+    let leave = "newsletter=week&act=leave";
+    let left = reader.post("/account/subscriptions", leave).await;
+    assert_eq!(left.status, 303);
+    let left = reader.get("/account").await;
+    assert_eq!((left.notices(), site.states("reader@example.com").await), (vec!["left"], vec!["ended", "active"]));
+    let undo = left.body.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(reader.sends("/account", &format!("token={undo}")).await, led_to("/account", "subscribed"));
+    assert_eq!(site.states("reader@example.com").await, ["active", "active"]);
+    let before = site.person().await;
+    for (path, body, status) in [
+        ("/account", "name=a%0d%0ab&time_zone=UTC&language=en", 422),
+        ("/account", "name=Ada&time_zone=Europe/Atlantis&language=en", 400),
+        ("/account", "name=Ada&time_zone=UTC&language=xx", 400),
+        ("/account", "token=forged", 404),
+        ("/account", "email=other@example.com", 400),
+        ("/account/subscriptions", "newsletter=secret&act=add", 400),
+        ("/account/subscriptions", "newsletter=wire&act=save&cadence=daily&pause=1999-01-01", 422),
+        ("/account/subscriptions", "newsletter=wire", 400),
+    ] {
+        assert_eq!(reader.post(path, body).await.status, status, "{body}");
+    }
+    let mut nobody = Browser::new(&site);
+    for path in ["/account", "/account/subscriptions", "/account/erase"] {
+        let reply = nobody.post(path, "newsletter=wire&act=leave").await;
+        assert_ne!(reply.status, 200, "{path}");
+        let foreign = site.ask("POST", path, &format!("{FORM}Sec-Fetch-Site: cross-site\r\n"), "act=leave").await;
+        assert_eq!(foreign.status, 403, "{path}");
+    }
+    assert_eq!(nobody.get("/account/export").await.status, 303);
+    assert_eq!(site.person().await, before);
+}
+
+#[tokio::test]
+async fn a_reader_takes_their_data_and_goes() {
+    let site = Site::with_a_reader().await;
+    let mut reader = Browser::signed_in(&site).await;
+    let export = reader.get("/account/export").await;
+    assert_eq!(export.header("content-disposition"), Some("attachment; filename=\"account.json\""));
+    let export: serde_json::Value = serde_json::from_str(&export.body).unwrap();
+    assert_eq!(export["person"][0]["email"], "reader@example.com");
+    assert_eq!(export["consents"][0]["event"], "confirmed");
+    assert_eq!(export["sessions"].as_array().unwrap().len(), 1);
+    assert!(!export.to_string().contains("token"), "{export}");
+
+    for _ in 0..5 {
+        assert_eq!(reader.get("/account/erase").await.status, 200);
+    }
+    assert_eq!(site.states("reader@example.com").await, ["active"], "looking erases nothing");
+    assert_eq!(reader.post("/account/erase", "").await.status, 200);
+    assert!(!reader.is_signed_in().await);
+    let people = site.state.store.subscribers_with(&["reader@example.com"]).await.unwrap();
+    assert_eq!((people, site.state.store.subscribers_after("", 10).await.unwrap()), (vec![], vec![]));
+    let last = site.notice().await;
+    assert!(last.text.contains("is erased"), "{}", last.text);
+
+    let (store, keys, edition) = (&site.state.store, &site.state.keys, site.state.editions.borrow().clone());
+    let options = ImportOptions { newsletters: vec![NewsletterId::new("wire")], ..Default::default() };
+    let import = async || {
+        let file = "email,state\nReader@Example.com,active\nother@example.com,active\n".as_bytes();
+        audience::import(store, keys, &edition.settings, file, &options, clock::now()).await.unwrap()
+    };
+    let imported = import().await;
+    assert_eq!((imported.imported, imported.suppressed), (1, 1), "no list brings them back");
+    assert_eq!(site.states("reader@example.com").await, Vec::<&str>::new());
+    store.forget_counts(clock::now() + chrono::Duration::seconds(1)).await.unwrap();
+    site.leave_path().await;
+    assert_eq!(site.states("reader@example.com").await, ["active"], "they themselves come back");
+    assert_eq!(import().await.suppressed, 0);
+}
