@@ -304,7 +304,7 @@ welcome-mail-why = تصلك هذه الرسالة مرة واحدة لأنك أ�
 ## The account
 
 account-next = رسائلك القادمة
-account-next-if = لا تصل الخلاصة إلا إذا كان هناك جديد.
+account-next-if = لا يصل الموجز إلا إذا كان هناك جديد.
 account-others = المزيد للقراءة
 account-add = الاشتراك في { $newsletter }
 account-you = عنك
