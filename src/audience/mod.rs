@@ -3,6 +3,7 @@
 //! Whoever asks, the answer and the work are the same for every address: nobody learns here who reads what. No mail is
 //! sent; a notice is a row that `sending` finds. Time comes in as an argument, and so do the bits of a new flow.
 
+mod address;
 mod csv_cells;
 mod export;
 mod import;
@@ -13,6 +14,7 @@ mod tokens;
 #[cfg(test)]
 mod tests;
 
+pub use address::{ask_to_move, awaiting_move, move_address};
 pub use export::export;
 pub use import::{ImportError, ImportOptions, Imported, Rejected, import};
 pub use meant::meant;
@@ -27,8 +29,7 @@ use crate::auth::{Asked, ServerKeys, asked, asking, failures, token_hash};
 use crate::config::{Settings, is_unfit};
 use crate::model::{Access, Cadence, Choices, EmailAddress, Newsletter, NewsletterId, SubscriberId, SubscriptionState};
 use crate::store::{
-    Choice, Confirmed, Confirming, Erasing, Flow, NewWelcome, Person, SignUp, Store, StoreError, Subscription,
-    Unconfirmed,
+    Choice, Confirmed, Confirming, Erasing, Flow, Person, SignUp, Store, StoreError, Subscription, Unconfirmed,
 };
 use crate::zone::Zone;
 
@@ -164,7 +165,8 @@ async fn ask(
 
 /// What a confirmation link would confirm. Changes nothing.
 pub async fn awaiting(store: &Store, token: &str, now: DateTime<Utc>) -> Result<Option<Flow>, StoreError> {
-    store.live_flow(&token_hash(token), now).await
+    let flow = store.live_flow(&token_hash(token), now).await?;
+    Ok(flow.filter(|flow| flow.purpose == tokens::CONFIRM))
 }
 
 /// A confirmation link that somebody pressed the button of.
@@ -195,7 +197,7 @@ pub async fn confirm(
         token_hash: token_hash(token),
         time_zone: known_zone(time_zone),
         offered: offered(settings).map(|newsletter| newsletter.id.clone()).collect(),
-        welcome: NewWelcome { token_hash: token_hash(&keys.sign(tokens::WELCOME, &flow)), flow },
+        welcome: address::follow_up(keys, tokens::WELCOME, flow),
         tries: failures(keys, client),
     };
     store.confirm(confirming, now).await

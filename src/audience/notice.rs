@@ -8,6 +8,7 @@ use crate::store::{Flow, Welcome};
 use crate::zone::Zone;
 
 use super::CONFIRM_WITHIN;
+use super::address::{NEW_ADDRESS, OLD_ADDRESS, address_notice};
 use super::tokens::{CONFIRM, ERASED, Purpose, WELCOME, subscription_token};
 
 /// Makes the notice of a flow: the same bytes each time, as long as nothing of the publication changes.
@@ -17,6 +18,7 @@ pub fn notice(edition: &Edition, keys: &ServerKeys, flow: &Flow) -> Result<Notic
         SIGN_IN => sign_in_notice(edition, flow, &token),
         CONFIRM => confirmation(edition, flow, &token),
         WELCOME => welcome(edition, keys, flow),
+        NEW_ADDRESS | OLD_ADDRESS => address_notice(edition, flow, &token),
         ERASED => {
             let from = edition.settings.newsletters.first().ok_or(NoticeError::NothingLeft)?.from.clone();
             let imprint = edition.imprint().in_language(&flow.language);

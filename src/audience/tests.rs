@@ -1,3 +1,5 @@
+mod moves;
+
 use chrono::TimeDelta;
 
 use super::*;

@@ -40,6 +40,8 @@ pub struct AccountPage {
     pub newsletters: Vec<ChoicesForm>,
     /// What they could get: the title, and the id as address.
     pub others: Vec<NamedAddress>,
+    /// Whether they signed in a moment ago; else they are asked to before their address changes.
+    pub is_recent: bool,
     /// What has to be put right.
     pub errors: Vec<FieldError>,
     /// Where they have signed in.
@@ -69,9 +71,11 @@ pub(super) fn samples(form: ChoicesForm) -> Vec<ReaderPage> {
         next_mails: vec![(at.minute, text("The Wire"))],
         others: vec![NamedAddress::new("The Weekly", "weekly")],
         newsletters: vec![form],
-        errors: error("pause"),
+        is_recent: true,
+        errors: [error("pause"), error("email")].concat(),
         sessions: vec![session.clone(), SessionLine { browser: String::new(), is_this: false, ..session }],
     };
+    let address = |is_back| ReaderPage::Address { token: text("token"), email: text("reader@example.com"), is_back };
     vec![
         ReaderPage::SignIn { action: text("/sign-in?next=/account"), email, errors: error("email") },
         ReaderPage::SignInCode {
@@ -82,7 +86,10 @@ pub(super) fn samples(form: ChoicesForm) -> Vec<ReaderPage> {
         link(true),
         link(false),
         ReaderPage::SignInExpired,
+        ReaderPage::Account(Box::new(AccountPage { is_recent: false, ..account.clone() })),
         ReaderPage::Account(Box::new(account)),
+        address(false),
+        address(true),
         ReaderPage::Erase { is_recent: true },
         ReaderPage::Erase { is_recent: false },
         ReaderPage::Erased,

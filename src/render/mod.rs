@@ -32,7 +32,7 @@ pub use mail::{
     digest, erased, instant, welcome,
 };
 pub use mail_html::{LARGE_MAIL, LARGEST_MAIL};
-pub use notice_mail::{SignInMail, sign_in};
+pub use notice_mail::{AddressMail, SignInMail, address, sign_in};
 pub use pages::{
     FieldError, Notice, NoticeKind, OutboxEntry, OutboxMail, Preferences, ReaderPage, SignUpPage, UndoForm, reader_page,
 };

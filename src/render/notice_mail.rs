@@ -39,6 +39,41 @@ pub fn sign_in(imprint: &Imprint<'_>, request: &SignInMail<'_>) -> Result<Notice
     letter(imprint, request).printed(imprint)
 }
 
+/// What the owner of an address is mailed to which an account is to move, or from which it has moved.
+#[derive(Debug, Clone)]
+pub struct AddressMail<'a> {
+    /// The link that moves it, or moves it back; from scheme to token.
+    pub link: &'a str,
+    /// Whether it moves it back.
+    pub is_back: bool,
+    /// How long the link works.
+    pub hours: i64,
+    /// When the move was asked for, or done.
+    pub at: DateTime<Utc>,
+}
+
+#[derive(Serialize)]
+struct Address {
+    link: String,
+    is_back: bool,
+    hours: i64,
+    at: Moment,
+}
+
+/// The notice that confirms a new address, or says at the old one that it was changed (OWASP ASVS 5.0, 6.3.7).
+pub fn address(imprint: &Imprint<'_>, request: &AddressMail<'_>) -> Result<NoticeMail, RenderError> {
+    address_letter(imprint, request).printed(imprint)
+}
+
+fn address_letter(imprint: &Imprint<'_>, request: &AddressMail<'_>) -> Letter<Address> {
+    let mut mail = notice_context(imprint, request.at);
+    mail.home_address.clear();
+    mail.links.clear();
+    let AddressMail { link, is_back, hours, .. } = *request;
+    let content = Address { link: link.to_owned(), is_back, hours, at: mail.date.clone() };
+    Letter { folder: "address", mail, content }
+}
+
 fn letter(imprint: &Imprint<'_>, request: &SignInMail<'_>) -> Letter<SignIn> {
     // One link and no other: it is clear what is clicked, and nothing else to click by mistake.
     let mut mail = notice_context(imprint, request.requested_at);
@@ -63,5 +98,9 @@ pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
         requested_at: sample.at,
         minutes: 10,
     };
-    letter(&sample.imprint, &request).samples().to_vec()
+    let address = |is_back| {
+        let link = "https://example.com/address/token";
+        address_letter(&sample.imprint, &AddressMail { link, is_back, hours: 24, at: sample.at }).samples()
+    };
+    [letter(&sample.imprint, &request).samples(), address(false), address(true)].concat()
 }

@@ -67,6 +67,15 @@ pub enum ReaderPage {
     SignInExpired,
     /// A reader's account.
     Account(Box<AccountPage>),
+    /// What a link to a new address, or back to the old one, shows: a button, `POST /address/TOKEN`.
+    Address {
+        /// The link's token.
+        token: String,
+        /// The address that the account would have.
+        email: String,
+        /// Whether it is the one that it had before.
+        is_back: bool,
+    },
     /// What erasing means, and a button: `POST /account/erase`.
     Erase {
         /// Whether the reader signed in a moment ago; else they are asked to.
@@ -175,6 +184,10 @@ pub enum NoticeKind {
     Left,
     /// A choice was kept.
     Saved,
+    /// A link is on its way to the new address of an account.
+    NewAddress,
+    /// The account has another address.
+    AddressMoved,
 }
 
 /// A button that takes something back.
@@ -239,6 +252,8 @@ fn heading(notices: &[Notice]) -> &'static str {
         Some(NoticeKind::Subscribed) => "subscribed-title",
         Some(NoticeKind::LinkExpired) => "expired-title",
         Some(NoticeKind::Left) => "left-title",
+        Some(NoticeKind::NewAddress) => "check-your-mail-title",
+        Some(NoticeKind::AddressMoved) => "address-moved-title",
         Some(NoticeKind::Saved) | None => "saved-title",
     }
 }
@@ -308,6 +323,8 @@ impl ReaderPage {
             ReaderPage::SignInLink { .. } => ("site/sign_in_link.html", say("sign-in")),
             ReaderPage::SignInExpired => ("site/sign_in_expired.html", say("expired-title")),
             ReaderPage::Account(_) => ("site/account.html", say("account")),
+            ReaderPage::Address { is_back: false, .. } => ("site/address.html", say("new-address-title")),
+            ReaderPage::Address { .. } => ("site/address.html", say("old-address-title")),
             ReaderPage::Erase { .. } => ("site/erase.html", say("erase-title")),
             ReaderPage::Erased => ("site/erased.html", say("erased-mail-kind")),
             ReaderPage::Notices { notices } => ("site/notices.html", say(heading(notices))),
@@ -322,7 +339,9 @@ impl ReaderPage {
     }
 
     pub(super) fn samples(sign_up: &SignUp, form: ChoicesForm) -> Vec<ReaderPage> {
-        use NoticeKind::{CheckYourMail, Left, LinkExpired, Saved, SignedIn, SignedUp, Subscribed};
+        use NoticeKind::{
+            AddressMoved, CheckYourMail, Left, LinkExpired, NewAddress, Saved, SignedIn, SignedUp, Subscribed,
+        };
         let text = |text: &str| text.to_owned();
         let (token, newsletter) = (text("token"), text("The Wire"));
         let undo = UndoForm { action: text("/unsubscribe/token"), token: token.clone() };
@@ -332,7 +351,8 @@ impl ReaderPage {
             undo: Some(undo.clone()),
             ..Notice::new(kind, vec![newsletter.clone()])
         };
-        let notices = [CheckYourMail, SignedIn, SignedUp, Subscribed, LinkExpired, Left, Saved].map(notice).to_vec();
+        let kinds = [CheckYourMail, NewAddress, AddressMoved, SignedIn, SignedUp, Subscribed, LinkExpired, Left, Saved];
+        let notices = kinds.map(notice).to_vec();
         let error = |field| FieldError { field, message: text("type it again") };
         let preferences = Preferences {
             notices: vec![notice(Left)],

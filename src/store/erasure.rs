@@ -82,6 +82,14 @@ const HELD: &[(&str, &str, &[&str])] = &[
     ),
 ];
 
+/// What makes a person's row nobody's.
+macro_rules! blank {
+    () => {
+        "email = 'erased', email_key = 'erased:' || id, name = NULL, time_zone = NULL, language = NULL, tags = NULL"
+    };
+}
+pub(super) use blank;
+
 impl Store {
     /// Everything that is kept about a person, as one object of lists.
     pub async fn everything_about(&self, who: &SubscriberId) -> Result<Json, StoreError> {
@@ -117,8 +125,7 @@ fn object(row: &Row, names: &[&str]) -> Result<Json, StoreError> {
 
 async fn erase(transaction: &mut Transaction, erasing: Erasing, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let (who, key, at) = (erasing.subscriber.as_str(), erasing.email.key(), millis(now));
-    let blank = "UPDATE subscribers SET email = 'erased', email_key = 'erased:' || id, name = NULL, time_zone = NULL,
-        language = NULL, tags = NULL WHERE id = $1 AND email_key = $2";
+    let blank = concat!("UPDATE subscribers SET ", blank!(), " WHERE id = $1 AND email_key = $2");
     if transaction.execute(blank, values![who, key]).await? == 0 {
         return Ok(false);
     }

@@ -102,14 +102,14 @@ pub struct Confirming {
     /// What stood for the address if its owner was once erased: their own act lifts it.
     pub erased_as: Vec<String>,
     /// For whoever confirms for the first time.
-    pub welcome: NewWelcome,
+    pub welcome: FollowUp,
     /// What a link counts against that was never made.
     pub tries: Counted,
 }
 
-/// The flow of a mail that welcomes whoever confirms for the first time, as it is written then.
+/// The flow of a mail that is written when something is asked for, or done.
 #[derive(Debug, Clone)]
-pub struct NewWelcome {
+pub struct FollowUp {
     /// 256 bits that nobody can guess.
     pub flow: String,
     /// SHA-256 of the token that is derived from them.
@@ -149,7 +149,7 @@ impl Flow {
 const FLOW: &str = "SELECT id, purpose, email, token_hash, payload, language, created_at, expires_at, used_at FROM flows WHERE id = $1";
 const LIVE_FLOW: &str =
     "SELECT id, purpose, email, token_hash, payload, language, created_at, expires_at, used_at FROM flows
-    WHERE token_hash = $1 AND purpose = 'confirm' AND used_at IS NULL AND expires_at > $2";
+    WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2";
 
 impl Store {
     /// Writes a sign-up with its notice, in one transaction and with the same statements for any address. Says for whom
@@ -194,7 +194,7 @@ impl Store {
         self.row(FLOW, values![id]).await?.as_ref().map(flow).transpose()
     }
 
-    /// A flow that a token with this hash would confirm now. Changes nothing.
+    /// A flow that a token with this hash would use now. Changes nothing.
     pub async fn live_flow(&self, token_hash: &str, now: DateTime<Utc>) -> Result<Option<Flow>, StoreError> {
         self.row(LIVE_FLOW, values![token_hash, millis(now)]).await?.as_ref().map(flow).transpose()
     }
@@ -217,11 +217,7 @@ impl Store {
                 let sql = "UPDATE flows SET used_at = $2 WHERE token_hash = $1 AND purpose = 'confirm'
                     AND used_at IS NULL AND expires_at > $2 RETURNING email, payload, language";
                 let Some(row) = transaction.row(sql, values![&token_hash, millis(now)]).await? else {
-                    let made = "SELECT 1 FROM flows WHERE token_hash = $1";
-                    if transaction.row(made, values![&token_hash]).await?.is_none() {
-                        tries.count(transaction, now).await?;
-                    }
-                    return Ok(Err(Unconfirmed::Dead));
+                    return dead(transaction, &token_hash, &tries, now).await;
                 };
                 let (email, (person, mut choices)) = (address(&row.text(0)?)?, read_payload(&row.text(1)?)?);
                 let language = row.text(2)?;
@@ -270,9 +266,23 @@ async fn why_unsent(transaction: &mut Transaction, sign_up: &mut SignUp) -> Resu
     Ok(if is_refused { unsent.or(Some("limit")) } else { unsent })
 }
 
+/// A link that was mailed once and is dead now harms nobody; what never was counts against whoever tried it.
+pub(super) async fn dead<Done>(
+    transaction: &mut Transaction,
+    token_hash: &str,
+    tries: &Counted,
+    now: DateTime<Utc>,
+) -> Result<Result<Done, Unconfirmed>, StoreError> {
+    let made = "SELECT 1 FROM flows WHERE token_hash = $1";
+    if transaction.row(made, values![token_hash]).await?.is_none() {
+        tries.count(transaction, now).await?;
+    }
+    Ok(Err(Unconfirmed::Dead))
+}
+
 async fn enter_welcome(
     transaction: &mut Transaction,
-    welcome: NewWelcome,
+    welcome: FollowUp,
     email: EmailAddress,
     language: String,
     confirmed: &Confirmed,

@@ -7,6 +7,7 @@
 //! Nothing queries outside of an open transaction on the same connection, and no transaction is open while SMTP or
 //! HTTP is spoken.
 
+mod addresses;
 mod audit;
 mod choices;
 mod database;
@@ -31,13 +32,14 @@ mod sign_ins;
 mod subscribers;
 mod upkeep;
 
+pub use addresses::{MOVE_BACK_WITHIN, MOVE_WITHIN, NewAddress};
 pub use audit::AccountEvent;
 pub use choices::Person;
 pub use database::{Row, StoreError, Transaction, Value, Work};
 pub use deliveries::{AttemptRow, Claimed, Content, DeliveryRow, Fixed, IssueMail, Lease, Outcome, Said};
 pub use digests::{DigestRun, Group, KnownRhythm};
 pub use erasure::Erasing;
-pub use flows::{Choice, Confirmed, Confirming, Flow, NewWelcome, SignUp, Unconfirmed, Welcome};
+pub use flows::{Choice, Confirmed, Confirming, Flow, FollowUp, SignUp, Unconfirmed, Welcome};
 pub use identity::Home;
 pub use issues::IssueRow;
 pub use ledger::{Entry, Sighting, Standing};

@@ -122,7 +122,7 @@ impl Store {
         .await
     }
 
-    /// Forgets sessions whose time is over, requests to sign in of more than a day ago with their notices, and what
+    /// Forgets sessions whose time is over, links to sign in and to addresses that ended more than a day ago with their notices, and what
     /// happened to accounts more than a year ago; at most a few hundred of each. Says whether there may be more.
     pub async fn forget_the_past(&self, now: DateTime<Utc>) -> Result<bool, StoreError> {
         self.write(move |transaction| {
@@ -133,9 +133,8 @@ impl Store {
                 let sessions = transaction.execute(sessions, values![millis(now), AT_ONCE]).await?;
                 let year = millis(now - Duration::days(365));
                 let audit = transaction.execute(audit, values![year, AT_ONCE]).await?;
-                let flows =
-                    "SELECT id FROM flows WHERE purpose IN ('sign-in', 'erased', 'new-address') AND expires_at < $1
-                    ORDER BY expires_at LIMIT $2";
+                let flows = "SELECT id FROM flows WHERE expires_at < $1
+                    AND purpose IN ('sign-in', 'erased', 'new-address', 'old-address') ORDER BY expires_at LIMIT $2";
                 let flows = transaction.rows(flows, values![millis(now - Duration::days(1)), AT_ONCE]).await?;
                 let ids = flows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
                 forget_flows(transaction, &ids).await?;

@@ -38,7 +38,7 @@ pub(super) async fn page(visit: &Visit) -> Answered {
     visit.shown_once(show(visit, &reader, notices, (StatusCode::OK, Vec::new())).await)
 }
 
-async fn show(
+pub(super) async fn show(
     visit: &Visit,
     reader: &Session,
     notices: Vec<Notice>,
@@ -69,6 +69,7 @@ async fn show(
         next_mails: next_mails(visit, &active, &zone),
         newsletters: active.iter().filter_map(form).collect(),
         others: others.map(|other| NamedAddress::new(&other.title, other.id.as_str())).collect(),
+        is_recent: is_recent(reader),
         errors,
         sessions: sessions.into_iter().map(line).collect(),
     };
@@ -190,7 +191,7 @@ pub(super) async fn erase(visit: &Visit, body: Incoming) -> Answered {
     Ok(page.with_cookie(&cookies::take_away(visit.is_https(), SESSION)))
 }
 
-fn is_recent(reader: &Session) -> bool {
+pub(super) fn is_recent(reader: &Session) -> bool {
     clock::now() - reader.signed_in_at < RECENTLY
 }
 

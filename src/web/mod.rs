@@ -4,6 +4,7 @@
 //! Nothing here talks to a mail server, so that no answer waits for one. No address, token or query gets into the log.
 
 mod account;
+mod address;
 mod answer;
 mod choices;
 mod cookies;
@@ -83,6 +84,8 @@ enum Route {
     AccountSubscriptions,
     AccountExport,
     AccountErase,
+    AccountAddress,
+    Address(String),
     Issue(String),
     OutboxList,
     OutboxMail(String),
@@ -152,6 +155,8 @@ impl Route {
             ["account", "subscriptions"] => Route::AccountSubscriptions,
             ["account", "export"] => Route::AccountExport,
             ["account", "erase"] => Route::AccountErase,
+            ["account", "address"] => Route::AccountAddress,
+            ["address", token] if !token.is_empty() => Route::Address((*token).to_owned()),
             ["issues", id, ""] => Route::Issue((*id).to_owned()),
             ["outbox", ""] => Route::OutboxList,
             ["outbox", id, ""] => Route::OutboxMail((*id).to_owned()),
@@ -178,6 +183,8 @@ impl Route {
             Route::AccountSubscriptions => "/account/subscriptions",
             Route::AccountExport => "/account/export",
             Route::AccountErase => "/account/erase",
+            Route::AccountAddress => "/account/address",
+            Route::Address(_) => "/address/{token}",
             Route::Issue(_) => "/issues/{id}/",
             Route::OutboxList => "/outbox/",
             Route::OutboxMail(_) => "/outbox/{id}/",
@@ -198,7 +205,9 @@ impl Route {
             | Route::SignInLink(_)
             | Route::Account
             | Route::AccountSubscriptions
-            | Route::AccountErase => "GET, HEAD, POST",
+            | Route::AccountErase
+            | Route::AccountAddress
+            | Route::Address(_) => "GET, HEAD, POST",
             Route::SignOut => "POST",
             _ => "GET, HEAD",
         }
@@ -283,7 +292,12 @@ async fn act(visit: Arc<Visit>, method: Method, route: Route, body: Incoming) ->
         (Method::POST, Route::Account) => account::keep_person(visit, body).await,
         (Method::POST, Route::AccountSubscriptions) => account::subscriptions(visit, body).await,
         (Method::POST, Route::AccountErase) => account::erase(visit, body).await,
-        (Method::GET | Method::HEAD, Route::AccountSubscriptions) => Ok(answer::see_other(account::ACCOUNT)),
+        (Method::POST, Route::AccountAddress) => on_the_stroke(address::ask(visit, body)).await,
+        (Method::POST, Route::Address(token)) => address::act(visit, token, body).await,
+        (Method::GET | Method::HEAD, Route::Address(token)) => address::page(visit, token).await,
+        (Method::GET | Method::HEAD, Route::AccountSubscriptions | Route::AccountAddress) => {
+            Ok(answer::see_other(account::ACCOUNT))
+        }
         (Method::GET | Method::HEAD, Route::AccountExport) => account::export(visit).await,
         (Method::GET | Method::HEAD, Route::AccountErase) => account::erase_page(visit).await,
         (Method::GET | Method::HEAD, Route::Account) => account::page(visit).await,

@@ -78,7 +78,7 @@ fn open(keys: &ServerKeys, cookie: &str) -> Option<Letter> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(letter).ok()?).ok()
 }
 
-const KINDS: [(&str, NoticeKind); 7] = [
+const KINDS: [(&str, NoticeKind); 9] = [
     ("check-your-mail", NoticeKind::CheckYourMail),
     ("signed-in", NoticeKind::SignedIn),
     ("signed-up", NoticeKind::SignedUp),
@@ -86,6 +86,8 @@ const KINDS: [(&str, NoticeKind); 7] = [
     ("link-expired", NoticeKind::LinkExpired),
     ("left", NoticeKind::Left),
     ("saved", NoticeKind::Saved),
+    ("new-address", NoticeKind::NewAddress),
+    ("address-moved", NoticeKind::AddressMoved),
 ];
 
 fn word(kind: NoticeKind) -> &'static str {

@@ -71,6 +71,48 @@ async fn an_account_shows_and_keeps_what_its_reader_chooses() {
 }
 
 #[tokio::test]
+async fn a_reader_moves_to_another_address_and_the_old_one_takes_it_back() {
+    let site = Site::with_a_reader().await;
+    let mut reader = Browser::signed_in(&site).await;
+    let mut elsewhere = Browser { site: &site, cookies: reader.cookies.clone() };
+    for (body, status) in [("email=nowhere", 422), ("email=new@example.com&name=x", 400)] {
+        assert_eq!(reader.post("/account/address", body).await.status, status, "{body}");
+    }
+    assert_eq!(reader.sends("/account/address", "email=new@example.com").await, led_to("/account", "new-address"));
+    let letter = site.notice().await;
+    let link = link_in(&letter.text);
+    for method in ["GET", "HEAD", "GET"] {
+        assert_eq!(elsewhere.ask(method, &link, "").await.status, 200);
+    }
+    assert_eq!(site.states("reader@example.com").await, ["active"], "looking moves nothing");
+    let foreign = site.ask("POST", &link, &format!("{FORM}Sec-Fetch-Site: cross-site\r\n"), "").await;
+    assert_eq!(foreign.status, 403);
+    assert_eq!(Browser::new(&site).sends(&link, "").await, led_to(&link, "address-moved"));
+    assert!(!reader.is_signed_in().await && !elsewhere.is_signed_in().await, "signed out everywhere");
+    assert_eq!(site.states("new@example.com").await, ["active"]);
+    let (used, unknown) = (reader.get(&link).await, reader.get("/address/unknown").await);
+    assert_eq!((used.status, used.body), (404, unknown.body));
+
+    let told = site.notice().await;
+    assert!(told.text.contains("was changed") || told.subject.contains("was changed"), "{}", told.text);
+    let back = link_in(&told.text);
+    assert_eq!(reader.sends(&back, "").await, led_to(&back, "address-moved"));
+    assert_eq!(site.states("reader@example.com").await, ["active"]);
+    assert_eq!(reader.post("/account/address", "email=new@example.com").await.status, 303, "to sign in");
+    let sessions = "UPDATE sessions SET signed_in_at = signed_in_at - 600000";
+    site.state.store.forget_counts(clock::now() + chrono::Duration::seconds(1)).await.unwrap();
+    let mut reader = Browser::signed_in(&site).await;
+    site.state.store.execute(sessions, vec![]).await.unwrap();
+    let late = reader.post("/account/address", "email=new@example.com").await;
+    assert_eq!((late.status, late.body.contains("sign in once more")), (403, true));
+}
+
+fn link_in(text: &str) -> String {
+    let at = text.find("/address/").unwrap();
+    text[at..].split_whitespace().next().unwrap().to_owned()
+}
+
+#[tokio::test]
 async fn a_reader_takes_their_data_and_goes() {
     let site = Site::with_a_reader().await;
     let mut reader = Browser::signed_in(&site).await;

@@ -1,0 +1,203 @@
+//! An account's address on its way to another: asked for by whoever signed in a moment ago, moved by a link mailed to
+//! the new address, and moved back by one mailed to the old (OWASP ASVS 5.0, 6.3.7 and 7.5.1).
+
+use chrono::{DateTime, Duration, Utc};
+
+use crate::model::{EmailAddress, SubscriberId};
+
+use super::audit::record_event;
+use super::database::{StoreError, Transaction, values};
+use super::erasure::blank;
+use super::flows::{FollowUp, Unconfirmed, address, dead};
+use super::limits::{Asking, Counted, NoRoom};
+use super::notices::{NewFlow, enter_flow};
+use super::open::Store;
+use super::sessions::end_sessions;
+use super::{millis, moment};
+
+/// How long the new address can be confirmed.
+pub const MOVE_WITHIN: Duration = Duration::hours(24);
+/// How long the old address can be gone back to.
+pub const MOVE_BACK_WITHIN: Duration = Duration::hours(72);
+
+/// Everything that one request for another address writes. The token itself is not among it.
+#[derive(Debug, Clone)]
+pub struct NewAddress {
+    /// Whose account.
+    pub subscriber: SubscriberId,
+    /// The address that it is to have.
+    pub email: EmailAddress,
+    /// The flow of the notice to that address.
+    pub link: FollowUp,
+    /// The language of the page, as BCP 47 names it.
+    pub language: String,
+    /// What it counts against.
+    pub asking: Asking,
+}
+
+impl Store {
+    /// Writes a request for another address with its notice, in one transaction and with the same statements for any
+    /// address. Says for whom there was no room, if so; then nothing is written.
+    ///
+    /// The person's earlier links to new addresses end. For an address that is somebody's, over its limit or without a
+    /// mailbox, flow and notice are written all the same, but end at once; nothing that the person sees tells which.
+    pub async fn ask_to_move(&self, asked: NewAddress, now: DateTime<Utc>) -> Result<Option<NoRoom>, StoreError> {
+        self.write(move |transaction| {
+            Box::pin(async move {
+                let NewAddress { subscriber, email, link, language, asking } = asked;
+                if let Some(no_room) = asking.admit(transaction, now).await? {
+                    return Ok(Some(no_room));
+                }
+                let known = "SELECT 1 FROM subscribers p WHERE p.email_key = $1
+                    AND (p.id = $2 OR EXISTS (SELECT 1 FROM consents c WHERE c.subscriber = p.id))";
+                let known = transaction.row(known, values![email.key(), subscriber.as_str()]).await?.is_some();
+                let unsent = asking.why_unsent(transaction, &email, now).await?;
+                let unsent = unsent.or(if known { Some("known-address") } else { None });
+                end_links(transaction, subscriber.as_str(), now, now).await?;
+                // Without whether it was mailed, for the person can have what happened to their account.
+                let who = (Some(subscriber.as_str()), &*email.masked());
+                record_event(transaction, "new-address-asked", who, "", now).await?;
+                let flow = NewFlow {
+                    id: link.flow,
+                    purpose: "new-address",
+                    subscriber: Some(subscriber.as_str().to_owned()),
+                    email,
+                    token_hash: link.token_hash,
+                    payload: String::new(),
+                    language,
+                    sign_in: None,
+                    now,
+                    expires_at: now + MOVE_WITHIN,
+                };
+                enter_flow(transaction, flow, unsent).await?;
+                Ok(None)
+            })
+        })
+        .await
+    }
+
+    /// Uses a link to a new address, or back to the old one, in one transaction: of many at once, exactly one moves the
+    /// account that it was written for to the address that it was mailed to, and nothing else.
+    ///
+    /// All sessions of the person end. After a move, the old address is written a notice whose flow is `link`. After a
+    /// move back, whatever was asked for since the move is dead. Mail that waits and was never begun goes along.
+    pub async fn move_address(
+        &self,
+        token_hash: String,
+        link: FollowUp,
+        tries: Counted,
+        now: DateTime<Utc>,
+    ) -> Result<Result<(), Unconfirmed>, StoreError> {
+        self.write(move |transaction| {
+            Box::pin(async move {
+                if !tries.has_room(transaction, now).await? {
+                    return Ok(Err(Unconfirmed::TooManyTries));
+                }
+                let sql =
+                    "UPDATE flows SET used_at = $2 WHERE token_hash = $1 AND purpose IN ('new-address', 'old-address')
+                    AND used_at IS NULL AND expires_at > $2 RETURNING purpose, subscriber, email, language, created_at";
+                let Some(row) = transaction.row(sql, values![&token_hash, millis(now)]).await? else {
+                    return dead(transaction, &token_hash, &tries, now).await;
+                };
+                let is_back = row.text(0)? == "old-address";
+                let subscriber = SubscriberId::new(row.opt_text(1)?.unwrap_or_default());
+                let (to, language) = (address(&row.text(2)?)?, row.text(3)?);
+                let Some(from) = take_over(transaction, &subscriber, &to, now).await? else {
+                    return Ok(Err(Unconfirmed::Dead));
+                };
+                end_sessions(transaction, &subscriber).await?;
+                let since = if is_back { moment(row.int(4)?) } else { now };
+                end_links(transaction, subscriber.as_str(), since, now).await?;
+                let event = if is_back { "address-moved-back" } else { "address-moved" };
+                record_event(transaction, event, (Some(subscriber.as_str()), &to.masked()), "", now).await?;
+                if !is_back {
+                    let flow = NewFlow {
+                        id: link.flow,
+                        purpose: "old-address",
+                        subscriber: Some(subscriber.as_str().to_owned()),
+                        email: from,
+                        token_hash: link.token_hash,
+                        payload: String::new(),
+                        language,
+                        sign_in: None,
+                        now,
+                        expires_at: now + MOVE_BACK_WITHIN,
+                    };
+                    enter_flow(transaction, flow, None).await?;
+                }
+                Ok(Ok(()))
+            })
+        })
+        .await
+    }
+}
+
+/// Gives the account its new address, and says which it had; none if the address is somebody's, or the account is gone.
+///
+/// Whoever never confirmed anything stands in nobody's way: anybody can sign up an address that is not theirs. A
+/// complaint and a wish not to be mailed go along with the person; a bounce stays with its mailbox.
+async fn take_over(
+    transaction: &mut Transaction,
+    subscriber: &SubscriberId,
+    to: &EmailAddress,
+    now: DateTime<Utc>,
+) -> Result<Option<EmailAddress>, StoreError> {
+    let (who, key) = (subscriber.as_str(), to.key());
+    let others = "SELECT p.id FROM subscribers p WHERE p.email_key = $1 AND p.id <> $2
+        AND NOT EXISTS (SELECT 1 FROM consents c WHERE c.subscriber = p.id)";
+    if let Some(row) = transaction.row(others, values![key, who]).await? {
+        let unconfirmed = SubscriberId::new(row.text(0)?);
+        end_sessions(transaction, &unconfirmed).await?;
+        let ended = "UPDATE subscriptions SET state = 'ended', ended_at = $2 WHERE subscriber = $1";
+        transaction.execute(ended, values![unconfirmed.as_str(), millis(now)]).await?;
+        let blank = concat!("UPDATE subscribers SET ", blank!(), " WHERE id = $1");
+        transaction.execute(blank, values![unconfirmed.as_str()]).await?;
+    }
+    let Some(row) = transaction.row("SELECT email FROM subscribers WHERE id = $1", values![who]).await? else {
+        return Ok(None);
+    };
+    let from = address(&row.text(0)?)?;
+    let moved = "UPDATE subscribers SET email = $2, email_key = $3 WHERE id = $1
+        AND NOT EXISTS (SELECT 1 FROM subscribers o WHERE o.email_key = $3 AND o.id <> $1)";
+    if transaction.execute(moved, values![who, to.as_str(), key]).await? == 0 {
+        return Ok(None);
+    }
+    let wishes = "INSERT INTO suppressions (email_key, reason, at)
+        SELECT $2, reason, at FROM suppressions WHERE email_key = $1 AND reason <> 'hard-bounce'
+        ON CONFLICT (email_key) DO NOTHING";
+    transaction.execute(wishes, values![from.key(), key]).await?;
+    let waiting = "UPDATE deliveries SET email = $2, email_key = $3 WHERE subscriber = $1
+        AND state IN ('queued', 'deferred') AND date_at IS NULL";
+    transaction.execute(waiting, values![who, to.as_str(), key]).await?;
+    Ok(Some(from))
+}
+
+macro_rules! their_links {
+    () => {
+        "subscriber = $1 AND purpose IN ('new-address', 'old-address') AND created_at > $2 AND used_at IS NULL
+        AND (purpose = 'new-address' OR created_at >= $3)"
+    };
+}
+
+/// Ends the person's links to new addresses, and those back to old ones that were written at `since` or later, with
+/// their notices.
+async fn end_links(
+    transaction: &mut Transaction,
+    subscriber: &str,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    for sql in [
+        concat!(
+            "UPDATE deliveries SET state = 'suppressed', reason = 'replaced', due_at = NULL, finished_at = $4
+            WHERE state IN ('queued', 'deferred') AND flow IN (SELECT id FROM flows WHERE ",
+            their_links!(),
+            ")"
+        ),
+        concat!("UPDATE flows SET used_at = $4 WHERE ", their_links!()),
+    ] {
+        let oldest = millis(now - MOVE_BACK_WITHIN);
+        transaction.execute(sql, values![subscriber, oldest, millis(since), millis(now)]).await?;
+    }
+    Ok(())
+}

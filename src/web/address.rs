@@ -1,0 +1,65 @@
+//! The pages on which a reader gives their account another address, or takes that back.
+
+use hyper::StatusCode;
+use hyper::body::Incoming;
+
+use crate::audience;
+use crate::clock;
+use crate::model::EmailAddress;
+use crate::render::{FieldError, Notice, NoticeKind, ReaderPage};
+use crate::store::Unconfirmed;
+
+use super::account::{ACCOUNT, is_recent, show};
+use super::form::Form;
+use super::sign_up::email_key;
+use super::{Answered, Problem, Visit};
+
+/// Mails a link to another address, for whoever signed in a moment ago (OWASP ASVS 5.0, 7.5.1). Whatever is known of
+/// that address, the answer is the same.
+pub(super) async fn ask(visit: &Visit, body: Incoming) -> Answered {
+    visit.must_be_own()?;
+    let form = Form::read(&visit.headers, body).await?;
+    form.only(&["email"])?;
+    let reader = visit.must_be_signed_in().await?;
+    let parsed = EmailAddress::parse(form.one("email")?.unwrap_or_default());
+    let email = match parsed {
+        _ if !is_recent(&reader) => Err((StatusCode::FORBIDDEN, "address-sign-in")),
+        parsed => parsed.map_err(|error| (StatusCode::UNPROCESSABLE_ENTITY, email_key(error))),
+    };
+    let email = match email {
+        Ok(email) => email,
+        Err((status, key)) => {
+            let errors = vec![FieldError { field: "email", message: visit.words().say(key, &[]) }];
+            return show(visit, &reader, Vec::new(), (status, errors)).await;
+        }
+    };
+    let (store, keys, flow) = (&visit.state.store, &visit.state.keys, audience::flow_id(clock::random()));
+    let wanted = (reader.subscriber, email, visit.words().language());
+    visit.heard(audience::ask_to_move(store, keys, wanted, flow, visit.client, clock::now()).await?)?;
+    Ok(visit.after(ACCOUNT, &[Notice::new(NoticeKind::NewAddress, Vec::new())]))
+}
+
+/// What either link shows: a button; or, after it was pressed, what it did. Looking changes nothing.
+pub(super) async fn page(visit: &Visit, token: &str) -> Answered {
+    let notices = visit.brought(&visit.path);
+    let page = if notices.is_empty() {
+        let awaiting = audience::awaiting_move(&visit.state.store, token, clock::now()).await?;
+        let (email, is_back) = awaiting.ok_or(Problem::DeadSignIn)?;
+        ReaderPage::Address { token: token.to_owned(), email: email.to_string(), is_back }
+    } else {
+        ReaderPage::Notices { notices }
+    };
+    visit.shown_once(visit.page(StatusCode::OK, &page))
+}
+
+/// Moves the account, and signs it out everywhere.
+pub(super) async fn act(visit: &Visit, token: &str, body: Incoming) -> Answered {
+    visit.must_be_own()?;
+    Form::read(&visit.headers, body).await?.only(&[])?;
+    let (store, keys, flow) = (&visit.state.store, &visit.state.keys, audience::flow_id(clock::random()));
+    match audience::move_address(store, keys, token, flow, visit.client, clock::now()).await? {
+        Ok(()) => Ok(visit.after(&visit.path, &[Notice::new(NoticeKind::AddressMoved, Vec::new())])),
+        Err(Unconfirmed::TooManyTries) => Err(Problem::TooOften),
+        Err(Unconfirmed::Dead) => Err(Problem::DeadSignIn),
+    }
+}
