@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
-use crate::auth::{Asked, Notice, NoticeError, ServerKeys, asked, asking, failures, token_hash};
+use crate::auth::{Asked, Notice, NoticeError, ServerKeys, asked, asking, forged_links, token_hash};
 use crate::model::{EmailAddress, SubscriberId};
 use crate::press::Edition;
 use crate::render::{self, AddressMail};
@@ -52,7 +52,7 @@ pub async fn move_address(
     now: DateTime<Utc>,
 ) -> Result<Result<(), Unconfirmed>, StoreError> {
     let link = follow_up(keys, OLD_ADDRESS, flow);
-    match store.move_address(token_hash(token), link, failures(keys, client), now).await {
+    match store.move_address(token_hash(token), link, forged_links(keys, client), now).await {
         // Somebody confirmed the address for an account of their own at this very moment.
         Err(error) if error.is_conflict() => Ok(Err(Unconfirmed::Dead)),
         moved => moved,

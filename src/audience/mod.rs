@@ -25,7 +25,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::auth::{Asked, ServerKeys, asked, asking, failures, token_hash};
+use crate::auth::{Asked, ServerKeys, asked, asking, forged_links, token_hash};
 use crate::config::{Settings, is_unfit};
 use crate::model::{Access, Cadence, Choices, EmailAddress, Newsletter, NewsletterId, SubscriberId, SubscriptionState};
 use crate::store::{
@@ -198,7 +198,7 @@ pub async fn confirm(
         time_zone: known_zone(time_zone),
         offered: offered(settings).map(|newsletter| newsletter.id.clone()).collect(),
         welcome: address::follow_up(keys, tokens::WELCOME, flow),
-        tries: failures(keys, client),
+        tries: forged_links(keys, client),
     };
     store.confirm(confirming, now).await
 }

@@ -230,7 +230,7 @@ async fn whoever_confirms_for_the_first_time_is_welcomed() {
 }
 
 #[tokio::test]
-async fn forged_links_are_tried_thirty_times_an_hour() {
+async fn forged_links_are_tried_thirty_times_an_hour_and_keep_no_right_one_from_its_reader() {
     for (store, _folder) in stores().await {
         let mut audience = Audience::of(&store).await;
         let (_, token) = audience.signs_up(READER, "192.0.2.1").await;
@@ -238,15 +238,30 @@ async fn forged_links_are_tried_thirty_times_an_hour() {
             let tried = audience.tries(&format!("forged {forged}"), "203.0.113.5").await;
             assert_eq!(tried, Err(Unconfirmed::Dead));
         }
-        assert_eq!(audience.tries(&token, "203.0.113.5").await, Err(Unconfirmed::TooManyTries));
+        assert_eq!(audience.tries("one more", "203.0.113.5").await, Err(Unconfirmed::TooManyTries));
         assert!(!auth::forged(&store, &audience.keys, "203.0.113.5".parse().unwrap(), audience.now).await.unwrap());
-        assert!(audience.tries(&token, "203.0.113.6").await.is_ok());
+        assert!(audience.tries(&token, "203.0.113.5").await.is_ok(), "others may share the address");
         for _ in 0..40 {
             let again = audience.tries(&token, "203.0.113.6").await;
             assert_eq!(again, Err(Unconfirmed::Dead), "a used link is no forgery");
         }
         audience.now += TimeDelta::hours(1);
         assert_eq!(audience.tries("forged", "203.0.113.5").await, Err(Unconfirmed::Dead));
+    }
+}
+
+#[tokio::test]
+async fn one_network_alone_shuts_nobody_else_out() {
+    for (store, _folder) in stores().await {
+        let audience = Audience::of(&store).await;
+        let mut accepted = 0;
+        for number in 0..220 {
+            let asked =
+                audience.signs_up(&format!("r{number}@example.com"), &format!("2001:db8:7:{number:x}::1")).await.0;
+            accepted += u32::from(asked == Asked::Accepted);
+        }
+        assert_eq!(accepted, 200);
+        assert_eq!(audience.signs_up(READER, "2001:db8:8::1").await.0, Asked::Accepted);
     }
 }
 

@@ -20,11 +20,13 @@ const PER_ADDRESS: &[Limit] = &[
 ];
 /// How often one client may ask for links.
 const PER_CLIENT: &[Limit] = &[Limit { times: 20, window: Duration::hours(1) }];
-/// How often everybody together may ask: far above a busy day, far below what a relay would call a flood.
+/// How often all of a client's network may: enough for a town behind one, too little to shut everybody else out.
+const PER_NETWORK: &[Limit] = &[Limit { times: 200, window: Duration::hours(1) }];
+/// How often everybody together may be mailed: far above a busy day, far below what a relay would call a flood.
 const PER_MINUTE: &[Limit] = &[Limit { times: 600, window: Duration::seconds(60) }];
 /// How often the alarm about that is raised.
 const ALARMS: &[Limit] = &[Limit { times: 1, window: Duration::minutes(10) }];
-/// How many links that nobody was ever mailed, and wrong codes, one client may try.
+/// How many links that nobody was ever mailed, and how many wrong codes, one client may try.
 const FAILURES: &[Limit] = &[Limit { times: 30, window: Duration::hours(1) }];
 
 /// What became of a request for a mail.
@@ -46,7 +48,10 @@ pub(crate) fn asking(keys: &ServerKeys, scopes: [&'static str; 3], client: IpAdd
     let [for_client, for_everyone, for_address] = scopes;
     let address = keys.sign("limit-address", email.key());
     Asking {
-        client: Counted { scope: for_client, key: client_key(keys, client), limits: PER_CLIENT },
+        client: [
+            Counted { scope: for_client, key: client_key(keys, client), limits: PER_CLIENT },
+            Counted { scope: for_client, key: keys.sign("limit-network", &wide(client)), limits: PER_NETWORK },
+        ],
         everyone: Counted { scope: for_everyone, key: String::new(), limits: PER_MINUTE },
         address: Counted { scope: for_address, key: address, limits: PER_ADDRESS },
     }
@@ -64,15 +69,20 @@ pub(crate) async fn asked(store: &Store, no_room: Option<NoRoom>, now: DateTime<
     })
 }
 
-/// Counts a forged link against whoever tried it; says whether they may go on. Work that a right link asks for is
-/// never refused for it: a mail provider leaves for many readers from one address.
+/// Counts a forged link against whoever tried it; says whether they may go on. What a right link asks for is never
+/// refused for it: many share an address, and any page can have its readers send forged ones.
 pub async fn forged(store: &Store, keys: &ServerKeys, client: IpAddr, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    store.count(failures(keys, client), now).await
+    store.count(forged_links(keys, client), now).await
 }
 
-/// The one count of a client's forged links and wrong codes.
-pub(crate) fn failures(keys: &ServerKeys, client: IpAddr) -> Counted {
-    Counted { scope: "failure", key: client_key(keys, client), limits: FAILURES }
+/// The count of a client's forged links.
+pub(crate) fn forged_links(keys: &ServerKeys, client: IpAddr) -> Counted {
+    Counted { scope: "forged-link", key: client_key(keys, client), limits: FAILURES }
+}
+
+/// The count of a client's wrong codes.
+pub(super) fn wrong_codes(keys: &ServerKeys, client: IpAddr) -> Counted {
+    Counted { scope: "wrong-code", key: client_key(keys, client), limits: FAILURES }
 }
 
 fn client_key(keys: &ServerKeys, client: IpAddr) -> String {
@@ -84,5 +94,13 @@ fn network(client: IpAddr) -> String {
     match client.to_canonical() {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => format!("{:016x}/64", v6.to_bits() >> 64),
+    }
+}
+
+/// The network around it that one customer of a provider may well have: a /24, or a /48.
+fn wide(client: IpAddr) -> String {
+    match client.to_canonical() {
+        IpAddr::V4(v4) => format!("{:06x}/24", v4.to_bits() >> 8),
+        IpAddr::V6(v6) => format!("{:012x}/48", v6.to_bits() >> 80),
     }
 }

@@ -17,7 +17,7 @@ pub(crate) use browser::browser_family;
 pub use keys::ServerKeys;
 pub(crate) use keys::{mac, token_hash};
 pub use limits::{Asked, forged};
-pub(crate) use limits::{asked, asking, failures};
+pub(crate) use limits::{asked, asking, forged_links};
 pub use notice::{Notice, NoticeError};
 pub use session::{NewBrowser, SESSION_LASTS, session, sessions};
 pub use sign_in::{Errand, OpenLink, SIGN_IN_WITHIN, SignIn, ask, by_code, by_link, last_asked, open_link};

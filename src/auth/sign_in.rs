@@ -15,8 +15,9 @@ use crate::press::Edition;
 use crate::render::{self, SignInMail};
 use crate::store::{Flow, NotSignedIn, Proof, SignInRequest, Store, StoreError};
 
+use super::limits::wrong_codes;
 use super::session::{NewBrowser, begin};
-use super::{Asked, Notice, NoticeError, ServerKeys, asked, asking, failures, mac, token_hash};
+use super::{Asked, Notice, NoticeError, ServerKeys, asked, asking, forged_links, mac, token_hash};
 
 /// How long link and code hold (OWASP ASVS 5.0, 6.5.5).
 pub const SIGN_IN_WITHIN: Duration = Duration::minutes(10);
@@ -122,7 +123,7 @@ pub async fn by_link(
 ) -> Result<Result<Errand, NotSignedIn>, StoreError> {
     let browser_hash = token_hash(cookie.unwrap_or_default());
     let proof = Proof::Link { token_hash: token_hash(token), browser_hash, is_meant_here };
-    finish(store.sign_in(proof, begin(browser, now), failures(keys, client), now).await?)
+    finish(store.sign_in(proof, begin(browser, now), forged_links(keys, client), now).await?)
 }
 
 /// Uses a typed code, in the browser that asked. A wrong one counts against the flow and against the client.
@@ -134,7 +135,7 @@ pub async fn by_code(
     client: IpAddr,
     now: DateTime<Utc>,
 ) -> Result<Result<Errand, NotSignedIn>, StoreError> {
-    let tries = failures(keys, client);
+    let tries = wrong_codes(keys, client);
     let tried = match store.try_code(token_hash(cookie), tries.clone(), now).await? {
         Err(NotSignedIn::TooManyTries) => return Ok(Err(NotSignedIn::TooManyTries)),
         Err(NotSignedIn::Dead) => None,

@@ -102,7 +102,7 @@ async fn five_codes_are_looked_at_and_no_more() {
             NotSignedIn::Dead,
             "the sixth is not looked at"
         );
-        assert_eq!(door.follows(&token, "cookie", "s").await.unwrap_err(), NotSignedIn::Dead, "and the link is dead");
+        assert!(door.follows(&token, "cookie", "s").await.is_ok(), "whoever has the mail is not shut out by guesses");
         door.now += Duration::seconds(61);
         let (_, code) = door.asks(READER, "cookie").await;
         for _ in 0..4 {

@@ -69,6 +69,7 @@ impl Store {
                     now,
                     expires_at: now + MOVE_WITHIN,
                 };
+                asking.count_mail(transaction, unsent.is_none(), now).await?;
                 enter_flow(transaction, flow, unsent).await?;
                 Ok(None)
             })
@@ -90,9 +91,6 @@ impl Store {
     ) -> Result<Result<(), Unconfirmed>, StoreError> {
         self.write(move |transaction| {
             Box::pin(async move {
-                if !tries.has_room(transaction, now).await? {
-                    return Ok(Err(Unconfirmed::TooManyTries));
-                }
                 let sql =
                     "UPDATE flows SET used_at = $2 WHERE token_hash = $1 AND purpose IN ('new-address', 'old-address')
                     AND used_at IS NULL AND expires_at > $2 RETURNING purpose, subscriber, email, language, created_at";

@@ -169,6 +169,7 @@ impl Store {
                 let ended = if unsent.is_none() { sign_up.email.key() } else { "" };
                 end_flows(transaction, "confirm", ended, sign_up.now).await?;
                 let payload = write_payload(&sign_up.person, &sign_up.choices);
+                sign_up.asking.count_mail(transaction, unsent.is_none(), sign_up.now).await?;
                 let SignUp { flow: id, email, token_hash, language, now, expires_at, .. } = sign_up;
                 let flow = NewFlow {
                     id,
@@ -211,9 +212,6 @@ impl Store {
         self.write(move |transaction| {
             Box::pin(async move {
                 let Confirming { token_hash, time_zone, offered, erased_as, welcome, tries } = confirming;
-                if !tries.has_room(transaction, now).await? {
-                    return Ok(Err(Unconfirmed::TooManyTries));
-                }
                 let sql = "UPDATE flows SET used_at = $2 WHERE token_hash = $1 AND purpose = 'confirm'
                     AND used_at IS NULL AND expires_at > $2 RETURNING email, payload, language";
                 let Some(row) = transaction.row(sql, values![&token_hash, millis(now)]).await? else {
@@ -266,7 +264,8 @@ async fn why_unsent(transaction: &mut Transaction, sign_up: &mut SignUp) -> Resu
     Ok(if is_refused { unsent.or(Some("limit")) } else { unsent })
 }
 
-/// A link that was mailed once and is dead now harms nobody; what never was counts against whoever tried it.
+/// A link that was mailed once and is dead now harms nobody; what never was counts against whoever tried it, until they
+/// have tried too many.
 pub(super) async fn dead<Done>(
     transaction: &mut Transaction,
     token_hash: &str,
@@ -274,10 +273,9 @@ pub(super) async fn dead<Done>(
     now: DateTime<Utc>,
 ) -> Result<Result<Done, Unconfirmed>, StoreError> {
     let made = "SELECT 1 FROM flows WHERE token_hash = $1";
-    if transaction.row(made, values![token_hash]).await?.is_none() {
-        tries.count(transaction, now).await?;
-    }
-    Ok(Err(Unconfirmed::Dead))
+    let is_forged = transaction.row(made, values![token_hash]).await?.is_none();
+    let is_over = is_forged && !tries.try_one(transaction, now).await?;
+    Ok(Err(if is_over { Unconfirmed::TooManyTries } else { Unconfirmed::Dead }))
 }
 
 async fn enter_welcome(

@@ -46,6 +46,15 @@ impl Counted {
         Ok(true)
     }
 
+    /// Remembers one more if there is room for it; says whether there was.
+    pub(super) async fn try_one(&self, transaction: &mut Transaction, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let has_room = self.has_room(transaction, now).await?;
+        if has_room {
+            self.count(transaction, now).await?;
+        }
+        Ok(has_room)
+    }
+
     /// Remembers one more.
     pub(super) async fn count(&self, transaction: &mut Transaction, now: DateTime<Utc>) -> Result<(), StoreError> {
         let sql = "INSERT INTO limit_events (scope, key, at) VALUES ($1, $2, $3)";
@@ -57,9 +66,9 @@ impl Counted {
 /// What a request for a mail counts against.
 #[derive(Debug, Clone)]
 pub struct Asking {
-    /// How often this client may ask; over it, nothing is written.
-    pub client: Counted,
-    /// How often everybody together may ask; over it, nothing is written.
+    /// How often this client may ask, and all of its network; over it, nothing is written.
+    pub client: [Counted; 2],
+    /// How often everybody together may be mailed; over it, nothing is written.
     pub everyone: Counted,
     /// How often this address may be mailed; over it, everything is written, but nothing sent.
     pub address: Counted,
@@ -75,20 +84,35 @@ pub enum NoRoom {
 }
 
 impl Asking {
-    /// Counts the request against its client and everybody; says for whom there was no room, if so.
+    /// Counts the request against its client; says for whom there was no room, if so.
     pub(super) async fn admit(
         &self,
         transaction: &mut Transaction,
         now: DateTime<Utc>,
     ) -> Result<Option<NoRoom>, StoreError> {
-        for (counted, no_room) in [(&self.client, NoRoom::ForClient), (&self.everyone, NoRoom::ForAnybody)] {
-            if !counted.has_room(transaction, now).await? {
-                return Ok(Some(no_room));
+        for client in &self.client {
+            if !client.has_room(transaction, now).await? {
+                return Ok(Some(NoRoom::ForClient));
             }
         }
-        self.client.count(transaction, now).await?;
-        self.everyone.count(transaction, now).await?;
+        if !self.everyone.has_room(transaction, now).await? {
+            return Ok(Some(NoRoom::ForAnybody));
+        }
+        for client in &self.client {
+            client.count(transaction, now).await?;
+        }
         Ok(None)
+    }
+
+    /// Counts a mail against everybody's. What mails nobody counts for nothing, but is written alike.
+    pub(super) async fn count_mail(
+        &self,
+        transaction: &mut Transaction,
+        is_sent: bool,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let scope = if is_sent { self.everyone.scope } else { "unsent" };
+        Counted { scope, ..self.everyone.clone() }.count(transaction, now).await
     }
 
     /// Why the address is not to be mailed, if so; else counts it. Asks and writes the same for any address.
@@ -115,16 +139,7 @@ impl Asking {
 impl Store {
     /// Counts one more if there is room for it, in one transaction; says whether there was.
     pub async fn count(&self, counted: Counted, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let has_room = counted.has_room(transaction, now).await?;
-                if has_room {
-                    counted.count(transaction, now).await?;
-                }
-                Ok(has_room)
-            })
-        })
-        .await
+        self.write(move |transaction| Box::pin(async move { counted.try_one(transaction, now).await })).await
     }
 
     /// Forgets what no limit counts any more: whatever is older than `before`. One statement.

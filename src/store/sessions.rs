@@ -122,8 +122,9 @@ impl Store {
         .await
     }
 
-    /// Forgets sessions whose time is over, links to sign in and to addresses that ended more than a day ago with their notices, and what
-    /// happened to accounts more than a year ago; at most a few hundred of each. Says whether there may be more.
+    /// Forgets sessions whose time is over, links to sign in and to addresses that ended more than a day ago with their
+    /// notices, and what happened to accounts more than a year ago, by strangers a week; at most a few hundred of each.
+    /// Says whether there may be more.
     pub async fn forget_the_past(&self, now: DateTime<Utc>) -> Result<bool, StoreError> {
         self.write(move |transaction| {
             Box::pin(async move {
@@ -133,6 +134,11 @@ impl Store {
                 let sessions = transaction.execute(sessions, values![millis(now), AT_ONCE]).await?;
                 let year = millis(now - Duration::days(365));
                 let audit = transaction.execute(audit, values![year, AT_ONCE]).await?;
+                // What strangers tried is not kept as long, so that an attack does not fill the disk.
+                let strangers = "DELETE FROM audit WHERE id IN (
+                    SELECT id FROM audit WHERE subscriber IS NULL AND at < $1 ORDER BY at LIMIT $2)";
+                let week = millis(now - Duration::days(7));
+                let audit = audit.max(transaction.execute(strangers, values![week, AT_ONCE]).await?);
                 let flows = "SELECT id FROM flows WHERE expires_at < $1
                     AND purpose IN ('sign-in', 'erased', 'new-address', 'old-address') ORDER BY expires_at LIMIT $2";
                 let flows = transaction.rows(flows, values![millis(now - Duration::days(1)), AT_ONCE]).await?;

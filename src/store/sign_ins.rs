@@ -71,10 +71,9 @@ pub enum NotSignedIn {
     TooManyTries,
 }
 
-/// So many codes are looked at for one flow (OWASP ASVS 5.0, 6.6.3).
 macro_rules! is_live {
     () => {
-        "purpose = 'sign-in' AND expires_at > $2 AND created_at <= $3 AND tries < 5"
+        "purpose = 'sign-in' AND expires_at > $2 AND created_at <= $3"
     };
 }
 
@@ -129,6 +128,7 @@ impl Store {
                     now,
                     expires_at,
                 };
+                asking.count_mail(transaction, unsent.is_none(), now).await?;
                 enter_flow(transaction, flow, unsent).await?;
                 Ok(None)
             })
@@ -174,6 +174,7 @@ impl Store {
                 if !tries.has_room(transaction, now).await? {
                     return Ok(Err(NotSignedIn::TooManyTries));
                 }
+                // OWASP ASVS 5.0, 6.6.3. The link goes on: whoever asks for another cannot shut them out.
                 let sql = concat!(
                     "UPDATE flows SET tries = tries + 1 WHERE tries < 5 AND id = (SELECT id FROM flows
                         WHERE browser_hash = $1 AND code_hash IS NOT NULL AND ",
@@ -219,13 +220,10 @@ impl Store {
             Box::pin(async move {
                 let used = match &proof {
                     Proof::Code { flow } => use_code(transaction, flow, now).await?,
-                    Proof::Link { .. } if !tries.has_room(transaction, now).await? => {
-                        return Ok(Err(NotSignedIn::TooManyTries));
-                    }
                     Proof::Link { token_hash, browser_hash, is_meant_here } => {
                         let used = use_link(transaction, token_hash, browser_hash, *is_meant_here, now).await?;
-                        if used.is_none() {
-                            dead_link(transaction, token_hash, &tries, now).await?;
+                        if used.is_none() && !dead_link(transaction, token_hash, &tries, now).await? {
+                            return Ok(Err(NotSignedIn::TooManyTries));
                         }
                         used
                     }
@@ -270,20 +268,22 @@ async fn use_code(transaction: &mut Transaction, flow: &str, now: DateTime<Utc>)
     transaction.row(sql, values![flow, millis(now)]).await
 }
 
-/// What was mailed once and is dead now harms nobody; what never was counts against whoever tried it.
+/// What was mailed once and is dead now harms nobody; what never was counts against whoever tried it. Says whether
+/// they may go on.
 async fn dead_link(
     transaction: &mut Transaction,
     token_hash: &str,
     tries: &Counted,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let made = "SELECT subscriber, email FROM flows WHERE token_hash = $1 AND purpose = 'sign-in'";
     let made = transaction.row(made, values![token_hash]).await?;
-    if made.is_none() {
-        tries.count(transaction, now).await?;
+    if made.is_none() && !tries.try_one(transaction, now).await? {
+        return Ok(false);
     }
     let (subscriber, masked) = made.as_ref().map(whose).transpose()?.unwrap_or_default();
-    record_event(transaction, "sign-in-failed", (subscriber.as_deref(), &masked), "dead link", now).await
+    record_event(transaction, "sign-in-failed", (subscriber.as_deref(), &masked), "dead link", now).await?;
+    Ok(true)
 }
 
 async fn begin_session(

@@ -23,7 +23,8 @@ pub(super) fn take_away(is_https: bool, name: &str) -> String {
 /// What the browser brings.
 pub(super) fn brought(headers: &HeaderMap, is_https: bool, name: &str) -> Option<String> {
     let name = name_of(name, is_https);
-    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    // One cookie that is no text, which another program of the host may have set, must not hide ours.
+    let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let mut pairs = pairs.filter_map(|pair| str::from_utf8(pair).ok()?.trim().split_once('='));
     pairs.find(|(found, _)| *found == name).map(|(_, value)| value.to_owned())
 }

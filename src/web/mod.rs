@@ -230,8 +230,14 @@ async fn answer(state: Arc<AppState>, request: Request<Incoming>, peer: SocketAd
         },
     };
     let (ms, status) = (started.elapsed().as_millis(), response.status().as_u16());
-    tracing::info!(%method, route = pattern, status, ms, request = number, "answered");
+    let method = if is_known(&method) { method.as_str() } else { "other" };
+    tracing::info!(method, route = pattern, status, ms, request = number, "answered");
     answer::secure(response, is_https)
+}
+
+/// Any other method is a text of the client's own, which does not belong in the log.
+fn is_known(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::POST | Method::OPTIONS | Method::PUT | Method::DELETE)
 }
 
 /// Where the database answers, readers can be served; the publication is there since the start.

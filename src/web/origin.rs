@@ -56,8 +56,10 @@ pub(super) fn client_of(headers: &HeaderMap, peer: IpAddr, proxies: &[Network]) 
     let mut client = peer.to_canonical();
     let lines = headers.get_all(HeaderName::from_static("x-forwarded-for")).iter();
     let words = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
-    for word in words.collect::<Vec<_>>().into_iter().rev() {
-        let Ok(named) = word.trim().parse::<IpAddr>() else { break };
+    for word in words.map(str::trim).filter(|word| !word.is_empty()).collect::<Vec<_>>().into_iter().rev() {
+        // Some proxies add the port.
+        let named = word.parse::<IpAddr>().or_else(|_| word.parse::<SocketAddr>().map(|socket| socket.ip()));
+        let Ok(named) = named else { break };
         if !is_proxy(client) {
             break;
         }
@@ -136,6 +138,8 @@ mod tests {
         assert_eq!(client("10.1.1.1", "198.51.100.7"), "198.51.100.7");
         assert_eq!(client("10.1.1.1", "203.0.113.9, 198.51.100.7, 10.2.2.2"), "198.51.100.7");
         assert_eq!(client("10.1.1.1", "nonsense"), "10.1.1.1");
+        assert_eq!(client("10.1.1.1", "198.51.100.7:5678, "), "198.51.100.7");
+        assert_eq!(client("10.1.1.1", "[2001:db8::1]:99"), "2001:db8::1");
         assert_eq!(client("::ffff:192.0.2.1", "198.51.100.7"), "192.0.2.1");
     }
 

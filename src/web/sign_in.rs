@@ -58,13 +58,15 @@ pub(super) async fn ask(visit: &Visit, body: Incoming) -> Answered {
     form.only(&["email", "again"])?;
     let before = visit.cookie(FLOW).filter(|cookie| cookie.len() == 43);
     let (store, now) = (&visit.state.store, clock::now());
-    let asked_before = match (form.one("again")?, &before) {
-        (Some(_), Some(cookie)) => auth::last_asked(store, cookie, now).await?,
-        _ => None,
+    let asked_before = match &before {
+        Some(cookie) => auth::last_asked(store, cookie, now).await?,
+        None => None,
     };
-    let (email, errand) = match asked_before {
-        Some(asked_before) => asked_before,
-        None => match EmailAddress::parse(form.one("email")?.unwrap_or_default()) {
+    // Only what was given to it by us tells the browser.
+    let before = before.filter(|_| asked_before.is_some());
+    let (email, errand) = match (form.one("again")?, asked_before) {
+        (Some(_), Some(asked_before)) => asked_before,
+        _ => match EmailAddress::parse(form.one("email")?.unwrap_or_default()) {
             Ok(email) => (email, new_errand(visit)),
             Err(error) => {
                 let errors = vec![FieldError { field: "email", message: visit.words().say(email_key(error), &[]) }];
