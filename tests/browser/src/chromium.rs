@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chromiumoxide::cdp::IntoEventKind;
+use chromiumoxide::cdp::browser_protocol::browser::{SetDownloadBehaviorBehavior, SetDownloadBehaviorParams};
 use chromiumoxide::cdp::browser_protocol::dom::ScrollIntoViewIfNeededParams;
 use chromiumoxide::cdp::browser_protocol::emulation::{
     MediaFeature, SetDeviceMetricsOverrideParams, SetScriptExecutionDisabledParams,
@@ -98,6 +99,23 @@ impl Chromium {
         in_time(selector, self.click(selector))
             .await
             .unwrap_or_else(|error| panic!("cannot click {selector}: {error}"));
+    }
+
+    /// Clicks what is to be kept as a file called `name`, and gives what is in it.
+    pub async fn keeps(&self, selector: &str, name: &str) -> String {
+        let (folder, until) = (tempfile::tempdir().expect("a temporary folder"), Instant::now() + DEADLINE);
+        let keeping = SetDownloadBehaviorParams::builder().behavior(SetDownloadBehaviorBehavior::Allow);
+        let keeping = keeping.download_path(folder.path().display().to_string()).build().expect("a folder");
+        self.browser.execute(keeping).await.expect("a folder for files");
+        self.clicks(selector).await;
+        // The browser writes under another name, and gives the file its own when it is whole.
+        loop {
+            if let Ok(text) = std::fs::read_to_string(folder.path().join(name)) {
+                return text;
+            }
+            assert!(Instant::now() < until, "no file {name} came");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Clicks a point of the screen.

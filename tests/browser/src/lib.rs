@@ -10,6 +10,8 @@ pub mod people;
 pub mod publication;
 
 #[cfg(test)]
+mod life;
+#[cfg(test)]
 mod looks;
 #[cfg(test)]
 mod sign_in;

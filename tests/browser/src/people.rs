@@ -47,6 +47,11 @@ impl Reader {
     /// Fills the form of the page at `path` and sends it.
     pub async fn signs_up(&self, path: &str) {
         self.chromium.goes_to(path).await;
+        self.sends_sign_up().await;
+    }
+
+    /// Sends the form as it is, with the address.
+    pub async fn sends_sign_up(&self) {
         self.chromium.clicks("form.sign-up input[name=email]").await;
         self.chromium.types(&self.address).await;
         self.chromium.follows("form.sign-up button").await;
@@ -59,6 +64,17 @@ impl Reader {
         self.chromium.clicks("input[name=email]").await;
         self.chromium.types(&self.address).await;
         self.chromium.follows("main form button").await;
+    }
+
+    /// Whether `/account` is theirs to see.
+    pub async fn is_signed_in(&self) -> bool {
+        self.chromium.goes_to("/account").await;
+        self.is_at("/account").await
+    }
+
+    /// Whether the page is the one at `path`.
+    pub async fn is_at(&self, path: &str) -> bool {
+        self.chromium.asks::<String>("location.pathname").await == path
     }
 
     /// Opens the latest mail whose subject has `words` in it, as soon as it is there.
@@ -74,6 +90,23 @@ impl Reader {
             place = self.chromium.asks(&found).await;
         }
         self.chromium.follows(&format!(".rows li:nth-child({}) a", place + 1)).await;
+    }
+
+    /// Sets a field whose list or calendar is the browser's own, and in the browser's own language.
+    pub async fn picks(&self, field: &str, value: &str) {
+        let set = format!("document.querySelector({field:?}).value = {value:?}");
+        assert_eq!(self.chromium.asks::<String>(&set).await, value);
+        assert_eq!(self.value_of(field).await, value, "{field} does not offer it");
+    }
+
+    /// What a field holds.
+    pub async fn value_of(&self, field: &str) -> String {
+        self.chromium.asks(&format!("document.querySelector({field:?}).value")).await
+    }
+
+    /// Whether a box or a button among several is chosen.
+    pub async fn has_chosen(&self, field: &str) -> bool {
+        self.chromium.asks(&format!("document.querySelector({field:?}).checked")).await
     }
 
     /// Clicks the link of the open mail that leads to `/confirm/…` or `/unsubscribe/…`.

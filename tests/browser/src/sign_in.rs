@@ -4,8 +4,6 @@ use crate::chromium::Script;
 use crate::people::Reader;
 use crate::publication::Publication;
 
-const HERE: &str = "location.pathname";
-
 /// A publication that knows the reader.
 fn publication() -> Publication {
     let publication = Publication::start();
@@ -20,11 +18,6 @@ impl Reader {
         self.follows_link("/sign-in/").await;
         self.sees(&[]).await;
     }
-
-    async fn is_signed_in(&self) -> bool {
-        self.chromium.goes_to("/account").await;
-        self.chromium.asks::<String>(HERE).await == "/account"
-    }
 }
 
 async fn by_the_link(script: Script) {
@@ -37,7 +30,7 @@ async fn by_the_link(script: Script) {
     assert!(!reader.is_signed_in().await, "looking at a link signed in");
     reader.chromium.goes_to(&link).await;
     reader.chromium.follows("form[action^='/sign-in/'] button").await;
-    assert_eq!(reader.chromium.asks::<String>(HERE).await, "/account");
+    assert!(reader.is_at("/account").await);
     reader.sees_once(&["signed-in"]).await;
     reader.chromium.goes_to(&link).await;
     reader.sees(&["link-expired"]).await;
@@ -58,7 +51,7 @@ async fn by_the_code(script: Script) {
     reader.chromium.clicks("input[name=code]").await;
     reader.chromium.types(&code.to_lowercase()).await;
     reader.chromium.follows("form[action='/sign-in/code'] button").await;
-    assert_eq!(reader.chromium.asks::<String>(HERE).await, "/account");
+    assert!(reader.is_at("/account").await);
     reader.sees_once(&["signed-in"]).await;
     assert!(!phone.is_signed_in().await);
     let shown = publication.runs(&["subscribers", "show", "reader@example.com"]);

@@ -124,6 +124,8 @@ impl Album {
         self.takes(&other, "sign-in-link-elsewhere").await;
         other.chromium.follows("main form button").await;
         self.takes(&other, "account").await;
+        other.chromium.follows("a[href='/account/erase']").await;
+        self.takes(&other, "account-erase").await;
         other.chromium.ends().await;
         reader.chromium.goes_to("/sign-in/no-such-token").await;
         self.takes(reader, "sign-in-expired").await;
@@ -138,6 +140,9 @@ impl Album {
         self.takes(reader, "issue").await;
         reader.chromium.goes_to("/outbox/").await;
         self.takes(reader, "outbox").await;
+        reader.reads_mail("passkey").await;
+        reader.follows_link("/preferences/").await;
+        self.takes(reader, "preferences").await;
         reader.reads_mail("passkey").await;
         reader.follows_link("/unsubscribe/").await;
         self.takes(reader, "unsubscribe").await;
