@@ -12,7 +12,7 @@ use crate::content;
 use crate::model::Rhythm;
 use crate::publishing::{self, Plan, Readers, Recipients, WaitsFor};
 
-use super::issue::{Excluded, ask, counted, excluded, refuse_while_held, send_issues};
+use super::issue::{Excluded, Way, ask, counted, excluded, refuse_while_held, send_issues};
 use super::opened::{Opened, open};
 use super::{Context, Failure};
 
@@ -46,15 +46,8 @@ struct Run {
     /// Those of slots up to this moment, not later than now; else now
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
-    /// Stop when nothing is due; what a relay put off stays for later
-    #[arg(long, conflicts_with = "detach")]
-    once: bool,
-    /// Leave the sending to a running `serve`
-    #[arg(long)]
-    detach: bool,
+    #[command(flatten)]
+    way: Way,
 }
 
 #[derive(Debug, Serialize)]
@@ -169,7 +162,7 @@ async fn run_due(opened: Opened, context: &Context, run: Run) -> Result<ExitCode
     if opened.edition.has_errors() {
         return Err(Failure::yours("nothing is sent while `check` reports errors", "run `pressrun check`"));
     }
-    if !run.yes {
+    if !run.way.yes {
         if plan(&opened, context, at).await? == 0 {
             return Ok(ExitCode::SUCCESS);
         }
@@ -183,5 +176,5 @@ async fn run_due(opened: Opened, context: &Context, run: Run) -> Result<ExitCode
     if issues.is_empty() {
         context.say("No digest is due.");
     }
-    send_issues(&opened, context, issues, (run.once, run.detach)).await
+    send_issues(&opened, context, issues, &run.way).await
 }

@@ -16,7 +16,7 @@ use super::opened::{Opened, open};
 use super::{Context, Failure};
 
 pub(super) use before::{Excluded, counted, excluded};
-pub(super) use sending::{ask, refuse_while_held, send_issues};
+pub(super) use sending::{Way, ask, refuse_while_held, send_issues};
 
 /// Plan, send, watch and stop issues
 ///

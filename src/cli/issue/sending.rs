@@ -29,9 +29,16 @@ pub(super) struct Send {
     /// Only if this plan is still what would be sent
     #[arg(long, value_name = "ID")]
     plan: Option<String>,
+    #[command(flatten)]
+    way: Way,
+}
+
+/// How an editor's own act goes about it.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Way {
     /// Do not ask
     #[arg(long)]
-    yes: bool,
+    pub yes: bool,
     /// Stop when nothing is due; what a relay put off stays for later
     #[arg(long, conflicts_with = "detach")]
     once: bool,
@@ -58,7 +65,7 @@ pub(super) async fn send(opened: Opened, context: &Context, send: Send) -> Resul
     opened.hold_if_moved().await?;
     refuse_while_held(&opened).await?;
     let issues = issues_of(&opened, context, &send).await?;
-    send_issues(&opened, context, issues, (send.once, send.detach)).await
+    send_issues(&opened, context, issues, &send.way).await
 }
 
 /// Sends issues one after the other, or prints their ids where a running `serve` is to send them.
@@ -66,9 +73,9 @@ pub(in crate::cli) async fn send_issues(
     opened: &Opened,
     context: &Context,
     issues: Vec<IssueId>,
-    (once, detach): (bool, bool),
+    way: &Way,
 ) -> Result<ExitCode, Failure> {
-    if detach {
+    if way.detach {
         for issue in &issues {
             context.print(&format!("{issue}\n"))?;
         }
@@ -76,7 +83,7 @@ pub(in crate::cli) async fn send_issues(
     }
     let mut status = 0;
     for issue in issues {
-        let until = if once { Until::NoneDue(issue.clone()) } else { Until::AtRest(issue.clone()) };
+        let until = if way.once { Until::NoneDue(issue.clone()) } else { Until::AtRest(issue.clone()) };
         status = status.max(send_issue(opened, context, &issue, until).await?);
     }
     Ok(ExitCode::from(status))
@@ -159,7 +166,7 @@ async fn existing(opened: &Opened, issue: IssueRow) -> Result<Vec<IssueId>, Fail
 
 /// Says what would go to how many and asks; without a terminal, `--yes` must be given.
 async fn confirm(opened: &Opened, context: &Context, send: &Send) -> Result<(), Failure> {
-    if send.yes {
+    if send.way.yes {
         return Ok(());
     }
     super::before::plan(opened, context, Some(&send.what)).await?;
