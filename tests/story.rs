@@ -1,10 +1,10 @@
 //! What is owed to whom: told from the first start to the last reader, on both databases.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use pressrun::model::{Brake, Cadence, DeliveryState, IssueEvent, IssueId, IssueState};
 use pressrun::publishing::{self, Sent, WaitsFor};
 use pressrun::relay::{Act, Memory, Phase, Reply};
-use pressrun::store::{Fixed, Home, Outcome, Said};
+use pressrun::store::{Claimed, Fixed, Home, Outcome, Said};
 
 use crate::world::{World, article, on_both_databases};
 
@@ -230,10 +230,7 @@ async fn a_mail_on_the_wire_is_not_sent_again_by_a_correction(mut world: World) 
     world.readers(2, "main", Cadence::Instant).await;
     world.editor_writes("news", "", "Wrong.");
     world.editor_sends("news").await.unwrap();
-    world.store.start_due_issues(world.now).await.unwrap();
-    let issue = the_issue(&world).await;
-    let (now, until) = (pressrun::clock::now(), pressrun::clock::now() + HOUR);
-    let claimed = world.store.claim(Some(&issue), "me", now, until, 1).await.unwrap();
+    let (issue, claimed, now) = in_hand(&world, 1).await;
     let fixed = Fixed { date_at: now, key_id: "k".to_owned(), message_id: "<m>".to_owned() };
     assert!(world.store.note(claimed[0].lease("me"), &fixed, now).await.unwrap());
     world.store.move_issue(&issue, IssueEvent::Cancel, world.now).await.unwrap();
@@ -262,6 +259,14 @@ async fn the_issue(world: &World) -> IssueId {
     world.store.issues().await.unwrap()[0].id.clone()
 }
 
+/// The one issue has begun, and some sender, "me", has claimed so many of its mails.
+async fn in_hand(world: &World, mails: i64) -> (IssueId, Vec<Claimed>, DateTime<Utc>) {
+    world.store.start_due_issues(world.now).await.unwrap();
+    let (issue, now) = (the_issue(world).await, pressrun::clock::now());
+    let claimed = world.store.claim(Some(&issue), "me", now, now + HOUR, mails).await.unwrap();
+    (issue, claimed, now)
+}
+
 async fn count(world: &World, issue: &IssueId, state: DeliveryState) -> i64 {
     let counts = world.store.count_deliveries(issue).await.unwrap();
     counts.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count)
@@ -276,15 +281,12 @@ async fn a_corrected_edition_goes_to_those_not_reached(mut world: World) {
     .with_connections(1);
     world.editor_writes("wrong", "", "Wrong.");
     world.editor_sends("wrong").await.unwrap();
-    world.store.start_due_issues(world.now).await.unwrap();
-    let issue = the_issue(&world).await;
-    let owner = "somebody";
-    let (now, until) = (pressrun::clock::now(), pressrun::clock::now() + HOUR);
-    for claimed in world.store.claim(Some(&issue), owner, now, until, 4).await.unwrap() {
+    let (issue, claimed, now) = in_hand(&world, 4).await;
+    for claimed in claimed {
         let fixed = Fixed { date_at: now, key_id: "k".to_owned(), message_id: "<m>".to_owned() };
-        assert!(world.store.note(claimed.lease(owner), &fixed, now).await.unwrap());
+        assert!(world.store.note(claimed.lease("me"), &fixed, now).await.unwrap());
         let said = Said { relay: "r".to_owned(), code: Some(250), enhanced: None, text: "ok".to_owned() };
-        assert!(world.store.record(claimed.lease(owner), Outcome::Sent, said, now).await.unwrap());
+        assert!(world.store.record(claimed.lease("me"), Outcome::Sent, said, now).await.unwrap());
     }
     let moved = world.store.move_issue(&issue, IssueEvent::Cancel, world.now).await.unwrap();
     assert_eq!(moved, Some((IssueState::Sending, Some(IssueState::Cancelled))));
@@ -318,10 +320,7 @@ async fn a_goodbye_stops_mail_at_once(mut world: World) {
     world.readers(3, "main", Cadence::Instant).await;
     world.editor_writes("news", "", "Text.");
     world.editor_sends("news").await.unwrap();
-    world.store.start_due_issues(world.now).await.unwrap();
-    let issue = the_issue(&world).await;
-    let (now, until) = (pressrun::clock::now(), pressrun::clock::now() + HOUR);
-    let claimed = world.store.claim(Some(&issue), "me", now, until, 3).await.unwrap();
+    let (issue, claimed, now) = in_hand(&world, 3).await;
     let gone = &claimed[0];
     world.reader_leaves(gone.to.as_str()).await;
     let fixed = Fixed { date_at: now, key_id: "k".to_owned(), message_id: "<m>".to_owned() };
@@ -337,14 +336,11 @@ async fn a_paused_issue_writes_no_final_dot(mut world: World) {
     world.readers(3, "main", Cadence::Instant).await;
     world.editor_writes("news", "", "Text.");
     world.editor_sends("news").await.unwrap();
-    world.store.start_due_issues(world.now).await.unwrap();
-    let issue = the_issue(&world).await;
-    let (now, until) = (pressrun::clock::now(), pressrun::clock::now() + HOUR);
-    let claimed = world.store.claim(Some(&issue), "me", now, until, 1).await.unwrap();
+    let (issue, claimed, now) = in_hand(&world, 1).await;
     world.store.move_issue(&issue, IssueEvent::Pause, world.now).await.unwrap();
     let fixed = Fixed { date_at: now, key_id: "k".to_owned(), message_id: "<m>".to_owned() };
     assert!(!world.store.note(claimed[0].lease("me"), &fixed, now).await.unwrap());
-    assert!(world.store.claim(Some(&issue), "me", now, until, 3).await.unwrap().is_empty());
+    assert!(world.store.claim(Some(&issue), "me", now, now + HOUR, 3).await.unwrap().is_empty());
     world.store.give_back("me", now).await.unwrap();
     world.store.move_issue(&issue, IssueEvent::Resume, world.now).await.unwrap();
     world.sender_works().await;
