@@ -40,7 +40,7 @@ pub mod relay;
 pub mod press;
 /// Who may act: signing in, staying signed in, the server key and what is signed with it, how often anybody may ask.
 pub mod auth;
-/// Sign up, confirm, leave; import and export.
+/// Sign up, confirm, choose, leave; import, export, erase.
 pub mod audience;
 /// Articles become issues, issues become deliveries; the scheduler and the digests.
 pub mod publishing;
