@@ -218,7 +218,7 @@ impl Transaction {
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
             let chunk: Vec<Vec<Value>> = rows.by_ref().take(PER_STATEMENT).collect();
-            let sql = sqlx::AssertSqlSafe(format!("{head} {} {tail}", placeholders(&chunk)));
+            let sql = sqlx::AssertSqlSafe(format!("{head} {} {tail}", placeholders(&chunk, self.is_postgres())));
             let values: Vec<Value> = chunk.into_iter().flatten().collect();
             inserted += match &mut self.connection {
                 Connection::Sqlite(connection) => bound!(sql, values).execute(connection).await?.rows_affected(),
@@ -234,16 +234,15 @@ impl Transaction {
     }
 }
 
-/// `($1, $2), ($3, $4)` for rows of two.
-fn placeholders(rows: &[Vec<Value>]) -> String {
+/// `($1, $2), ($3, $4)` for rows of two; for SQLite `(?, ?), (?, ?)`, because it looks a numbered place up by walking
+/// through all of them.
+fn placeholders(rows: &[Vec<Value>], numbered: bool) -> String {
     let mut number = 0;
-    let rows = rows.iter().map(|row| {
-        let row = row.iter().map(|_| {
-            number += 1;
-            format!("${number}")
-        });
-        format!("({})", row.collect::<Vec<_>>().join(", "))
-    });
+    let mut place = |_: &Value| {
+        number += 1;
+        if numbered { format!("${number}") } else { "?".to_owned() }
+    };
+    let rows = rows.iter().map(|row| format!("({})", row.iter().map(&mut place).collect::<Vec<_>>().join(", ")));
     rows.collect::<Vec<_>>().join(", ")
 }
 
