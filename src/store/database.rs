@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Column as _, PgConnection, Postgres, Row as _, SqliteConnection, TypeInfo as _, ValueRef as _};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// What goes into a statement and comes out of a row. The types are the schema's: whole numbers and text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -299,24 +299,45 @@ type Done<'t> = Pin<Box<dyn Future<Output = (bool, Answer)> + Send + 't>>;
 /// The one writer of a SQLite file in this process.
 ///
 /// Work of many callers is done in one transaction, each behind a savepoint of its own, and each caller hears only
-/// after the commit: one wait for the disk serves all of them.
+/// after the commit: one wait for the disk serves all of them. Work that takes long has a transaction to itself, so that
+/// whoever comes meanwhile waits for the end of that one and not for the next.
 #[derive(Debug, Clone)]
-pub(super) struct Writer(mpsc::Sender<Job>);
+pub(super) struct Writer {
+    shared: mpsc::Sender<Job>,
+    long: mpsc::Sender<Job>,
+}
 
 /// No transaction takes in new work after this long, so that no other process waits for longer.
 const LONGEST_TURN: std::time::Duration = std::time::Duration::from_millis(25);
 
 impl Writer {
-    /// Starts the writer on `connection`.
-    pub(super) fn start(connection: SqliteConnection) -> Writer {
-        let (sender, jobs) = mpsc::channel(1024);
-        tokio::spawn(write_until_closed(Transaction { connection: Connection::Sqlite(connection) }, jobs));
-        Writer(sender)
+    /// Starts the writer on `connection`; `written` is told of every commit.
+    pub(super) fn start(connection: SqliteConnection, written: watch::Sender<()>) -> Writer {
+        let ((shared, mut short_jobs), (long, mut long_jobs)) = (mpsc::channel(1024), mpsc::channel(16));
+        tokio::spawn(async move {
+            let mut transaction = Transaction { connection: Connection::Sqlite(connection) };
+            loop {
+                tokio::select! {
+                    Some(job) = short_jobs.recv() => write_together(&mut transaction, job, &mut short_jobs).await,
+                    Some(job) = long_jobs.recv() => {
+                        write_alone(&mut transaction, job).await;
+                        // Whoever came meanwhile is next.
+                        if let Ok(job) = short_jobs.try_recv() {
+                            write_together(&mut transaction, job, &mut short_jobs).await;
+                        }
+                    }
+                    else => break,
+                }
+                written.send_replace(());
+            }
+        });
+        Writer { shared, long }
     }
 
-    /// Does `work` with whatever else waits, and answers after the commit.
+    /// Does `work` with whatever else waits, or if it `is_long` alone, and answers after the commit.
     pub(super) async fn run<T: Send + 'static>(
         &self,
+        is_long: bool,
         work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
@@ -331,25 +352,36 @@ impl Writer {
                 (keep, reply)
             })
         });
-        self.0.send(job).await.map_err(|_| StoreError::Closed)?;
+        let queue = if is_long { &self.long } else { &self.shared };
+        queue.send(job).await.map_err(|_| StoreError::Closed)?;
         answered.await.map_err(|_| StoreError::Closed)?
     }
 }
 
-async fn write_until_closed(mut transaction: Transaction, mut jobs: mpsc::Receiver<Job>) {
-    while let Some(first) = jobs.recv().await {
-        let mut answers = Vec::new();
-        let committed = write_together(&mut transaction, first, &mut jobs, &mut answers).await;
-        if committed.is_err() {
-            let _ = transaction.script("ROLLBACK").await;
-        }
-        for answer in answers {
-            answer(committed.clone());
-        }
+async fn write_alone(transaction: &mut Transaction, job: Job) {
+    if let Err(error) = transaction.script("BEGIN IMMEDIATE").await {
+        return job(Err(error.clone())).await.1(Err(error));
+    }
+    let (keep, answer) = job(Ok(transaction)).await;
+    let ended = transaction.script(if keep { "COMMIT" } else { "ROLLBACK" }).await;
+    if ended.is_err() {
+        let _ = transaction.script("ROLLBACK").await;
+    }
+    answer(ended);
+}
+
+async fn write_together(transaction: &mut Transaction, first: Job, jobs: &mut mpsc::Receiver<Job>) {
+    let mut answers = Vec::new();
+    let committed = take_turns(transaction, first, jobs, &mut answers).await;
+    if committed.is_err() {
+        let _ = transaction.script("ROLLBACK").await;
+    }
+    for answer in answers {
+        answer(committed.clone());
     }
 }
 
-async fn write_together(
+async fn take_turns(
     transaction: &mut Transaction,
     first: Job,
     jobs: &mut mpsc::Receiver<Job>,
@@ -369,4 +401,24 @@ async fn write_together(
         next = if started.elapsed() < LONGEST_TURN { jobs.try_recv().ok() } else { None };
     }
     transaction.script("COMMIT").await
+}
+
+/// How much may be written before it is brought from the log to the database's file…
+const LOG_PAGES: i64 = 1000;
+/// …and how often that is looked at.
+const BETWEEN_LOOKS: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// Brings what was written from the log to the file, beside the writer and as long as there is one, so that nobody's
+/// commit waits for it; SQLite itself would do so in the commit that makes the log long.
+pub(super) async fn empty_log(mut connection: SqliteConnection, mut written: watch::Receiver<()>) {
+    while written.changed().await.is_ok() {
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        // What fails here is done by a later commit; see `wal_autocheckpoint`.
+        let Ok(log) = sqlite_rows(&mut connection, "PRAGMA wal_checkpoint(NOOP)", vec![]).await else { continue };
+        let pages = |row: &Row| Ok::<_, StoreError>(row.int(1)? - row.int(2)?);
+        if log.first().is_some_and(|row| pages(row).is_ok_and(|pages| pages >= LOG_PAGES)) {
+            // Only as far as readers let it, and without making anybody wait.
+            let _ = sqlite_rows(&mut connection, "PRAGMA wal_checkpoint(PASSIVE)", vec![]).await;
+        }
+    }
 }

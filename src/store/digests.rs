@@ -220,7 +220,7 @@ impl Store {
     /// Freezes the issues of a run with the groups of their readers, in one transaction; delivery rows follow with
     /// [`Store::write_deliveries`]. False: the run is not as it was when this was planned. Nothing changed then.
     pub async fn seal_digests(&self, run: DigestRun, sealings: Vec<(Sealing, Vec<Group>)>) -> Result<bool, StoreError> {
-        self.write(move |transaction| {
+        self.write_long(move |transaction| {
             Box::pin(async move {
                 let (newsletter, cadence) = (run.newsletter.as_str(), run.cadence.as_str());
                 let taken = "UPDATE digest_runs SET issues = issues + $5 WHERE newsletter = $1 AND cadence = $2
@@ -248,7 +248,7 @@ impl Store {
     /// is time for. Gives the groups that are not done.
     pub async fn pass_over(&self, run: &DigestRun, groups: Vec<Group>) -> Result<Vec<Group>, StoreError> {
         let run = run.clone();
-        self.write(move |transaction| {
+        self.write_long(move |transaction| {
             Box::pin(async move {
                 lock_newsletter(transaction, run.newsletter.as_str()).await?;
                 let started = tokio::time::Instant::now();
@@ -271,7 +271,7 @@ impl Store {
     /// True: there may be more.
     pub async fn let_go_over(&self, run: &DigestRun) -> Result<bool, StoreError> {
         let run = run.clone();
-        self.write(move |transaction| {
+        self.write_long(move |transaction| {
             Box::pin(async move {
                 lock_newsletter(transaction, run.newsletter.as_str()).await?;
                 let over = listed!(

@@ -7,8 +7,9 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, PgPool, SqlitePool};
+use tokio::sync::watch;
 
-use super::database::{Connection, Row, StoreError, Transaction, Value, Work, Writer, values};
+use super::database::{Connection, Row, StoreError, Transaction, Value, Work, Writer, empty_log, values};
 use super::schema::STEPS;
 
 /// Where a database is.
@@ -71,8 +72,24 @@ impl Store {
         &self,
         work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.transact(false, work).await
+    }
+
+    /// As [`Store::write`], for work of many rows, which does not share its commit.
+    pub(crate) async fn write_long<T: Send + 'static>(
+        &self,
+        work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.transact(true, work).await
+    }
+
+    async fn transact<T: Send + 'static>(
+        &self,
+        is_long: bool,
+        work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T> + Send + 'static,
+    ) -> Result<T, StoreError> {
         match &self.backend {
-            Backend::Sqlite { writer, .. } => writer.run(work).await,
+            Backend::Sqlite { writer, .. } => writer.run(is_long, work).await,
             Backend::Postgres(pool) => {
                 // A task of its own: whoever stops waiting for it cannot leave a transaction open.
                 let task = tokio::spawn(write_to_postgres(pool.clone(), work));
@@ -143,6 +160,11 @@ async fn open_sqlite(path: PathBuf) -> Result<Backend, StoreError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // What one transaction touches stays in memory (KiB), with what is needed to take back a part of it.
+        .pragma("cache_size", "-32000")
+        .pragma("temp_store", "MEMORY")
+        // Pages; for when the task that empties the log is late.
+        .pragma("wal_autocheckpoint", "16000")
         .busy_timeout(BUSY)
         .disable_statement_logging();
     let explain = |error: sqlx::Error| match StoreError::from(error) {
@@ -159,12 +181,14 @@ async fn open_sqlite(path: PathBuf) -> Result<Backend, StoreError> {
             "SQLite {version} can lose data; this program must be built with {OLDEST_SQLITE} or later"
         )));
     }
+    let (written, writes) = watch::channel(());
+    tokio::spawn(empty_log(options.clone().connect().await.map_err(explain)?, writes));
     let readers = SqlitePoolOptions::new()
         .max_connections(4)
-        .connect_with(options.create_if_missing(false).read_only(true))
+        .connect_with(options.create_if_missing(false).read_only(true).pragma("cache_size", "-2000"))
         .await
         .map_err(explain)?;
-    Ok(Backend::Sqlite { writer: Writer::start(connection), readers, path })
+    Ok(Backend::Sqlite { writer: Writer::start(connection, written), readers, path })
 }
 
 async fn open_postgres(url: &str) -> Result<Backend, StoreError> {

@@ -186,7 +186,7 @@ impl Store {
     /// in time for others. True: there is more to write. When the last is written, the issue is sealed.
     pub async fn write_deliveries(&self, issue: &IssueId, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let issue = issue.clone();
-        self.write(move |transaction| Box::pin(write_chunk(transaction, issue, now))).await
+        self.write_long(move |transaction| Box::pin(write_chunk(transaction, issue, now))).await
     }
 
     /// How many of an issue's audience have no delivery row yet, because it is still being sealed.

@@ -255,7 +255,7 @@ impl Store {
     /// No two may share address and newsletter. Whoever has left by then stays away; what becomes active owes nothing
     /// older than now; what is active keeps what it has been served to. The newsletters must have been entered.
     pub async fn import(&self, newcomers: Vec<Newcomer>, now: DateTime<Utc>) -> Result<(), StoreError> {
-        self.write(move |transaction| {
+        self.write_long(move |transaction| {
             Box::pin(async move {
                 enter_people(transaction, &newcomers).await?;
                 enter_subscriptions(transaction, &newcomers, now).await
