@@ -9,6 +9,7 @@ use super::audit::record_event;
 use super::database::{StoreError, Transaction, values};
 use super::erasure::blank;
 use super::flows::{FollowUp, Unconfirmed, address, dead};
+use super::issues::unfinished;
 use super::limits::{Asking, Counted, NoRoom};
 use super::notices::{NewFlow, enter_flow};
 use super::open::Store;
@@ -164,8 +165,11 @@ async fn take_over(
         SELECT $2, reason, at FROM suppressions WHERE email_key = $1 AND reason <> 'hard-bounce'
         ON CONFLICT (email_key) DO NOTHING";
     transaction.execute(wishes, values![from.key(), key]).await?;
-    let waiting = "UPDATE deliveries SET email = $2, email_key = $3 WHERE subscriber = $1
-        AND state IN ('queued', 'deferred') AND date_at IS NULL";
+    let waiting = concat!(
+        "UPDATE deliveries SET email = $2, email_key = $3 WHERE issue IN (",
+        unfinished!(),
+        ") AND subscriber = $1 AND state IN ('queued', 'deferred') AND date_at IS NULL"
+    );
     transaction.execute(waiting, values![who, to.as_str(), key]).await?;
     Ok(Some(from))
 }

@@ -59,8 +59,8 @@ const HELD: &[(&str, &str, &[&str])] = &[
     ),
     (
         "issues",
-        "SELECT i.newsletter, i.subject, d.email, d.state, d.reason, d.date_at, d.finished_at FROM deliveries d
-            JOIN issues i ON i.id = d.issue WHERE d.subscriber = $1 ORDER BY d.id",
+        "SELECT i.newsletter, i.subject, d.email, d.state, d.reason, d.date_at, d.finished_at FROM issues i
+            JOIN deliveries d ON d.issue = i.id AND d.subscriber = $1 ORDER BY d.id",
         &["newsletter", "subject", "email", "state", "reason", "dated_at", "finished_at"],
     ),
     (
@@ -139,8 +139,10 @@ async fn erase(transaction: &mut Transaction, erasing: Erasing, now: DateTime<Ut
     let flows = flows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
     forget_flows(transaction, &flows).await?;
     for sql in [
-        "UPDATE attempts SET text = '' WHERE delivery IN (SELECT id FROM deliveries WHERE subscriber = $1)",
-        "UPDATE deliveries SET email = 'erased', email_key = 'erased' WHERE subscriber = $1",
+        "UPDATE attempts SET text = '' WHERE delivery IN (
+            SELECT id FROM deliveries WHERE issue IN (SELECT id FROM issues) AND subscriber = $1)",
+        "UPDATE deliveries SET email = 'erased', email_key = 'erased'
+            WHERE issue IN (SELECT id FROM issues) AND subscriber = $1",
         "UPDATE audit SET who = '' WHERE subscriber = $1",
     ] {
         transaction.execute(sql, values![who]).await?;

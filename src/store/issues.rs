@@ -45,6 +45,14 @@ macro_rules! select_issues {
         )
     };
 }
+/// The ids of issues whose deliveries are not all at rest.
+macro_rules! unfinished {
+    () => {
+        "SELECT id FROM issues WHERE state IN ('sealing', 'sealed', 'sending', 'paused')"
+    };
+}
+pub(super) use unfinished;
+
 impl Store {
     /// The newsletter's largest audience so far (none: it never sent), and how many instant issues it sealed since
     /// `since`.

@@ -275,15 +275,16 @@ CREATE TABLE deliveries (
     viewer TEXT,
     finished_at BIGINT,
     UNIQUE (issue, subscriber),
-    UNIQUE (subscriber, article, edition),
     CHECK ((lane = 'issue') = (issue IS NOT NULL AND subscriber IS NOT NULL AND subscription IS NOT NULL)),
     CHECK ((lane = 'notice') = (flow IS NOT NULL))
 );
+-- An instant issue's, so that nobody gets an article twice. Whoever asks for a reader's digests goes issue by issue: an
+-- index by reader would cost a page written for each reader of each digest.
+CREATE UNIQUE INDEX deliveries_of_articles ON deliveries (subscriber, article, edition) WHERE article IS NOT NULL;
 CREATE INDEX deliveries_due ON deliveries (issue, due_at) WHERE state IN ('queued', 'deferred', 'unknown');
 CREATE INDEX deliveries_leased ON deliveries (lease_owner, lease_until) WHERE state = 'sending';
 CREATE INDEX deliveries_by_issue ON deliveries (issue, state);
 CREATE INDEX deliveries_by_flow ON deliveries (flow) WHERE flow IS NOT NULL;
-CREATE INDEX deliveries_by_subscription ON deliveries (subscription);
 
 CREATE TABLE attempts (
     delivery TEXT NOT NULL REFERENCES deliveries (id),

@@ -91,7 +91,7 @@ macro_rules! in_audience {
     () => {
         "s.newsletter = $1 AND s.cadence = 'instant' AND s.state = 'active'
         AND (s.covered_to < $2 OR EXISTS (
-            SELECT 1 FROM deliveries r WHERE r.issue = $3 AND r.subscription = s.id
+            SELECT 1 FROM deliveries r WHERE r.issue = $3 AND r.subscriber = s.subscriber AND r.subscription = s.id
             AND r.state NOT IN ('sent', 'unknown') AND r.may_have_arrived = 0
             AND NOT (r.state = 'sending' AND r.noted_at IS NOT NULL)))"
     };

@@ -13,6 +13,7 @@ use crate::model::{
 use super::database::{Row, StoreError, Transaction, values};
 use super::dialect::listed;
 use super::flows::record_consent;
+use super::issues::unfinished;
 use super::ledger::lock_newsletter;
 use super::open::Store;
 use super::rhythms::{enter_rhythms, goes_over_later, keeps_time, plain_rhythm};
@@ -180,13 +181,16 @@ impl Store {
                     RETURNING id, subscriber, newsletter";
                 let mut undone = Vec::new();
                 for row in transaction.rows(sql, values![id.as_str(), millis(ended_at)]).await? {
-                    let (id, newsletter) = (row.text(0)?, row.text(2)?);
-                    let back = "UPDATE deliveries SET state = 'queued', reason = NULL, due_at = $2, finished_at = NULL
-                        WHERE subscription = $1 AND state = 'suppressed' AND reason = 'left' AND finished_at >= $3
-                        AND EXISTS (SELECT 1 FROM issues i WHERE i.id = deliveries.issue
-                            AND i.state IN ('sealing', 'sealed', 'sending', 'paused'))";
-                    transaction.execute(back, values![id, millis(now), millis(ended_at)]).await?;
-                    record_consent(transaction, &row.text(1)?, &newsletter, "undone", "page", now).await?;
+                    let (id, subscriber, newsletter) = (row.text(0)?, row.text(1)?, row.text(2)?);
+                    let back = concat!(
+                        "UPDATE deliveries SET state = 'queued', reason = NULL, due_at = $2, finished_at = NULL
+                        WHERE issue IN (",
+                        unfinished!(),
+                        ") AND subscriber = $4 AND subscription = $1 AND state = 'suppressed' AND reason = 'left'
+                        AND finished_at >= $3"
+                    );
+                    transaction.execute(back, values![id, millis(now), millis(ended_at), &subscriber]).await?;
+                    record_consent(transaction, &subscriber, &newsletter, "undone", "page", now).await?;
                     undone.push(NewsletterId::new(newsletter));
                 }
                 Ok(undone)
@@ -276,9 +280,13 @@ pub(super) async fn end_subscription(
         RETURNING subscriber, newsletter";
     let Some(row) = transaction.row(sql, values![id, millis(now)]).await? else { return Ok(()) };
     record_consent(transaction, &row.text(0)?, &row.text(1)?, "left", source, now).await?;
-    let waiting = "UPDATE deliveries SET state = 'suppressed', reason = 'left', due_at = NULL, finished_at = $2
-        WHERE subscription = $1 AND state IN ('queued', 'deferred')";
-    transaction.execute(waiting, values![id, millis(now)]).await?;
+    let waiting = concat!(
+        "UPDATE deliveries SET state = 'suppressed', reason = 'left', due_at = NULL, finished_at = $2
+        WHERE issue IN (",
+        unfinished!(),
+        ") AND subscriber = $3 AND subscription = $1 AND state IN ('queued', 'deferred')"
+    );
+    transaction.execute(waiting, values![id, millis(now), row.text(0)?]).await?;
     Ok(())
 }
 
