@@ -8,7 +8,7 @@ use crate::auth::{Asked, Notice, NoticeError, ServerKeys, asked, asking, forged_
 use crate::model::{EmailAddress, SubscriberId};
 use crate::press::Edition;
 use crate::render::{self, AddressMail};
-use crate::store::{Flow, FollowUp, MOVE_BACK_WITHIN, MOVE_WITHIN, NewAddress, Store, StoreError, Unconfirmed};
+use crate::store::{Flow, FollowUp, MOVE_BACK_WITHIN, MOVE_WITHIN, NewAddress, Result, Store, Unconfirmed};
 
 /// What the token is signed for that confirms a new address; the purpose of its flow.
 pub(super) const NEW_ADDRESS: &str = "new-address";
@@ -25,18 +25,14 @@ pub async fn ask_to_move(
     flow: String,
     client: IpAddr,
     now: DateTime<Utc>,
-) -> Result<Asked, StoreError> {
+) -> Result<Asked> {
     let (link, asking) = (follow_up(keys, NEW_ADDRESS, flow), asking(keys, SCOPES, client, &email));
     asked(store, store.ask_to_move(NewAddress { subscriber, email, link, language, asking }, now).await?, now).await
 }
 
 /// The address that a link would move its account to, and whether that is back to the old one; none for a link that is
 /// unknown, used or too old. Changes nothing.
-pub async fn awaiting_move(
-    store: &Store,
-    token: &str,
-    now: DateTime<Utc>,
-) -> Result<Option<(EmailAddress, bool)>, StoreError> {
+pub async fn awaiting_move(store: &Store, token: &str, now: DateTime<Utc>) -> Result<Option<(EmailAddress, bool)>> {
     let flow = store.live_flow(&token_hash(token), now).await?;
     let flow = flow.filter(|flow| [NEW_ADDRESS, OLD_ADDRESS].contains(&flow.purpose.as_str()));
     Ok(flow.map(|flow| (flow.email, flow.purpose == OLD_ADDRESS)))
@@ -50,7 +46,7 @@ pub async fn move_address(
     flow: String,
     client: IpAddr,
     now: DateTime<Utc>,
-) -> Result<Result<(), Unconfirmed>, StoreError> {
+) -> Result<Result<(), Unconfirmed>> {
     let link = follow_up(keys, OLD_ADDRESS, flow);
     match store.move_address(token_hash(token), link, forged_links(keys, client), now).await {
         // Somebody confirmed the address for an account of their own at this very moment.

@@ -29,7 +29,7 @@ use crate::auth::{Asked, ServerKeys, asked, asking, forged_links, token_hash};
 use crate::config::{Settings, is_unfit};
 use crate::model::{Access, Cadence, Choices, EmailAddress, Newsletter, NewsletterId, SubscriberId, SubscriptionState};
 use crate::store::{
-    Choice, Confirmed, Confirming, Erasing, Flow, Person, SignUp, Store, StoreError, Subscription, Unconfirmed,
+    Choice, Confirmed, Confirming, Erasing, Flow, Person, Result, SignUp, Store, Subscription, Unconfirmed,
 };
 use crate::zone::Zone;
 
@@ -117,7 +117,7 @@ pub async fn sign_up(
     flow: String,
     client: IpAddr,
     now: DateTime<Utc>,
-) -> Result<Asked, StoreError> {
+) -> Result<Asked> {
     ask(store, keys, request, flow, client, (false, now)).await
 }
 
@@ -130,7 +130,7 @@ pub async fn sign_up_again(
     flow: String,
     client: IpAddr,
     now: DateTime<Utc>,
-) -> Result<Option<Asked>, StoreError> {
+) -> Result<Option<Asked>> {
     let Some(earlier) = store.flow(earlier).await? else { return Ok(None) };
     if earlier.purpose != tokens::CONFIRM || earlier.created_at + CONFIRM_WITHIN <= now {
         return Ok(None);
@@ -147,7 +147,7 @@ async fn ask(
     flow: String,
     client: IpAddr,
     (is_again, now): (bool, DateTime<Utc>),
-) -> Result<Asked, StoreError> {
+) -> Result<Asked> {
     let sign_up = SignUp {
         asking: asking(keys, SCOPES, client, &request.email),
         token_hash: token_hash(&confirm_token(keys, &flow)),
@@ -164,7 +164,7 @@ async fn ask(
 }
 
 /// What a confirmation link would confirm. Changes nothing.
-pub async fn awaiting(store: &Store, token: &str, now: DateTime<Utc>) -> Result<Option<Flow>, StoreError> {
+pub async fn awaiting(store: &Store, token: &str, now: DateTime<Utc>) -> Result<Option<Flow>> {
     let flow = store.live_flow(&token_hash(token), now).await?;
     Ok(flow.filter(|flow| flow.purpose == tokens::CONFIRM))
 }
@@ -189,7 +189,7 @@ pub async fn confirm(
     settings: &Settings,
     confirmation: Confirmation<'_>,
     now: DateTime<Utc>,
-) -> Result<Result<Confirmed, Unconfirmed>, StoreError> {
+) -> Result<Result<Confirmed, Unconfirmed>> {
     let Confirmation { token, time_zone, client, welcome: flow } = confirmation;
     let flow_of_token = awaiting(store, token, now).await?;
     let confirming = Confirming {
@@ -222,7 +222,7 @@ pub async fn erase(
     language: String,
     flow: String,
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+) -> Result<bool> {
     let erasing = Erasing {
         subscriber,
         suppressed_as: format!("erased:{}", keys.sign("erased-address", email.key())),
@@ -235,12 +235,7 @@ pub async fn erase(
 }
 
 /// Whose link in an issue this is; none for one that we did not make. Changes nothing.
-pub async fn holder(
-    store: &Store,
-    keys: &ServerKeys,
-    purpose: Purpose,
-    token: &str,
-) -> Result<Option<Subscription>, StoreError> {
+pub async fn holder(store: &Store, keys: &ServerKeys, purpose: Purpose, token: &str) -> Result<Option<Subscription>> {
     match tokens::subscription_of(keys, purpose, token) {
         Some(subscription) => store.subscription(&subscription).await,
         None => Ok(None),
@@ -248,12 +243,7 @@ pub async fn holder(
 }
 
 /// Ends the subscription of a leave link, however often it is asked; none for a link that we did not make.
-pub async fn leave(
-    store: &Store,
-    keys: &ServerKeys,
-    token: &str,
-    now: DateTime<Utc>,
-) -> Result<Option<Subscription>, StoreError> {
+pub async fn leave(store: &Store, keys: &ServerKeys, token: &str, now: DateTime<Utc>) -> Result<Option<Subscription>> {
     match tokens::subscription_of(keys, Purpose::Leave, token) {
         Some(subscription) => store.leave(subscription, "link", now).await,
         None => Ok(None),
@@ -267,7 +257,7 @@ pub async fn undo(
     subscription: &Subscription,
     undo: &str,
     now: DateTime<Utc>,
-) -> Result<Vec<NewsletterId>, StoreError> {
+) -> Result<Vec<NewsletterId>> {
     let ended_at = subscription.ended_at.filter(|ended_at| now - *ended_at < UNDO_WITHIN);
     match ended_at.filter(|ended_at| tokens::is_undo(keys, &subscription.id, *ended_at, undo)) {
         Some(ended_at) => store.undo_leaving(subscription.id.clone(), ended_at, now).await,

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, Duration, Utc};
 
 use crate::model::EmailAddress;
-use crate::store::{Asking, Counted, Limit, NoRoom, Store, StoreError};
+use crate::store::{Asking, Counted, Limit, NoRoom, Result, Store};
 
 use super::ServerKeys;
 
@@ -58,7 +58,7 @@ pub(crate) fn asking(keys: &ServerKeys, scopes: [&'static str; 3], client: IpAdd
 }
 
 /// What the asker hears; counts the alarm of a flood.
-pub(crate) async fn asked(store: &Store, no_room: Option<NoRoom>, now: DateTime<Utc>) -> Result<Asked, StoreError> {
+pub(crate) async fn asked(store: &Store, no_room: Option<NoRoom>, now: DateTime<Utc>) -> Result<Asked> {
     Ok(match no_room {
         None => Asked::Accepted,
         Some(NoRoom::ForClient) => Asked::TooOften,
@@ -71,7 +71,7 @@ pub(crate) async fn asked(store: &Store, no_room: Option<NoRoom>, now: DateTime<
 
 /// Counts a forged link against whoever tried it; says whether they may go on. What a right link asks for is never
 /// refused for it: many share an address, and any page can have its readers send forged ones.
-pub async fn forged(store: &Store, keys: &ServerKeys, client: IpAddr, now: DateTime<Utc>) -> Result<bool, StoreError> {
+pub async fn forged(store: &Store, keys: &ServerKeys, client: IpAddr, now: DateTime<Utc>) -> Result<bool> {
     store.count(forged_links(keys, client), now).await
 }
 

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Duration, Utc};
 
 use crate::model::SubscriberId;
-use crate::store::{NewSession, Session, Store, StoreError};
+use crate::store::{NewSession, Result, Session, Store};
 
 use super::token_hash;
 
@@ -38,7 +38,7 @@ pub(super) fn begin(browser: NewBrowser, now: DateTime<Utc>) -> NewSession {
 
 /// The session of the browser with this cookie, if it holds. Remembers now and then that it was seen; else nothing
 /// changes.
-pub async fn session(store: &Store, cookie: &str, now: DateTime<Utc>) -> Result<Option<Session>, StoreError> {
+pub async fn session(store: &Store, cookie: &str, now: DateTime<Utc>) -> Result<Option<Session>> {
     let found = store.session(&token_hash(cookie), now, now - IDLE_FOR).await?;
     if let Some(session) = found.as_ref().filter(|session| now - session.seen_at >= SEEN_EVERY) {
         store.see_session(&session.id, now).await?;
@@ -47,6 +47,6 @@ pub async fn session(store: &Store, cookie: &str, now: DateTime<Utc>) -> Result<
 }
 
 /// All sessions of a person that hold, the latest first.
-pub async fn sessions(store: &Store, who: &SubscriberId, now: DateTime<Utc>) -> Result<Vec<Session>, StoreError> {
+pub async fn sessions(store: &Store, who: &SubscriberId, now: DateTime<Utc>) -> Result<Vec<Session>> {
     store.sessions_of(who, now, now - IDLE_FOR).await
 }

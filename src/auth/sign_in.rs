@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::EmailAddress;
 use crate::press::Edition;
 use crate::render::{self, SignInMail};
-use crate::store::{Flow, NotSignedIn, Proof, SignInRequest, Store, StoreError};
+use crate::store::{Flow, NotSignedIn, Proof, Result, SignInRequest, Store, StoreError};
 
 use super::limits::wrong_codes;
 use super::session::{NewBrowser, begin};
@@ -71,7 +71,7 @@ pub async fn ask(
     client: IpAddr,
     now: DateTime<Utc>,
     dice: [u8; 32],
-) -> Result<Asked, StoreError> {
+) -> Result<Asked> {
     let flow = URL_SAFE_NO_PAD.encode(dice);
     let token = keys.sign(SIGN_IN, &flow);
     let request = SignInRequest {
@@ -90,11 +90,7 @@ pub async fn ask(
 }
 
 /// For whom and with what this browser asked within the last hour.
-pub async fn last_asked(
-    store: &Store,
-    cookie: &str,
-    now: DateTime<Utc>,
-) -> Result<Option<(EmailAddress, Errand)>, StoreError> {
+pub async fn last_asked(store: &Store, cookie: &str, now: DateTime<Utc>) -> Result<Option<(EmailAddress, Errand)>> {
     let last = store.last_asked(&token_hash(cookie), now - ASKED_WITHIN).await?;
     last.map(|(email, payload)| Ok((email, errand(&payload)?))).transpose()
 }
@@ -106,7 +102,7 @@ pub async fn open_link(
     token: &str,
     cookie: Option<&str>,
     now: DateTime<Utc>,
-) -> Result<Option<OpenLink>, StoreError> {
+) -> Result<Option<OpenLink>> {
     let live = store.live_sign_in(&token_hash(token), &token_hash(cookie.unwrap_or_default()), now).await?;
     Ok(live.map(|(email, is_same_browser)| OpenLink { email, is_same_browser, code: shown(&code_of(token)) }))
 }
@@ -120,7 +116,7 @@ pub async fn by_link(
     browser: NewBrowser,
     client: IpAddr,
     now: DateTime<Utc>,
-) -> Result<Result<Errand, NotSignedIn>, StoreError> {
+) -> Result<Result<Errand, NotSignedIn>> {
     let browser_hash = token_hash(cookie.unwrap_or_default());
     let proof = Proof::Link { token_hash: token_hash(token), browser_hash, is_meant_here };
     finish(store.sign_in(proof, begin(browser, now), forged_links(keys, client), now).await?)
@@ -134,7 +130,7 @@ pub async fn by_code(
     browser: NewBrowser,
     client: IpAddr,
     now: DateTime<Utc>,
-) -> Result<Result<Errand, NotSignedIn>, StoreError> {
+) -> Result<Result<Errand, NotSignedIn>> {
     let tries = wrong_codes(keys, client);
     let tried = match store.try_code(token_hash(cookie), tries.clone(), now).await? {
         Err(NotSignedIn::TooManyTries) => return Ok(Err(NotSignedIn::TooManyTries)),
@@ -149,7 +145,7 @@ pub async fn by_code(
     Ok(Err(NotSignedIn::Dead))
 }
 
-fn finish(signed_in: Result<String, NotSignedIn>) -> Result<Result<Errand, NotSignedIn>, StoreError> {
+fn finish(signed_in: Result<String, NotSignedIn>) -> Result<Result<Errand, NotSignedIn>> {
     signed_in.map_or_else(|why| Ok(Err(why)), |payload| errand(&payload).map(Ok))
 }
 
@@ -191,7 +187,7 @@ fn plain(typed: &str) -> String {
     typed.chars().take(64).filter_map(meant).collect()
 }
 
-fn errand(payload: &str) -> Result<Errand, StoreError> {
+fn errand(payload: &str) -> Result<Errand> {
     serde_json::from_str(payload).map_err(|error| StoreError::Form(format!("what belongs to a sign-in: {error}")))
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::model::{EmailAddress, SubscriberId};
 
 use super::audit::record_event;
-use super::database::{StoreError, Transaction, values};
+use super::database::{Result, Transaction, transact, values};
 use super::erasure::blank;
 use super::flows::{FollowUp, Unconfirmed, address, dead};
 use super::issues::unfinished;
@@ -42,40 +42,37 @@ impl Store {
     ///
     /// The person's earlier links to new addresses end. For an address that is somebody's, over its limit or without a
     /// mailbox, flow and notice are written all the same, but end at once; nothing that the person sees tells which.
-    pub async fn ask_to_move(&self, asked: NewAddress, now: DateTime<Utc>) -> Result<Option<NoRoom>, StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let NewAddress { subscriber, email, link, language, asking } = asked;
-                if let Some(no_room) = asking.admit(transaction, now).await? {
-                    return Ok(Some(no_room));
-                }
-                let known = "SELECT 1 FROM subscribers p WHERE p.email_key = $1
-                    AND (p.id = $2 OR EXISTS (SELECT 1 FROM consents c WHERE c.subscriber = p.id))";
-                let known = transaction.row(known, values![email.key(), subscriber.as_str()]).await?.is_some();
-                let unsent = asking.why_unsent(transaction, &email, now).await?;
-                let unsent = unsent.or(if known { Some("known-address") } else { None });
-                end_links(transaction, subscriber.as_str(), now, now).await?;
-                // Without whether it was mailed, for the person can have what happened to their account.
-                let who = (Some(subscriber.as_str()), &*email.masked());
-                record_event(transaction, "new-address-asked", who, "", now).await?;
-                let flow = NewFlow {
-                    id: link.flow,
-                    purpose: "new-address",
-                    subscriber: Some(subscriber.as_str().to_owned()),
-                    email,
-                    token_hash: link.token_hash,
-                    payload: String::new(),
-                    language,
-                    sign_in: None,
-                    now,
-                    expires_at: now + MOVE_WITHIN,
-                };
-                asking.count_mail(transaction, unsent.is_none(), now).await?;
-                enter_flow(transaction, flow, unsent).await?;
-                Ok(None)
-            })
+    pub async fn ask_to_move(&self, asked: NewAddress, now: DateTime<Utc>) -> Result<Option<NoRoom>> {
+        transact!(self.write, |transaction| {
+            let NewAddress { subscriber, email, link, language, asking } = asked;
+            if let Some(no_room) = asking.admit(transaction, now).await? {
+                return Ok(Some(no_room));
+            }
+            let known = "SELECT 1 FROM subscribers p WHERE p.email_key = $1
+                AND (p.id = $2 OR EXISTS (SELECT 1 FROM consents c WHERE c.subscriber = p.id))";
+            let known = transaction.row(known, values![email.key(), subscriber.as_str()]).await?.is_some();
+            let unsent = asking.why_unsent(transaction, &email, now).await?;
+            let unsent = unsent.or(if known { Some("known-address") } else { None });
+            end_links(transaction, subscriber.as_str(), now, now).await?;
+            // Without whether it was mailed, for the person can have what happened to their account.
+            let who = (Some(subscriber.as_str()), &*email.masked());
+            record_event(transaction, "new-address-asked", who, "", now).await?;
+            let flow = NewFlow {
+                id: link.flow,
+                purpose: "new-address",
+                subscriber: Some(subscriber.as_str().to_owned()),
+                email,
+                token_hash: link.token_hash,
+                payload: String::new(),
+                language,
+                sign_in: None,
+                now,
+                expires_at: now + MOVE_WITHIN,
+            };
+            asking.count_mail(transaction, unsent.is_none(), now).await?;
+            enter_flow(transaction, flow, unsent).await?;
+            Ok(None)
         })
-        .await
     }
 
     /// Uses a link to a new address, or back to the old one, in one transaction: of many at once, exactly one moves the
@@ -89,45 +86,42 @@ impl Store {
         link: FollowUp,
         tries: Counted,
         now: DateTime<Utc>,
-    ) -> Result<Result<(), Unconfirmed>, StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let sql =
-                    "UPDATE flows SET used_at = $2 WHERE token_hash = $1 AND purpose IN ('new-address', 'old-address')
-                    AND used_at IS NULL AND expires_at > $2 RETURNING purpose, subscriber, email, language, created_at";
-                let Some(row) = transaction.row(sql, values![&token_hash, millis(now)]).await? else {
-                    return dead(transaction, &token_hash, &tries, now).await;
+    ) -> Result<Result<(), Unconfirmed>> {
+        transact!(self.write, |transaction| {
+            let sql =
+                "UPDATE flows SET used_at = $2 WHERE token_hash = $1 AND purpose IN ('new-address', 'old-address')
+                AND used_at IS NULL AND expires_at > $2 RETURNING purpose, subscriber, email, language, created_at";
+            let Some(row) = transaction.row(sql, values![&token_hash, millis(now)]).await? else {
+                return dead(transaction, &token_hash, &tries, now).await;
+            };
+            let is_back = row.text(0)? == "old-address";
+            let subscriber = SubscriberId::new(row.opt_text(1)?.unwrap_or_default());
+            let (to, language) = (address(&row.text(2)?)?, row.text(3)?);
+            let Some(from) = take_over(transaction, &subscriber, &to, now).await? else {
+                return Ok(Err(Unconfirmed::Dead));
+            };
+            end_sessions(transaction, &subscriber).await?;
+            let since = if is_back { moment(row.int(4)?) } else { now };
+            end_links(transaction, subscriber.as_str(), since, now).await?;
+            let event = if is_back { "address-moved-back" } else { "address-moved" };
+            record_event(transaction, event, (Some(subscriber.as_str()), &to.masked()), "", now).await?;
+            if !is_back {
+                let flow = NewFlow {
+                    id: link.flow,
+                    purpose: "old-address",
+                    subscriber: Some(subscriber.as_str().to_owned()),
+                    email: from,
+                    token_hash: link.token_hash,
+                    payload: String::new(),
+                    language,
+                    sign_in: None,
+                    now,
+                    expires_at: now + MOVE_BACK_WITHIN,
                 };
-                let is_back = row.text(0)? == "old-address";
-                let subscriber = SubscriberId::new(row.opt_text(1)?.unwrap_or_default());
-                let (to, language) = (address(&row.text(2)?)?, row.text(3)?);
-                let Some(from) = take_over(transaction, &subscriber, &to, now).await? else {
-                    return Ok(Err(Unconfirmed::Dead));
-                };
-                end_sessions(transaction, &subscriber).await?;
-                let since = if is_back { moment(row.int(4)?) } else { now };
-                end_links(transaction, subscriber.as_str(), since, now).await?;
-                let event = if is_back { "address-moved-back" } else { "address-moved" };
-                record_event(transaction, event, (Some(subscriber.as_str()), &to.masked()), "", now).await?;
-                if !is_back {
-                    let flow = NewFlow {
-                        id: link.flow,
-                        purpose: "old-address",
-                        subscriber: Some(subscriber.as_str().to_owned()),
-                        email: from,
-                        token_hash: link.token_hash,
-                        payload: String::new(),
-                        language,
-                        sign_in: None,
-                        now,
-                        expires_at: now + MOVE_BACK_WITHIN,
-                    };
-                    enter_flow(transaction, flow, None).await?;
-                }
-                Ok(Ok(()))
-            })
+                enter_flow(transaction, flow, None).await?;
+            }
+            Ok(Ok(()))
         })
-        .await
     }
 }
 
@@ -140,7 +134,7 @@ async fn take_over(
     subscriber: &SubscriberId,
     to: &EmailAddress,
     now: DateTime<Utc>,
-) -> Result<Option<EmailAddress>, StoreError> {
+) -> Result<Option<EmailAddress>> {
     let (who, key) = (subscriber.as_str(), to.key());
     let others = "SELECT p.id FROM subscribers p WHERE p.email_key = $1 AND p.id <> $2
         AND NOT EXISTS (SELECT 1 FROM consents c WHERE c.subscriber = p.id)";
@@ -188,7 +182,7 @@ async fn end_links(
     subscriber: &str,
     since: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<()> {
     for sql in [
         concat!(
             "UPDATE deliveries SET state = 'suppressed', reason = 'replaced', due_at = NULL, finished_at = $4

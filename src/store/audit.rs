@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::clock;
 use crate::model::SubscriberId;
 
-use super::database::{StoreError, Transaction, values};
+use super::database::{Result, Transaction, values};
 use super::open::Store;
 use super::{millis, moment};
 
@@ -27,7 +27,7 @@ pub(super) async fn record_event(
     (subscriber, who): (Option<&str>, &str),
     detail: &str,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<()> {
     let sql = "INSERT INTO audit (id, at, event, subscriber, who, detail) VALUES ($1, $2, $3, $4, $5, $6)";
     transaction.execute(sql, values![clock::new_id(), millis(now), event, subscriber, who, detail]).await?;
     Ok(())
@@ -35,7 +35,7 @@ pub(super) async fn record_event(
 
 impl Store {
     /// The latest `most` events of an account, the latest first.
-    pub async fn account_events(&self, who: &SubscriberId, most: i64) -> Result<Vec<AccountEvent>, StoreError> {
+    pub async fn account_events(&self, who: &SubscriberId, most: i64) -> Result<Vec<AccountEvent>> {
         let sql = "SELECT at, event, detail FROM audit WHERE subscriber = $1 ORDER BY at DESC, id DESC LIMIT $2";
         let rows = self.rows(sql, values![who.as_str(), most]).await?;
         let event =

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::model::{Cadence, Choices, Service, SubscriberId, SubscriptionId};
 use crate::zone::Zone;
 
-use super::database::{StoreError, Transaction, values};
+use super::database::{Result, Transaction, transact, values};
 use super::flows::{Choice, activate, record_consent};
 use super::ledger::lock_newsletter;
 use super::millis;
@@ -33,53 +33,44 @@ impl Store {
         choose: impl FnOnce(Choices) -> Choices + Send + 'static,
         source: &'static str,
         now: DateTime<Utc>,
-    ) -> Result<Option<Subscription>, StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                // Until the end, no number is given out and nobody else chooses.
-                let newsletter = "SELECT newsletter FROM subscriptions WHERE id = $1";
-                if let Some(row) = transaction.row(newsletter, values![id.as_str()]).await? {
-                    lock_newsletter(transaction, &row.text(0)?).await?;
-                }
-                let sql = "UPDATE subscriptions SET covered_to = covered_to WHERE id = $1 AND state = 'active'
-                    RETURNING (SELECT time_zone FROM subscribers p WHERE p.id = subscriptions.subscriber),
-                        CASE WHEN covered_to < (SELECT sequence FROM newsletters n
-                            WHERE n.id = subscriptions.newsletter) THEN 1 ELSE 0 END";
-                let Some(row) = transaction.row(sql, values![id.as_str()]).await? else { return Ok(None) };
-                let Some(mut theirs) = one(transaction, &id).await? else { return Ok(None) };
-                let zone = row.opt_text(0)?.as_deref().and_then(Zone::parse);
-                let choices = choose(theirs.service.choices(now));
-                let service = theirs.service.after(&choices, zone.as_ref(), row.int(1)? == 1, now);
-                if service != theirs.service {
-                    theirs.service = service;
-                    serve(transaction, &theirs, now).await?;
-                    let (subscriber, newsletter) = (theirs.subscriber.as_str(), theirs.newsletter.as_str());
-                    record_consent(transaction, subscriber, newsletter, "changed", source, now).await?;
-                }
-                Ok(Some(theirs))
-            })
+    ) -> Result<Option<Subscription>> {
+        transact!(self.write, |transaction| {
+            // Until the end, no number is given out and nobody else chooses.
+            let newsletter = "SELECT newsletter FROM subscriptions WHERE id = $1";
+            if let Some(row) = transaction.row(newsletter, values![id.as_str()]).await? {
+                lock_newsletter(transaction, &row.text(0)?).await?;
+            }
+            let sql = "UPDATE subscriptions SET covered_to = covered_to WHERE id = $1 AND state = 'active'
+                RETURNING (SELECT time_zone FROM subscribers p WHERE p.id = subscriptions.subscriber),
+                    CASE WHEN covered_to < (SELECT sequence FROM newsletters n
+                        WHERE n.id = subscriptions.newsletter) THEN 1 ELSE 0 END";
+            let Some(row) = transaction.row(sql, values![id.as_str()]).await? else { return Ok(None) };
+            let Some(mut theirs) = one(transaction, &id).await? else { return Ok(None) };
+            let zone = row.opt_text(0)?.as_deref().and_then(Zone::parse);
+            let choices = choose(theirs.service.choices(now));
+            let service = theirs.service.after(&choices, zone.as_ref(), row.int(1)? == 1, now);
+            if service != theirs.service {
+                theirs.service = service;
+                serve(transaction, &theirs, now).await?;
+                let (subscriber, newsletter) = (theirs.subscriber.as_str(), theirs.newsletter.as_str());
+                record_consent(transaction, subscriber, newsletter, "changed", source, now).await?;
+            }
+            Ok(Some(theirs))
         })
-        .await
     }
 
     /// Subscribes a person who has signed in, as their confirmation did before, in one transaction.
-    pub async fn subscribe(&self, id: SubscriberId, choice: Choice, now: DateTime<Utc>) -> Result<(), StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move { activate(transaction, &id, &choice, "account", now).await })
-        })
-        .await
+    pub async fn subscribe(&self, id: SubscriberId, choice: Choice, now: DateTime<Utc>) -> Result<()> {
+        transact!(self.write, |transaction| { activate(transaction, &id, &choice, "account", now).await })
     }
 
     /// Keeps who a person is, in one transaction; a new zone moves the hours of all their digests.
-    pub async fn keep_person(&self, id: SubscriberId, person: Person, now: DateTime<Utc>) -> Result<(), StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let sql = "UPDATE subscribers SET name = $2, time_zone = $3, language = $4 WHERE id = $1";
-                transaction.execute(sql, values![id.as_str(), person.name, person.time_zone, person.language]).await?;
-                keep_zone(transaction, id.as_str(), now).await.map(drop)
-            })
+    pub async fn keep_person(&self, id: SubscriberId, person: Person, now: DateTime<Utc>) -> Result<()> {
+        transact!(self.write, |transaction| {
+            let sql = "UPDATE subscribers SET name = $2, time_zone = $3, language = $4 WHERE id = $1";
+            transaction.execute(sql, values![id.as_str(), person.name, person.time_zone, person.language]).await?;
+            keep_zone(transaction, id.as_str(), now).await.map(drop)
         })
-        .await
     }
 }
 
@@ -88,7 +79,7 @@ pub(super) async fn keep_zone(
     transaction: &mut Transaction,
     subscriber: &str,
     now: DateTime<Utc>,
-) -> Result<Option<String>, StoreError> {
+) -> Result<Option<String>> {
     let row = transaction.row("SELECT time_zone FROM subscribers WHERE id = $1", values![subscriber]).await?;
     let time_zone = row.map_or(Ok(None), |row| row.opt_text(0))?;
     let zone = time_zone.as_deref().and_then(Zone::parse);
@@ -105,18 +96,18 @@ pub(super) async fn keep_zone(
 pub(super) async fn subscriptions_of(
     transaction: &mut Transaction,
     subscriber: &SubscriberId,
-) -> Result<Vec<Subscription>, StoreError> {
+) -> Result<Vec<Subscription>> {
     let rows = transaction.rows(THEIR_SUBSCRIPTIONS, values![subscriber.as_str()]).await?;
     rows.iter().filter_map(|row| subscription(row, 0).transpose()).collect()
 }
 
-async fn one(transaction: &mut Transaction, id: &SubscriptionId) -> Result<Option<Subscription>, StoreError> {
+async fn one(transaction: &mut Transaction, id: &SubscriptionId) -> Result<Option<Subscription>> {
     let row = transaction.row(ONE_SUBSCRIPTION, values![id.as_str()]).await?;
     Ok(row.as_ref().map(|row| subscription(row, 0)).transpose()?.flatten())
 }
 
 /// Writes how a subscription is served, and enters its rhythm among the newsletter's: the one place that does.
-async fn serve(transaction: &mut Transaction, theirs: &Subscription, now: DateTime<Utc>) -> Result<(), StoreError> {
+async fn serve(transaction: &mut Transaction, theirs: &Subscription, now: DateTime<Utc>) -> Result<()> {
     let Service { rhythm, returns_to_instant, topics, paused_until } = &theirs.service;
     let sql = "UPDATE subscriptions SET cadence = $2, rhythm = $3, returns_to = $4, topics = $5, paused_until = $6
         WHERE id = $1";

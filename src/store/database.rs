@@ -50,6 +50,9 @@ pub enum StoreError {
     Closed,
 }
 
+/// What the database did, or why not.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> StoreError {
         // SQLITE_FULL and SQLITE_IOERR_SHMSIZE, and PostgreSQL's disk_full
@@ -92,18 +95,26 @@ macro_rules! values {
 }
 pub(crate) use values;
 
+/// Does a block of work in one transaction, by the way to write that is named: `transact!(self.write, |transaction| …)`.
+macro_rules! transact {
+    ($store:ident.$write:ident, |$transaction:ident| $work:block) => {
+        $store.$write(move |$transaction| Box::pin(async move $work)).await
+    };
+}
+pub(super) use transact;
+
 /// One row of an answer, by position of its columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row(Vec<Value>);
 
 impl Row {
     /// A number that the statement promises.
-    pub fn int(&self, column: usize) -> Result<i64, StoreError> {
+    pub fn int(&self, column: usize) -> Result<i64> {
         self.opt_int(column)?.ok_or_else(|| StoreError::Form(format!("column {column} is NULL")))
     }
 
     /// A number that may be missing.
-    pub fn opt_int(&self, column: usize) -> Result<Option<i64>, StoreError> {
+    pub fn opt_int(&self, column: usize) -> Result<Option<i64>> {
         match self.0.get(column) {
             Some(Value::Int(number)) => Ok(*number),
             Some(Value::Text(None)) => Ok(None),
@@ -112,12 +123,12 @@ impl Row {
     }
 
     /// A text that the statement promises.
-    pub fn text(&self, column: usize) -> Result<String, StoreError> {
+    pub fn text(&self, column: usize) -> Result<String> {
         self.opt_text(column)?.ok_or_else(|| StoreError::Form(format!("column {column} is NULL")))
     }
 
     /// A text that may be missing.
-    pub fn opt_text(&self, column: usize) -> Result<Option<String>, StoreError> {
+    pub fn opt_text(&self, column: usize) -> Result<Option<String>> {
         match self.0.get(column) {
             Some(Value::Text(text)) => Ok(text.clone()),
             Some(Value::Int(None)) => Ok(None),
@@ -126,7 +137,7 @@ impl Row {
     }
 
     /// A word of a fixed list that the schema keeps.
-    pub fn word<T>(&self, column: usize, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
+    pub fn word<T>(&self, column: usize, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
         let text = self.text(column)?;
         parse(&text).ok_or_else(|| StoreError::Form(format!("`{text}` in column {column} is not a known word")))
     }
@@ -148,7 +159,7 @@ pub struct Transaction {
 }
 
 /// What `super::Store::write` runs inside of a transaction.
-pub type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 't>>;
+pub type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
 
 macro_rules! bound {
     ($sql:expr, $values:expr) => {{
@@ -170,7 +181,7 @@ impl Transaction {
     }
 
     /// Runs a statement; says how many rows it changed.
-    pub(crate) async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64, StoreError> {
+    pub(crate) async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64> {
         Ok(match &mut self.connection {
             Connection::Sqlite(connection) => bound!(sql, values).execute(connection).await?.rows_affected(),
             Connection::SqliteReader(connection) => {
@@ -181,7 +192,7 @@ impl Transaction {
     }
 
     /// Runs statements without values, such as a step of the schema.
-    pub(super) async fn script(&mut self, sql: &'static str) -> Result<(), StoreError> {
+    pub(super) async fn script(&mut self, sql: &'static str) -> Result<()> {
         let script = sqlx::raw_sql(sql);
         match &mut self.connection {
             Connection::Sqlite(connection) => script.execute(connection).await.map(|_| ())?,
@@ -192,7 +203,7 @@ impl Transaction {
     }
 
     /// Runs a question, or a statement with RETURNING; gives all rows.
-    pub(crate) async fn rows(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+    pub(crate) async fn rows(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>> {
         match &mut self.connection {
             Connection::Sqlite(connection) => sqlite_rows(connection, sql, values).await,
             Connection::SqliteReader(connection) => sqlite_rows(connection, sql, values).await,
@@ -201,7 +212,7 @@ impl Transaction {
     }
 
     /// As [`Transaction::rows`], but the first row only.
-    pub(crate) async fn row(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>, StoreError> {
+    pub(crate) async fn row(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>> {
         Ok(self.rows(sql, values).await?.into_iter().next())
     }
 
@@ -212,7 +223,7 @@ impl Transaction {
         head: &'static str,
         rows: Vec<Vec<Value>>,
         tail: &'static str,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<u64> {
         const PER_STATEMENT: usize = 500;
         let mut inserted = 0;
         let mut rows = rows.into_iter().peekable();
@@ -246,11 +257,7 @@ fn placeholders(rows: &[Vec<Value>], numbered: bool) -> String {
     rows.collect::<Vec<_>>().join(", ")
 }
 
-async fn sqlite_rows(
-    connection: &mut SqliteConnection,
-    sql: &'static str,
-    values: Vec<Value>,
-) -> Result<Vec<Row>, StoreError> {
+async fn sqlite_rows(connection: &mut SqliteConnection, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>> {
     let rows = bound!(sql, values).fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
@@ -268,11 +275,7 @@ async fn sqlite_rows(
         .collect()
 }
 
-async fn postgres_rows(
-    connection: &mut PgConnection,
-    sql: &'static str,
-    values: Vec<Value>,
-) -> Result<Vec<Row>, StoreError> {
+async fn postgres_rows(connection: &mut PgConnection, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>> {
     let rows = bound!(sql, values).fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
@@ -291,9 +294,9 @@ async fn postgres_rows(
 }
 
 /// Answers one caller, once it is known whether the commit held.
-type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+type Answer = Box<dyn FnOnce(Result<()>) + Send>;
 /// One caller's work; says whether it is to be kept. Without a transaction, it answers with the reason.
-type Job = Box<dyn for<'t> FnOnce(Result<&'t mut Transaction, StoreError>) -> Done<'t> + Send>;
+type Job = Box<dyn for<'t> FnOnce(Result<&'t mut Transaction>) -> Done<'t> + Send>;
 type Done<'t> = Pin<Box<dyn Future<Output = (bool, Answer)> + Send + 't>>;
 
 /// The one writer of a SQLite file in this process.
@@ -339,7 +342,7 @@ impl Writer {
         &self,
         is_long: bool,
         work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T> + Send + 'static,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |transaction| {
             Box::pin(async move {
@@ -386,7 +389,7 @@ async fn take_turns(
     first: Job,
     jobs: &mut mpsc::Receiver<Job>,
     answers: &mut Vec<Answer>,
-) -> Result<(), StoreError> {
+) -> Result<()> {
     if let Err(error) = transaction.script("BEGIN IMMEDIATE").await {
         answers.push(first(Err(error.clone())).await.1);
         return Err(error);

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::model::{DeliveryId, DeliveryState, EmailAddress, IssueId, OnUnknown, SubscriptionId, Viewer};
 
-use super::database::{Row, StoreError, values};
+use super::database::{Result, Row, StoreError, transact, values};
 use super::dialect::claim;
 use super::open::Store;
 use super::{millis, moment};
@@ -196,7 +196,7 @@ impl Store {
         now: DateTime<Utc>,
         lease_until: DateTime<Utc>,
         most: i64,
-    ) -> Result<Vec<Claimed>, StoreError> {
+    ) -> Result<Vec<Claimed>> {
         let sql = if issue.is_some() { claim_issue(self.is_postgres()) } else { claim_notices(self.is_postgres()) };
         let mut values = values![millis(now), owner, millis(lease_until), most];
         values.extend(issue.map(|issue| issue.as_str().into()));
@@ -206,7 +206,7 @@ impl Store {
 
     /// Makes the intent durable before the final dot is written. False: the lease is lost, or the person left, or the
     /// issue was paused, or all is held: the dot must not be written.
-    pub async fn note(&self, lease: Lease<'_>, fixed: &Fixed, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    pub async fn note(&self, lease: Lease<'_>, fixed: &Fixed, now: DateTime<Utc>) -> Result<bool> {
         let sql = concat!(
             "UPDATE deliveries AS d SET noted_at = $4, date_at = $5, key_id = $6, message_id = $7
             WHERE d.id = $1 AND d.lease_owner = $2 AND d.epoch = $3 AND d.state = 'sending' AND d.lease_until > $4
@@ -229,95 +229,83 @@ impl Store {
 
     /// Records what became of a delivery, with the attempt, in one transaction. False: the lease was lost meanwhile,
     /// and whoever has it now will say.
-    pub async fn record(
-        &self,
-        lease: Lease<'_>,
-        outcome: Outcome,
-        said: Said,
-        now: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
+    pub async fn record(&self, lease: Lease<'_>, outcome: Outcome, said: Said, now: DateTime<Utc>) -> Result<bool> {
         let (id, owner, epoch) = (lease.delivery.as_str().to_owned(), lease.owner.to_owned(), lease.epoch);
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let (state, due_at, reason) = resting_place(&outcome);
-                let is_attempt = !matches!(outcome, Outcome::Dropped(_) | Outcome::Untouched(_));
-                let is_drop = matches!(outcome, Outcome::Dropped(_));
-                let is_rest = due_at.is_none();
-                // A yes that comes after the lease ended is still a yes, as long as nobody claimed again.
-                let sql = "UPDATE deliveries SET state = $4, due_at = $5, reason = $6, attempts = attempts + $7,
-                        drops = CASE WHEN $8 = 1 THEN drops + 1 ELSE 0 END, finished_at = $9,
-                        may_have_arrived = CASE $4 WHEN 'unknown' THEN 1 ELSE may_have_arrived END,
-                        lease_owner = NULL, lease_until = NULL
-                    WHERE id = $1 AND epoch = $3 AND ((lease_owner = $2 AND state = 'sending')
-                        OR (state = 'unknown' AND $4 = 'sent'))";
-                let values = values![
-                    id.as_str(),
-                    owner,
-                    epoch,
-                    state.as_str(),
-                    due_at.map(millis),
-                    reason,
-                    i64::from(is_attempt),
-                    i64::from(is_drop),
-                    is_rest.then_some(millis(now)),
-                ];
-                if transaction.execute(sql, values).await? == 0 {
-                    return Ok(false);
-                }
-                if !matches!(outcome, Outcome::Untouched(_)) {
-                    let sql = "INSERT INTO attempts (delivery, epoch, at, relay, code, enhanced, text)
-                        VALUES ($1, $2, $3, $4, $5, $6, $7)
-                        ON CONFLICT (delivery, epoch) DO UPDATE SET at = excluded.at, relay = excluded.relay,
-                            code = excluded.code, enhanced = excluded.enhanced, text = excluded.text";
-                    let row = values![id, epoch, millis(now), said.relay, said.code, said.enhanced, said.text];
-                    transaction.execute(sql, row).await?;
-                }
-                Ok(true)
-            })
+        transact!(self.write, |transaction| {
+            let (state, due_at, reason) = resting_place(&outcome);
+            let is_attempt = !matches!(outcome, Outcome::Dropped(_) | Outcome::Untouched(_));
+            let is_drop = matches!(outcome, Outcome::Dropped(_));
+            let is_rest = due_at.is_none();
+            // A yes that comes after the lease ended is still a yes, as long as nobody claimed again.
+            let sql = "UPDATE deliveries SET state = $4, due_at = $5, reason = $6, attempts = attempts + $7,
+                    drops = CASE WHEN $8 = 1 THEN drops + 1 ELSE 0 END, finished_at = $9,
+                    may_have_arrived = CASE $4 WHEN 'unknown' THEN 1 ELSE may_have_arrived END,
+                    lease_owner = NULL, lease_until = NULL
+                WHERE id = $1 AND epoch = $3 AND ((lease_owner = $2 AND state = 'sending')
+                    OR (state = 'unknown' AND $4 = 'sent'))";
+            let values = values![
+                id.as_str(),
+                owner,
+                epoch,
+                state.as_str(),
+                due_at.map(millis),
+                reason,
+                i64::from(is_attempt),
+                i64::from(is_drop),
+                is_rest.then_some(millis(now)),
+            ];
+            if transaction.execute(sql, values).await? == 0 {
+                return Ok(false);
+            }
+            if !matches!(outcome, Outcome::Untouched(_)) {
+                let sql = "INSERT INTO attempts (delivery, epoch, at, relay, code, enhanced, text)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7)
+                    ON CONFLICT (delivery, epoch) DO UPDATE SET at = excluded.at, relay = excluded.relay,
+                        code = excluded.code, enhanced = excluded.enhanced, text = excluded.text";
+                let row = values![id, epoch, millis(now), said.relay, said.code, said.enhanced, said.text];
+                transaction.execute(sql, row).await?;
+            }
+            Ok(true)
         })
-        .await
     }
 
     /// Gives deliveries back that were claimed and never offered, because the sender stops. Says how many.
-    pub async fn give_back(&self, owner: &str, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    pub async fn give_back(&self, owner: &str, now: DateTime<Utc>) -> Result<u64> {
         let sql = "UPDATE deliveries SET state = 'queued', due_at = $2, lease_owner = NULL, lease_until = NULL
             WHERE lease_owner = $1 AND state = 'sending' AND noted_at IS NULL";
         self.execute(sql, values![owner, millis(now)]).await
     }
 
     /// Prolongs every lease of `owner`, one statement.
-    pub async fn renew_leases(&self, owner: &str, until: DateTime<Utc>) -> Result<u64, StoreError> {
+    pub async fn renew_leases(&self, owner: &str, until: DateTime<Utc>) -> Result<u64> {
         let sql = "UPDATE deliveries SET lease_until = $2 WHERE lease_owner = $1 AND state = 'sending'";
         self.execute(sql, values![owner, millis(until)]).await
     }
 
     /// Takes deliveries back from senders that died: without a note they go back to the queue; with one, the final
     /// dot may have arrived: they are unknown, to be sent again or held. One transaction. Says how many.
-    pub async fn release_expired(&self, now: DateTime<Utc>, on_unknown: OnUnknown) -> Result<u64, StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let now = millis(now);
-                let attempts = "INSERT INTO attempts (delivery, epoch, at, relay, code, enhanced, text)
-                    SELECT id, epoch, noted_at, '', NULL, NULL, 'the sender stopped after the mail was noted; it may have arrived'
-                    FROM deliveries WHERE state = 'sending' AND lease_until <= $1 AND noted_at IS NOT NULL
-                    ON CONFLICT (delivery, epoch) DO NOTHING";
-                transaction.execute(attempts, values![now]).await?;
-                let due_again = (on_unknown == OnUnknown::Resend).then_some(now);
-                let unknown = "UPDATE deliveries SET state = 'unknown', reason = 'unknown', due_at = $2,
-                        may_have_arrived = 1, lease_owner = NULL, lease_until = NULL
-                    WHERE state = 'sending' AND lease_until <= $1 AND noted_at IS NOT NULL";
-                let noted = transaction.execute(unknown, values![now, due_again]).await?;
-                let queued = "UPDATE deliveries SET state = 'queued', due_at = $1, lease_owner = NULL, lease_until = NULL
-                    WHERE state = 'sending' AND lease_until <= $1 AND noted_at IS NULL";
-                Ok(noted + transaction.execute(queued, values![now]).await?)
-            })
+    pub async fn release_expired(&self, now: DateTime<Utc>, on_unknown: OnUnknown) -> Result<u64> {
+        transact!(self.write, |transaction| {
+            let now = millis(now);
+            let attempts = "INSERT INTO attempts (delivery, epoch, at, relay, code, enhanced, text)
+                SELECT id, epoch, noted_at, '', NULL, NULL, 'the sender stopped after the mail was noted; it may have arrived'
+                FROM deliveries WHERE state = 'sending' AND lease_until <= $1 AND noted_at IS NOT NULL
+                ON CONFLICT (delivery, epoch) DO NOTHING";
+            transaction.execute(attempts, values![now]).await?;
+            let due_again = (on_unknown == OnUnknown::Resend).then_some(now);
+            let unknown = "UPDATE deliveries SET state = 'unknown', reason = 'unknown', due_at = $2,
+                    may_have_arrived = 1, lease_owner = NULL, lease_until = NULL
+                WHERE state = 'sending' AND lease_until <= $1 AND noted_at IS NOT NULL";
+            let noted = transaction.execute(unknown, values![now, due_again]).await?;
+            let queued = "UPDATE deliveries SET state = 'queued', due_at = $1, lease_owner = NULL, lease_until = NULL
+                WHERE state = 'sending' AND lease_until <= $1 AND noted_at IS NULL";
+            Ok(noted + transaction.execute(queued, values![now]).await?)
         })
-        .await
     }
 
     /// Marks as suppressed whatever of a sending issue waits for people who left or are suppressed by now, so that
     /// the issue can finish. Says how many.
-    pub async fn retire_unreachable(&self, issue: &IssueId, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    pub async fn retire_unreachable(&self, issue: &IssueId, now: DateTime<Utc>) -> Result<u64> {
         let sql = "UPDATE deliveries AS d SET state = 'suppressed', due_at = NULL, finished_at = $2,
                 reason = CASE WHEN EXISTS (SELECT 1 FROM suppressions x WHERE x.email_key = d.email_key)
                     THEN 'suppressed' ELSE 'left' END
@@ -328,7 +316,7 @@ impl Store {
     }
 
     /// The earliest moment at which something may be claimed; none: nothing waits.
-    pub async fn next_due(&self, issue: Option<&IssueId>) -> Result<Option<DateTime<Utc>>, StoreError> {
+    pub async fn next_due(&self, issue: Option<&IssueId>) -> Result<Option<DateTime<Utc>>> {
         let of_issue = "SELECT MIN(due_at) FROM deliveries WHERE issue = $1
             AND state IN ('queued', 'deferred', 'unknown')";
         let of_any = "SELECT MIN(d.due_at) FROM deliveries d LEFT JOIN issues i ON i.id = d.issue
@@ -341,13 +329,13 @@ impl Store {
     }
 
     /// Whether any sender has a delivery of an issue in its hands.
-    pub async fn is_being_handed_over(&self, issue: &IssueId) -> Result<bool, StoreError> {
+    pub async fn is_being_handed_over(&self, issue: &IssueId) -> Result<bool> {
         let sql = "SELECT 1 FROM deliveries WHERE issue = $1 AND state = 'sending' LIMIT 1";
         Ok(self.row(sql, values![issue.as_str()]).await?.is_some())
     }
 
     /// How many deliveries would go once a hold is lifted, by issue (none: notices).
-    pub async fn waiting_deliveries(&self) -> Result<Vec<(Option<IssueId>, i64)>, StoreError> {
+    pub async fn waiting_deliveries(&self) -> Result<Vec<(Option<IssueId>, i64)>> {
         let sql = "SELECT d.issue, COUNT(*) FROM deliveries d LEFT JOIN issues i ON i.id = d.issue
             WHERE d.due_at IS NOT NULL AND d.state IN ('queued', 'deferred', 'unknown', 'sending')
             AND (i.id IS NULL OR i.state IN ('sealing', 'sealed', 'sending')) GROUP BY d.issue";
@@ -356,7 +344,7 @@ impl Store {
     }
 
     /// The sealed parts of an issue for one viewer.
-    pub async fn issue_mail(&self, issue: &IssueId, viewer: Viewer) -> Result<Option<IssueMail>, StoreError> {
+    pub async fn issue_mail(&self, issue: &IssueId, viewer: Viewer) -> Result<Option<IssueMail>> {
         let sql = "SELECT i.subject, i.from_name, i.from_email, i.reply_to, i.newsletter, i.list_title, i.base_url,
                 CASE i.kind WHEN 'digest' THEN 1 ELSE 0 END, b.html, b.text
             FROM issues i JOIN issue_bodies b ON b.issue = i.id WHERE i.id = $1 AND b.viewer = $2";
@@ -376,7 +364,7 @@ impl Store {
     }
 
     /// One address's delivery of an issue.
-    pub async fn delivery_to(&self, issue: &IssueId, email_key: &str) -> Result<Option<DeliveryRow>, StoreError> {
+    pub async fn delivery_to(&self, issue: &IssueId, email_key: &str) -> Result<Option<DeliveryRow>> {
         let sql = "SELECT id, state, reason, message_id FROM deliveries WHERE issue = $1 AND email_key = $2";
         let Some(row) = self.row(sql, values![issue.as_str(), email_key]).await? else { return Ok(None) };
         Ok(Some(DeliveryRow {
@@ -388,7 +376,7 @@ impl Store {
     }
 
     /// What relays said about a delivery, in order.
-    pub async fn attempts(&self, delivery: &DeliveryId) -> Result<Vec<AttemptRow>, StoreError> {
+    pub async fn attempts(&self, delivery: &DeliveryId) -> Result<Vec<AttemptRow>> {
         let sql = "SELECT at, relay, code, enhanced, text FROM attempts WHERE delivery = $1 ORDER BY epoch";
         let rows = self.rows(sql, values![delivery.as_str()]).await?;
         rows.iter()
@@ -439,7 +427,7 @@ fn resting_place(outcome: &Outcome) -> (DeliveryState, Option<DateTime<Utc>>, Op
     }
 }
 
-fn claimed(row: &Row) -> Result<Claimed, StoreError> {
+fn claimed(row: &Row) -> Result<Claimed> {
     let content = match (row.opt_text(1)?, row.opt_text(2)?, row.opt_text(4)?) {
         (Some(issue), Some(subscription), _) => Content::Issue {
             issue: IssueId::new(issue),

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use crate::clock;
 use crate::model::{Cadence, IssueId, NewsletterId};
 
-use super::database::{Row, StoreError, Transaction, Value, values};
+use super::database::{Result, Row, Transaction, Value, transact, values};
 use super::dialect::{listed, listed_rows};
 use super::ledger::lock_newsletter;
 use super::open::Store;
@@ -101,7 +101,7 @@ macro_rules! serve_group {
 
 impl Store {
     /// The rhythms of a newsletter's readers.
-    pub async fn rhythms(&self, newsletter: &NewsletterId) -> Result<Vec<KnownRhythm>, StoreError> {
+    pub async fn rhythms(&self, newsletter: &NewsletterId) -> Result<Vec<KnownRhythm>> {
         let sql = "SELECT rhythm, slot_at FROM rhythms WHERE newsletter = $1";
         let rows = self.rows(sql, values![newsletter.as_str()]).await?;
         rows.iter().map(|row| Ok(KnownRhythm { key: row.text(0)?, slot_at: moment(row.int(1)?) })).collect()
@@ -117,49 +117,43 @@ impl Store {
         slot_at: DateTime<Utc>,
         rhythms: Vec<String>,
         in_time: bool,
-    ) -> Result<(), StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let (id, cadence, slot) = (newsletter.as_str(), cadence.as_str(), millis(slot_at));
-                lock_newsletter(transaction, id).await?;
-                let run = "INSERT INTO digest_runs (newsletter, cadence, slot_at, covers_to, state)
-                    SELECT id, $2, $3, sequence, $4 FROM newsletters WHERE id = $1
-                    ON CONFLICT (newsletter, cadence, slot_at) DO NOTHING";
-                let state = if in_time { "waiting" } else { "missed" };
-                transaction.execute(run, values![id, cadence, slot, state]).await?;
-                let seen = listed!(
-                    transaction.is_postgres(),
-                    "UPDATE rhythms SET slot_at = $3 WHERE newsletter = $2 AND slot_at < $3
-                    AND rhythm IN (SELECT value FROM listed)"
-                );
-                transaction.execute(seen, values![serde_json::json!(rhythms).to_string(), id, slot]).await?;
-                let merged = "UPDATE digest_runs SET state = 'merged'
-                    WHERE newsletter = $1 AND cadence = $2 AND state = 'waiting' AND NOT EXISTS (
-                        SELECT 1 FROM rhythms r WHERE r.newsletter = $1 AND r.cadence = $2
-                        AND r.slot_at = digest_runs.slot_at)";
-                transaction.execute(merged, values![id, cadence]).await.map(drop)
-            })
+    ) -> Result<()> {
+        transact!(self.write, |transaction| {
+            let (id, cadence, slot) = (newsletter.as_str(), cadence.as_str(), millis(slot_at));
+            lock_newsletter(transaction, id).await?;
+            let run = "INSERT INTO digest_runs (newsletter, cadence, slot_at, covers_to, state)
+                SELECT id, $2, $3, sequence, $4 FROM newsletters WHERE id = $1
+                ON CONFLICT (newsletter, cadence, slot_at) DO NOTHING";
+            let state = if in_time { "waiting" } else { "missed" };
+            transaction.execute(run, values![id, cadence, slot, state]).await?;
+            let seen = listed!(
+                transaction.is_postgres(),
+                "UPDATE rhythms SET slot_at = $3 WHERE newsletter = $2 AND slot_at < $3
+                AND rhythm IN (SELECT value FROM listed)"
+            );
+            transaction.execute(seen, values![serde_json::json!(rhythms).to_string(), id, slot]).await?;
+            let merged = "UPDATE digest_runs SET state = 'merged'
+                WHERE newsletter = $1 AND cadence = $2 AND state = 'waiting' AND NOT EXISTS (
+                    SELECT 1 FROM rhythms r WHERE r.newsletter = $1 AND r.cadence = $2
+                    AND r.slot_at = digest_runs.slot_at)";
+            transaction.execute(merged, values![id, cadence]).await.map(drop)
         })
-        .await
     }
 
     /// Every slot up to `by` counts as passed, and no run waits any more; for a database that comes back from elsewhere.
-    pub async fn pass_slots(&self, newsletter: &NewsletterId, by: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn pass_slots(&self, newsletter: &NewsletterId, by: DateTime<Utc>) -> Result<()> {
         let newsletter = newsletter.clone();
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let passed = "UPDATE rhythms SET slot_at = $2 WHERE newsletter = $1 AND slot_at < $2";
-                transaction.execute(passed, values![newsletter.as_str(), millis(by)]).await?;
-                let missed = "UPDATE digest_runs SET state = 'missed' WHERE newsletter = $1 AND state = 'waiting'";
-                transaction.execute(missed, values![newsletter.as_str()]).await.map(drop)
-            })
+        transact!(self.write, |transaction| {
+            let passed = "UPDATE rhythms SET slot_at = $2 WHERE newsletter = $1 AND slot_at < $2";
+            transaction.execute(passed, values![newsletter.as_str(), millis(by)]).await?;
+            let missed = "UPDATE digest_runs SET state = 'missed' WHERE newsletter = $1 AND state = 'waiting'";
+            transaction.execute(missed, values![newsletter.as_str()]).await.map(drop)
         })
-        .await
     }
 
     /// Digest runs that have come and are not done, the earliest first; without those whose issues are being written, so
     /// that who is left in the groups of a run was in no plan before.
-    pub async fn waiting_digest_runs(&self, newsletter: &NewsletterId) -> Result<Vec<DigestRun>, StoreError> {
+    pub async fn waiting_digest_runs(&self, newsletter: &NewsletterId) -> Result<Vec<DigestRun>> {
         let sql = "SELECT cadence, slot_at, covers_to, issues FROM digest_runs
             WHERE newsletter = $1 AND state = 'waiting' AND NOT EXISTS (
                 SELECT 1 FROM issues i WHERE i.newsletter = $1 AND i.cadence = digest_runs.cadence
@@ -183,7 +177,7 @@ impl Store {
     }
 
     /// The readers of a run who are not served to its number yet, by what they are owed.
-    pub async fn digest_groups(&self, run: &DigestRun) -> Result<Vec<Group>, StoreError> {
+    pub async fn digest_groups(&self, run: &DigestRun) -> Result<Vec<Group>> {
         // Rhythm by rhythm, in the order of the index, so that nothing is sorted.
         let counted = "SELECT rhythm, topics, covered_to,
                 COUNT(CASE WHEN paused_until IS NULL OR paused_until <= $3 THEN 1 END),
@@ -219,81 +213,72 @@ impl Store {
 
     /// Freezes the issues of a run with the groups of their readers, in one transaction; delivery rows follow with
     /// [`Store::write_deliveries`]. False: the run is not as it was when this was planned. Nothing changed then.
-    pub async fn seal_digests(&self, run: DigestRun, sealings: Vec<(Sealing, Vec<Group>)>) -> Result<bool, StoreError> {
-        self.write_long(move |transaction| {
-            Box::pin(async move {
-                let (newsletter, cadence) = (run.newsletter.as_str(), run.cadence.as_str());
-                let taken = "UPDATE digest_runs SET issues = issues + $5 WHERE newsletter = $1 AND cadence = $2
-                    AND slot_at = $3 AND issues = $4 AND state = 'waiting'";
-                let count = i64::try_from(sealings.len()).unwrap_or(i64::MAX);
-                let values = values![newsletter, cadence, millis(run.slot_at), run.issues, count];
-                if transaction.execute(taken, values).await? == 0 {
-                    return Ok(false);
-                }
-                for (part, (sealing, groups)) in (run.issues + 1..).zip(sealings) {
-                    let issue = sealing.id.clone();
-                    let key = IssueKey::Digest { cadence: run.cadence, slot_at: run.slot_at, part };
-                    insert_issue(transaction, newsletter, key, sealing).await?;
-                    let row = |group: Group| values![issue.as_str(), group.rhythm, group.topics, group.covered_to];
-                    let head = "INSERT INTO issue_groups (issue, rhythm, topics, covered_to) VALUES";
-                    transaction.insert_many(head, groups.into_iter().map(row).collect(), "").await?;
-                }
-                Ok(true)
-            })
+    pub async fn seal_digests(&self, run: DigestRun, sealings: Vec<(Sealing, Vec<Group>)>) -> Result<bool> {
+        transact!(self.write_long, |transaction| {
+            let (newsletter, cadence) = (run.newsletter.as_str(), run.cadence.as_str());
+            let taken = "UPDATE digest_runs SET issues = issues + $5 WHERE newsletter = $1 AND cadence = $2
+                AND slot_at = $3 AND issues = $4 AND state = 'waiting'";
+            let count = i64::try_from(sealings.len()).unwrap_or(i64::MAX);
+            let values = values![newsletter, cadence, millis(run.slot_at), run.issues, count];
+            if transaction.execute(taken, values).await? == 0 {
+                return Ok(false);
+            }
+            for (part, (sealing, groups)) in (run.issues + 1..).zip(sealings) {
+                let issue = sealing.id.clone();
+                let key = IssueKey::Digest { cadence: run.cadence, slot_at: run.slot_at, part };
+                insert_issue(transaction, newsletter, key, sealing).await?;
+                let row = |group: Group| values![issue.as_str(), group.rhythm, group.topics, group.covered_to];
+                let head = "INSERT INTO issue_groups (issue, rhythm, topics, covered_to) VALUES";
+                transaction.insert_many(head, groups.into_iter().map(row).collect(), "").await?;
+            }
+            Ok(true)
         })
-        .await
     }
 
     /// Moves on the readers of a run to whom it brings nothing, those of `groups`, in one transaction, as many as there
     /// is time for. Gives the groups that are not done.
-    pub async fn pass_over(&self, run: &DigestRun, groups: Vec<Group>) -> Result<Vec<Group>, StoreError> {
+    pub async fn pass_over(&self, run: &DigestRun, groups: Vec<Group>) -> Result<Vec<Group>> {
         let run = run.clone();
-        self.write_long(move |transaction| {
-            Box::pin(async move {
-                lock_newsletter(transaction, run.newsletter.as_str()).await?;
-                let started = tokio::time::Instant::now();
-                let mut groups = groups;
-                while let Some(group) = groups.last() {
-                    if transaction.execute(serve_group!(), served(&run, group)).await? == 0 {
-                        groups.pop();
-                    }
-                    if started.elapsed() > LONGEST_WRITE {
-                        break;
-                    }
+        transact!(self.write_long, |transaction| {
+            lock_newsletter(transaction, run.newsletter.as_str()).await?;
+            let started = tokio::time::Instant::now();
+            let mut groups = groups;
+            while let Some(group) = groups.last() {
+                if transaction.execute(serve_group!(), served(&run, group)).await? == 0 {
+                    groups.pop();
                 }
-                Ok(groups)
-            })
+                if started.elapsed() > LONGEST_WRITE {
+                    break;
+                }
+            }
+            Ok(groups)
         })
-        .await
     }
 
     /// Lets readers of a run who were owed nothing go over to each at once, where they want to, some in one transaction.
     /// True: there may be more.
-    pub async fn let_go_over(&self, run: &DigestRun) -> Result<bool, StoreError> {
+    pub async fn let_go_over(&self, run: &DigestRun) -> Result<bool> {
         let run = run.clone();
-        self.write_long(move |transaction| {
-            Box::pin(async move {
-                lock_newsletter(transaction, run.newsletter.as_str()).await?;
-                let over = listed!(
-                    transaction.is_postgres(),
-                    "UPDATE subscriptions SET cadence = 'instant', rhythm = '', returns_to = NULL, paused_until = NULL
-                    WHERE returns_to IS NOT NULL AND id IN (
-                        SELECT s.id FROM listed CROSS JOIN subscriptions s WHERE s.newsletter = $2
-                        AND s.rhythm = listed.value AND s.state = 'active' AND s.returns_to IS NOT NULL
-                        AND s.covered_to >= $4 AND (s.paused_until IS NULL OR s.paused_until <= $3)
-                        AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.newsletter = $2
-                            AND l.sequence > s.covered_to AND l.instant <> 'waiting') LIMIT $5)"
-                );
-                let mut values = run.values();
-                values.extend(values![SLICE]);
-                Ok(transaction.execute(over, values).await? == SLICE.unsigned_abs())
-            })
+        transact!(self.write_long, |transaction| {
+            lock_newsletter(transaction, run.newsletter.as_str()).await?;
+            let over = listed!(
+                transaction.is_postgres(),
+                "UPDATE subscriptions SET cadence = 'instant', rhythm = '', returns_to = NULL, paused_until = NULL
+                WHERE returns_to IS NOT NULL AND id IN (
+                    SELECT s.id FROM listed CROSS JOIN subscriptions s WHERE s.newsletter = $2
+                    AND s.rhythm = listed.value AND s.state = 'active' AND s.returns_to IS NOT NULL
+                    AND s.covered_to >= $4 AND (s.paused_until IS NULL OR s.paused_until <= $3)
+                    AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.newsletter = $2
+                        AND l.sequence > s.covered_to AND l.instant <> 'waiting') LIMIT $5)"
+            );
+            let mut values = run.values();
+            values.extend(values![SLICE]);
+            Ok(transaction.execute(over, values).await? == SLICE.unsigned_abs())
         })
-        .await
     }
 
     /// Ends a digest run: everybody in it is served.
-    pub async fn end_digest_run(&self, run: &DigestRun) -> Result<(), StoreError> {
+    pub async fn end_digest_run(&self, run: &DigestRun) -> Result<()> {
         let sql = "UPDATE digest_runs SET state = CASE issues WHEN 0 THEN 'empty' ELSE 'sealed' END
             WHERE newsletter = $1 AND cadence = $2 AND slot_at = $3 AND issues = $4 AND state = 'waiting'";
         let row = values![run.newsletter.as_str(), run.cadence.as_str(), millis(run.slot_at), run.issues];
@@ -308,7 +293,7 @@ impl DigestRun {
     }
 }
 
-fn group(row: &Row) -> Result<Group, StoreError> {
+fn group(row: &Row) -> Result<Group> {
     let (rhythm, topics, covered_to) = (row.text(0)?, row.text(1)?, row.int(2)?);
     Ok(Group { rhythm, topics, covered_to, readers: row.int(3)?, suppressed: 0, paused: row.int(4)? })
 }
@@ -331,7 +316,7 @@ pub(super) async fn write_digest_slice(
     transaction: &mut Transaction,
     sealed: &SealedDigest,
     now: DateTime<Utc>,
-) -> Result<Option<i64>, StoreError> {
+) -> Result<Option<i64>> {
     let next = "SELECT rhythm, topics, covered_to FROM issue_groups WHERE issue = $1
         ORDER BY rhythm, topics, covered_to LIMIT 1";
     let issue = sealed.issue.as_str();
@@ -357,12 +342,12 @@ async fn write_rows(
     (rhythm, covered_from): (&str, i64),
     served: &[Row],
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<()> {
     let listed = served.iter().map(|row| {
         let (subscription, subscriber) = (row.text(0)?, row.text(1)?);
         Ok(serde_json::json!({ "id": clock::new_id(), "subscription": subscription, "subscriber": subscriber }))
     });
-    let listed = listed.collect::<Result<Vec<_>, StoreError>>()?;
+    let listed = listed.collect::<Result<Vec<_>>>()?;
     let sql = listed_rows!(
         transaction.is_postgres(),
         "INSERT INTO deliveries (id, lane, issue, subscriber, subscription, covered_from, rhythm, email, email_key,

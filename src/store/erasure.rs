@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::model::{EmailAddress, SubscriberId};
 
 use super::audit::record_event;
-use super::database::{Row, StoreError, values};
+use super::database::{Result, Row, values};
 use super::moment;
 use super::notices::{NewFlow, enter_flow};
 use super::open::Store;
@@ -92,7 +92,7 @@ pub(super) use blank;
 
 impl Store {
     /// Everything that is kept about a person, as one object of lists.
-    pub async fn everything_about(&self, who: &SubscriberId) -> Result<Json, StoreError> {
+    pub async fn everything_about(&self, who: &SubscriberId) -> Result<Json> {
         let mut everything = Map::new();
         for (key, sql, names) in HELD {
             let rows = self.rows(sql, values![who.as_str()]).await?;
@@ -105,12 +105,12 @@ impl Store {
     /// Takes a person away, in one transaction: subscriptions end, sessions and links are gone, and nothing that stays
     /// says whose it was. The address is not mailed again but by its owner's own sign-up. One last mail is written.
     /// False: there is no such person any more.
-    pub async fn erase(&self, erasing: Erasing, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    pub async fn erase(&self, erasing: Erasing, now: DateTime<Utc>) -> Result<bool> {
         self.write(move |transaction| Box::pin(erase(transaction, erasing, now))).await
     }
 }
 
-fn object(row: &Row, names: &[&str]) -> Result<Json, StoreError> {
+fn object(row: &Row, names: &[&str]) -> Result<Json> {
     let mut object = Map::new();
     for (column, name) in names.iter().enumerate() {
         let value = if name.ends_with("_at") {
@@ -123,7 +123,7 @@ fn object(row: &Row, names: &[&str]) -> Result<Json, StoreError> {
     Ok(Json::Object(object))
 }
 
-async fn erase(transaction: &mut Transaction, erasing: Erasing, now: DateTime<Utc>) -> Result<bool, StoreError> {
+async fn erase(transaction: &mut Transaction, erasing: Erasing, now: DateTime<Utc>) -> Result<bool> {
     let (who, key, at) = (erasing.subscriber.as_str(), erasing.email.key(), millis(now));
     let blank = concat!("UPDATE subscribers SET ", blank!(), " WHERE id = $1 AND email_key = $2");
     if transaction.execute(blank, values![who, key]).await? == 0 {

@@ -9,7 +9,7 @@ use crate::clock;
 use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriberId};
 
 use super::choices::{Person, keep_zone, subscriptions_of};
-use super::database::{Row, StoreError, Transaction, values};
+use super::database::{Result, Row, StoreError, Transaction, transact, values};
 use super::ledger::lock_newsletter;
 use super::limits::{Asking, Counted, NoRoom};
 use super::notices::{NewFlow, end_flows, enter_flow};
@@ -136,12 +136,12 @@ pub enum Unconfirmed {
 
 impl Flow {
     /// Who signs up, and what they chose.
-    pub fn sign_up(&self) -> Result<(Person, Vec<Choice>), StoreError> {
+    pub fn sign_up(&self) -> Result<(Person, Vec<Choice>)> {
         read_payload(&self.payload)
     }
 
     /// What a mail of welcome is about.
-    pub fn welcome(&self) -> Result<Welcome, StoreError> {
+    pub fn welcome(&self) -> Result<Welcome> {
         serde_json::from_str(&self.payload).map_err(|error| StoreError::Form(format!("a welcome: {error}")))
     }
 }
@@ -157,46 +157,43 @@ impl Store {
     ///
     /// Earlier flows of the address end, and their notices with them. For an address over its limit or without a
     /// mailbox, flow and notice are written all the same, but end at once, and earlier ones go on.
-    pub async fn sign_up(&self, mut sign_up: SignUp) -> Result<Option<NoRoom>, StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                if let Some(no_room) = sign_up.asking.admit(transaction, sign_up.now).await? {
-                    return Ok(Some(no_room));
-                }
-                let unsent = why_unsent(transaction, &mut sign_up).await?;
-                enter_as_pending(transaction, &sign_up).await?;
-                // The same statements either way, so that the time tells nothing; nobody has an empty key.
-                let ended = if unsent.is_none() { sign_up.email.key() } else { "" };
-                end_flows(transaction, "confirm", ended, sign_up.now).await?;
-                let payload = write_payload(&sign_up.person, &sign_up.choices);
-                sign_up.asking.count_mail(transaction, unsent.is_none(), sign_up.now).await?;
-                let SignUp { flow: id, email, token_hash, language, now, expires_at, .. } = sign_up;
-                let flow = NewFlow {
-                    id,
-                    purpose: "confirm",
-                    subscriber: None,
-                    email,
-                    token_hash,
-                    payload,
-                    language,
-                    sign_in: None,
-                    now,
-                    expires_at,
-                };
-                enter_flow(transaction, flow, unsent).await?;
-                Ok(None)
-            })
+    pub async fn sign_up(&self, mut sign_up: SignUp) -> Result<Option<NoRoom>> {
+        transact!(self.write, |transaction| {
+            if let Some(no_room) = sign_up.asking.admit(transaction, sign_up.now).await? {
+                return Ok(Some(no_room));
+            }
+            let unsent = why_unsent(transaction, &mut sign_up).await?;
+            enter_as_pending(transaction, &sign_up).await?;
+            // The same statements either way, so that the time tells nothing; nobody has an empty key.
+            let ended = if unsent.is_none() { sign_up.email.key() } else { "" };
+            end_flows(transaction, "confirm", ended, sign_up.now).await?;
+            let payload = write_payload(&sign_up.person, &sign_up.choices);
+            sign_up.asking.count_mail(transaction, unsent.is_none(), sign_up.now).await?;
+            let SignUp { flow: id, email, token_hash, language, now, expires_at, .. } = sign_up;
+            let flow = NewFlow {
+                id,
+                purpose: "confirm",
+                subscriber: None,
+                email,
+                token_hash,
+                payload,
+                language,
+                sign_in: None,
+                now,
+                expires_at,
+            };
+            enter_flow(transaction, flow, unsent).await?;
+            Ok(None)
         })
-        .await
     }
 
     /// A flow by its id, whatever became of it.
-    pub async fn flow(&self, id: &str) -> Result<Option<Flow>, StoreError> {
+    pub async fn flow(&self, id: &str) -> Result<Option<Flow>> {
         self.row(FLOW, values![id]).await?.as_ref().map(flow).transpose()
     }
 
     /// A flow that a token with this hash would use now. Changes nothing.
-    pub async fn live_flow(&self, token_hash: &str, now: DateTime<Utc>) -> Result<Option<Flow>, StoreError> {
+    pub async fn live_flow(&self, token_hash: &str, now: DateTime<Utc>) -> Result<Option<Flow>> {
         self.row(LIVE_FLOW, values![token_hash, millis(now)]).await?.as_ref().map(flow).transpose()
     }
 
@@ -204,53 +201,46 @@ impl Store {
     ///
     /// What is new owes nothing older than now. The reader's own act lifts a suppression that was not a bounce.
     /// Whoever confirms for the first time is written a mail of welcome.
-    pub async fn confirm(
-        &self,
-        confirming: Confirming,
-        now: DateTime<Utc>,
-    ) -> Result<Result<Confirmed, Unconfirmed>, StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let Confirming { token_hash, time_zone, offered, erased_as, welcome, tries } = confirming;
-                let sql = "UPDATE flows SET used_at = $2 WHERE token_hash = $1 AND purpose = 'confirm'
-                    AND used_at IS NULL AND expires_at > $2 RETURNING email, payload, language";
-                let Some(row) = transaction.row(sql, values![&token_hash, millis(now)]).await? else {
-                    return dead(transaction, &token_hash, &tries, now).await;
-                };
-                let (email, (person, mut choices)) = (address(&row.text(0)?)?, read_payload(&row.text(1)?)?);
-                let language = row.text(2)?;
-                let time_zone = time_zone.or(person.time_zone);
-                let person = Person { time_zone, language: Some(language.clone()), ..person };
-                choices.retain(|choice| offered.contains(&choice.newsletter));
-                choices.sort_by(|one, other| one.newsletter.cmp(&other.newsletter)); // locks have one order
-                let subscriber = enter_subscriber(transaction, &email, &person, now).await?;
-                let lift = "DELETE FROM suppressions WHERE email_key = $1 AND reason <> 'hard-bounce'";
-                transaction.execute(lift, values![email.key()]).await?;
-                for erased in erased_as {
-                    transaction.execute(lift, values![erased]).await?;
-                }
-                let earlier = "SELECT 1 FROM consents WHERE subscriber = $1 AND event = 'confirmed'";
-                let is_first = transaction.row(earlier, values![subscriber.as_str()]).await?.is_none();
-                for choice in &choices {
-                    activate(transaction, &subscriber, choice, "link", now).await?;
-                }
-                let time_zone = keep_zone(transaction, subscriber.as_str(), now).await?;
-                let mut subscriptions = subscriptions_of(transaction, &subscriber).await?;
-                subscriptions.retain(|theirs| choices.iter().any(|choice| choice.newsletter == theirs.newsletter));
-                let confirmed = Confirmed { subscriber, is_first, time_zone, subscriptions };
-                if is_first {
-                    enter_welcome(transaction, welcome, email, language, &confirmed, now).await?;
-                }
-                Ok(Ok(confirmed))
-            })
+    pub async fn confirm(&self, confirming: Confirming, now: DateTime<Utc>) -> Result<Result<Confirmed, Unconfirmed>> {
+        transact!(self.write, |transaction| {
+            let Confirming { token_hash, time_zone, offered, erased_as, welcome, tries } = confirming;
+            let sql = "UPDATE flows SET used_at = $2 WHERE token_hash = $1 AND purpose = 'confirm'
+                AND used_at IS NULL AND expires_at > $2 RETURNING email, payload, language";
+            let Some(row) = transaction.row(sql, values![&token_hash, millis(now)]).await? else {
+                return dead(transaction, &token_hash, &tries, now).await;
+            };
+            let (email, (person, mut choices)) = (address(&row.text(0)?)?, read_payload(&row.text(1)?)?);
+            let language = row.text(2)?;
+            let time_zone = time_zone.or(person.time_zone);
+            let person = Person { time_zone, language: Some(language.clone()), ..person };
+            choices.retain(|choice| offered.contains(&choice.newsletter));
+            choices.sort_by(|one, other| one.newsletter.cmp(&other.newsletter)); // locks have one order
+            let subscriber = enter_subscriber(transaction, &email, &person, now).await?;
+            let lift = "DELETE FROM suppressions WHERE email_key = $1 AND reason <> 'hard-bounce'";
+            transaction.execute(lift, values![email.key()]).await?;
+            for erased in erased_as {
+                transaction.execute(lift, values![erased]).await?;
+            }
+            let earlier = "SELECT 1 FROM consents WHERE subscriber = $1 AND event = 'confirmed'";
+            let is_first = transaction.row(earlier, values![subscriber.as_str()]).await?.is_none();
+            for choice in &choices {
+                activate(transaction, &subscriber, choice, "link", now).await?;
+            }
+            let time_zone = keep_zone(transaction, subscriber.as_str(), now).await?;
+            let mut subscriptions = subscriptions_of(transaction, &subscriber).await?;
+            subscriptions.retain(|theirs| choices.iter().any(|choice| choice.newsletter == theirs.newsletter));
+            let confirmed = Confirmed { subscriber, is_first, time_zone, subscriptions };
+            if is_first {
+                enter_welcome(transaction, welcome, email, language, &confirmed, now).await?;
+            }
+            Ok(Ok(confirmed))
         })
-        .await
     }
 }
 
 /// Why the notice of a sign-up is not to be sent, if so. While a link of the last hour waits to be followed, nobody but
 /// whoever asked for it has another one sent: the form is no mail bomb. Asks and writes the same for any address.
-async fn why_unsent(transaction: &mut Transaction, sign_up: &mut SignUp) -> Result<Option<&'static str>, StoreError> {
+async fn why_unsent(transaction: &mut Transaction, sign_up: &mut SignUp) -> Result<Option<&'static str>> {
     let pending = "SELECT 1 FROM flows WHERE email_key = $1 AND purpose = 'confirm' AND used_at IS NULL
         AND expires_at > $2 AND created_at > $3 LIMIT 1";
     let (now, since) = (millis(sign_up.now), millis(sign_up.now - Duration::hours(1)));
@@ -271,7 +261,7 @@ pub(super) async fn dead<Done>(
     token_hash: &str,
     tries: &Counted,
     now: DateTime<Utc>,
-) -> Result<Result<Done, Unconfirmed>, StoreError> {
+) -> Result<Result<Done, Unconfirmed>> {
     let made = "SELECT 1 FROM flows WHERE token_hash = $1";
     let is_forged = transaction.row(made, values![token_hash]).await?.is_none();
     let is_over = is_forged && !tries.try_one(transaction, now).await?;
@@ -285,7 +275,7 @@ async fn enter_welcome(
     language: String,
     confirmed: &Confirmed,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<()> {
     let subscription = |theirs: &Subscription| {
         (theirs.newsletter.as_str().to_owned(), (theirs.id.as_str().to_owned(), theirs.service.rhythm.key()))
     };
@@ -307,7 +297,7 @@ async fn enter_welcome(
 }
 
 /// Whoever is known stays as they are; the statements write a row either way, so that both take the same time.
-async fn enter_as_pending(transaction: &mut Transaction, sign_up: &SignUp) -> Result<(), StoreError> {
+async fn enter_as_pending(transaction: &mut Transaction, sign_up: &SignUp) -> Result<()> {
     let subscriber = enter_subscriber(transaction, &sign_up.email, &Person::default(), sign_up.now).await?;
     for choice in &sign_up.choices {
         let sql = "INSERT INTO subscriptions (id, subscriber, newsletter, cadence, state, covered_to, created_at)
@@ -327,7 +317,7 @@ async fn enter_subscriber(
     email: &EmailAddress,
     person: &Person,
     now: DateTime<Utc>,
-) -> Result<SubscriberId, StoreError> {
+) -> Result<SubscriberId> {
     let sql = "INSERT INTO subscribers (id, email, email_key, name, time_zone, language, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (email_key) DO UPDATE SET name = COALESCE(excluded.name, subscribers.name),
@@ -347,7 +337,7 @@ pub(super) async fn activate(
     choice: &Choice,
     source: &'static str,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<()> {
     let sql = concat!(
         "INSERT INTO subscriptions
             (id, subscriber, newsletter, cadence, rhythm, topics, state, covered_to, created_at, activated_at)
@@ -383,7 +373,7 @@ pub(super) async fn record_consent(
     event: &str,
     source: &str,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<()> {
     let sql = "INSERT INTO consents (id, subscriber, newsletter, event, source, at) VALUES ($1, $2, $3, $4, $5, $6)";
     transaction.execute(sql, values![clock::new_id(), subscriber, newsletter, event, source, millis(now)]).await?;
     Ok(())
@@ -406,7 +396,7 @@ fn write_payload(person: &Person, choices: &[Choice]) -> String {
     serde_json::json!(Payload { name, time_zone, choices }).to_string()
 }
 
-fn read_payload(payload: &str) -> Result<(Person, Vec<Choice>), StoreError> {
+fn read_payload(payload: &str) -> Result<(Person, Vec<Choice>)> {
     let wrong = |why: &dyn std::fmt::Display| StoreError::Form(format!("a sign-up's choices: {why}"));
     let payload: Payload = serde_json::from_str(payload).map_err(|error| wrong(&error))?;
     let choice = |(newsletter, cadence, topics): (String, String, Vec<String>)| {
@@ -414,11 +404,11 @@ fn read_payload(payload: &str) -> Result<(Person, Vec<Choice>), StoreError> {
         Ok(Choice { newsletter: NewsletterId::new(newsletter), cadence, topics })
     };
     let Payload { name, time_zone, choices } = payload;
-    let choices = choices.into_iter().map(choice).collect::<Result<_, StoreError>>()?;
+    let choices = choices.into_iter().map(choice).collect::<Result<_>>()?;
     Ok((Person { name, time_zone, language: None }, choices))
 }
 
-fn flow(row: &Row) -> Result<Flow, StoreError> {
+fn flow(row: &Row) -> Result<Flow> {
     Ok(Flow {
         id: row.text(0)?,
         purpose: row.text(1)?,
@@ -432,6 +422,6 @@ fn flow(row: &Row) -> Result<Flow, StoreError> {
     })
 }
 
-pub(super) fn address(text: &str) -> Result<EmailAddress, StoreError> {
+pub(super) fn address(text: &str) -> Result<EmailAddress> {
     EmailAddress::parse(text).map_err(|error| StoreError::Form(format!("an address of a flow: {error}")))
 }

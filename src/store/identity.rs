@@ -1,6 +1,6 @@
 //! What the database knows about itself: whose it is, where it lives, and whether sending is held.
 
-use super::database::{StoreError, values};
+use super::database::{Result, transact, values};
 use super::open::Store;
 
 /// Where a database believes it is at home. Opened anywhere else, it must not send by itself.
@@ -17,13 +17,13 @@ const SET: &str = "INSERT INTO facts (name, value) VALUES ($1, $2)
 
 impl Store {
     /// A fact by its name.
-    async fn fact(&self, name: &'static str) -> Result<Option<String>, StoreError> {
+    async fn fact(&self, name: &'static str) -> Result<Option<String>> {
         let row = self.row("SELECT value FROM facts WHERE name = $1", values![name]).await?;
         row.map(|row| row.text(0)).transpose()
     }
 
     /// Where the database was last at home; none: it is new.
-    pub async fn home(&self) -> Result<Option<Home>, StoreError> {
+    pub async fn home(&self) -> Result<Option<Home>> {
         Ok(match (self.fact("url").await?, self.fact("host").await?) {
             (Some(url), Some(host)) => Some(Home { url, host }),
             _ => None,
@@ -31,41 +31,38 @@ impl Store {
     }
 
     /// Settles the database at `home` and lifts the hold on sending, in one transaction.
-    pub async fn settle(&self, home: Home) -> Result<(), StoreError> {
-        self.write(|transaction| {
-            Box::pin(async move {
-                transaction.execute(SET, values!["url", home.url]).await?;
-                transaction.execute(SET, values!["host", home.host]).await?;
-                transaction.execute("DELETE FROM facts WHERE name = 'hold'", vec![]).await?;
-                Ok(())
-            })
+    pub async fn settle(&self, home: Home) -> Result<()> {
+        transact!(self.write, |transaction| {
+            transaction.execute(SET, values!["url", home.url]).await?;
+            transaction.execute(SET, values!["host", home.host]).await?;
+            transaction.execute("DELETE FROM facts WHERE name = 'hold'", vec![]).await?;
+            Ok(())
         })
-        .await
     }
 
     /// Where `serve` was last reached, for commands that work beside it while the publication has no url.
-    pub async fn bound_url(&self) -> Result<Option<String>, StoreError> {
+    pub async fn bound_url(&self) -> Result<Option<String>> {
         self.fact("bound-url").await
     }
 
     /// Remembers where `serve` is reached.
-    pub async fn set_bound_url(&self, url: &str) -> Result<(), StoreError> {
+    pub async fn set_bound_url(&self, url: &str) -> Result<()> {
         self.execute(SET, values!["bound-url", url]).await.map(drop)
     }
 
     /// Holds all sending from the next claim and the next note on.
-    pub async fn hold(&self, reason: String) -> Result<(), StoreError> {
+    pub async fn hold(&self, reason: String) -> Result<()> {
         self.execute(SET, values!["hold", reason]).await.map(drop)
     }
 
     /// Why all sending is held; none: it is not.
-    pub async fn held(&self) -> Result<Option<String>, StoreError> {
+    pub async fn held(&self) -> Result<Option<String>> {
         self.fact("hold").await
     }
 
     /// A name for the PostgreSQL database itself: the cluster's identifier and the database's number, so that a
     /// dump loaded elsewhere is told apart. None for SQLite.
-    pub async fn postgres_identity(&self) -> Result<Option<String>, StoreError> {
+    pub async fn postgres_identity(&self) -> Result<Option<String>> {
         if !self.is_postgres() {
             return Ok(None);
         }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::model::{ArticleId, DeliveryState, IssueEvent, IssueId, IssueKind, IssueState, NewsletterId, meets_topics};
 
-use super::database::{Row, StoreError, Transaction, values};
+use super::database::{Result, Row, Transaction, transact, values};
 use super::open::Store;
 use super::{millis, moment};
 
@@ -56,11 +56,7 @@ pub(super) use unfinished;
 impl Store {
     /// The newsletter's largest audience so far (none: it never sent), and how many instant issues it sealed since
     /// `since`.
-    pub async fn sending_record(
-        &self,
-        newsletter: &NewsletterId,
-        since: DateTime<Utc>,
-    ) -> Result<(Option<i64>, i64), StoreError> {
+    pub async fn sending_record(&self, newsletter: &NewsletterId, since: DateTime<Utc>) -> Result<(Option<i64>, i64)> {
         let sql = "SELECT largest_audience, (SELECT COUNT(DISTINCT i.article)
                 FROM issues i WHERE i.newsletter = n.id AND i.created_at > $2 AND i.state <> 'cancelled')
             FROM newsletters n WHERE n.id = $1";
@@ -69,13 +65,13 @@ impl Store {
     }
 
     /// Issues whose rows are still being written.
-    pub async fn unfinished_sealings(&self) -> Result<Vec<IssueId>, StoreError> {
+    pub async fn unfinished_sealings(&self) -> Result<Vec<IssueId>> {
         let rows = self.rows("SELECT id FROM issues WHERE state = 'sealing' ORDER BY created_at", vec![]).await?;
         rows.iter().map(|row| Ok(IssueId::new(row.text(0)?))).collect()
     }
 
     /// Lets every sealed issue begin whose moment has come, unless all sending is held. Says how many began.
-    pub async fn start_due_issues(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    pub async fn start_due_issues(&self, now: DateTime<Utc>) -> Result<u64> {
         let sql = "UPDATE issues SET state = 'sending', started_at = COALESCE(started_at, $1)
             WHERE state = 'sealed' AND send_at <= $1 AND NOT EXISTS (SELECT 1 FROM facts WHERE name = 'hold')";
         self.execute(sql, values![millis(now)]).await
@@ -83,7 +79,7 @@ impl Store {
 
     /// An editor's word that an issue is to go now, without the rest of its undo time. Its rows need no change: they
     /// are claimed as soon as it is being sent.
-    pub async fn hasten(&self, issue: &IssueId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn hasten(&self, issue: &IssueId, now: DateTime<Utc>) -> Result<()> {
         let sql = "UPDATE issues SET send_at = $2 WHERE id = $1 AND send_at > $2 AND state IN ('sealing', 'sealed')";
         self.execute(sql, values![issue.as_str(), millis(now)]).await.map(drop)
     }
@@ -95,13 +91,13 @@ impl Store {
         issue: &IssueId,
         event: IssueEvent,
         now: DateTime<Utc>,
-    ) -> Result<Option<(IssueState, Option<IssueState>)>, StoreError> {
+    ) -> Result<Option<(IssueState, Option<IssueState>)>> {
         let issue = issue.clone();
         self.write(move |transaction| Box::pin(move_issue(transaction, issue, event, now))).await
     }
 
     /// Ends every issue of which nothing is left to send. Says how many ended.
-    pub async fn finish_issues(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    pub async fn finish_issues(&self, now: DateTime<Utc>) -> Result<u64> {
         let sql = "UPDATE issues SET state = 'finished', finished_at = $1 WHERE state = 'sending' AND NOT EXISTS (
             SELECT 1 FROM deliveries d WHERE d.issue = issues.id AND (d.state IN ('queued', 'sending', 'deferred')
             OR (d.state = 'unknown' AND d.due_at IS NOT NULL)))";
@@ -109,19 +105,19 @@ impl Store {
     }
 
     /// All issues, the newest first.
-    pub async fn issues(&self) -> Result<Vec<IssueRow>, StoreError> {
+    pub async fn issues(&self) -> Result<Vec<IssueRow>> {
         let sql = select_issues!("SELECT ", " FROM issues ORDER BY created_at DESC, id DESC");
         self.rows(sql, vec![]).await?.iter().map(issue_row).collect()
     }
 
     /// One issue by its id.
-    pub async fn issue(&self, issue: &IssueId) -> Result<Option<IssueRow>, StoreError> {
+    pub async fn issue(&self, issue: &IssueId) -> Result<Option<IssueRow>> {
         let sql = select_issues!("SELECT ", " FROM issues WHERE id = $1");
         self.row(sql, values![issue.as_str()]).await?.as_ref().map(issue_row).transpose()
     }
 
     /// The instant issues of an article in one newsletter, the latest edition first.
-    pub async fn editions(&self, newsletter: &NewsletterId, article: &ArticleId) -> Result<Vec<IssueRow>, StoreError> {
+    pub async fn editions(&self, newsletter: &NewsletterId, article: &ArticleId) -> Result<Vec<IssueRow>> {
         let sql =
             select_issues!("SELECT ", " FROM issues WHERE newsletter = $1 AND article = $2 ORDER BY edition DESC");
         let rows = self.rows(sql, values![newsletter.as_str(), article.as_str()]).await?;
@@ -129,32 +125,32 @@ impl Store {
     }
 
     /// The issues that may be claimed from, the longest waiting first.
-    pub async fn sending_issues(&self) -> Result<Vec<IssueId>, StoreError> {
+    pub async fn sending_issues(&self) -> Result<Vec<IssueId>> {
         let rows = self.rows("SELECT id FROM issues WHERE state = 'sending' ORDER BY send_at", vec![]).await?;
         rows.iter().map(|row| Ok(IssueId::new(row.text(0)?))).collect()
     }
 
     /// How many deliveries of an issue are in each state.
-    pub async fn count_deliveries(&self, issue: &IssueId) -> Result<Vec<(DeliveryState, i64)>, StoreError> {
+    pub async fn count_deliveries(&self, issue: &IssueId) -> Result<Vec<(DeliveryState, i64)>> {
         let sql = "SELECT state, COUNT(*) FROM deliveries WHERE issue = $1 GROUP BY state";
         let rows = self.rows(sql, values![issue.as_str()]).await?;
         rows.iter().map(|row| Ok((row.word(0, DeliveryState::parse)?, row.int(1)?))).collect()
     }
 
     /// The titles of an issue's articles, in order.
-    pub async fn issue_titles(&self, issue: &IssueId) -> Result<Vec<String>, StoreError> {
+    pub async fn issue_titles(&self, issue: &IssueId) -> Result<Vec<String>> {
         let sql = "SELECT title FROM issue_articles WHERE issue = $1 ORDER BY position";
         self.rows(sql, values![issue.as_str()]).await?.iter().map(|row| row.text(0)).collect()
     }
 
     /// The page at `/issues/ID/`, once the issue has begun to go out; what an editor takes back in time is not shown.
-    pub async fn issue_page(&self, issue: &IssueId) -> Result<Option<String>, StoreError> {
+    pub async fn issue_page(&self, issue: &IssueId) -> Result<Option<String>> {
         let sql = "SELECT web_page FROM issues WHERE id = $1 AND started_at IS NOT NULL";
         self.row(sql, values![issue.as_str()]).await?.map(|row| row.text(0)).transpose()
     }
 
     /// Why an address has no delivery of an issue.
-    pub async fn why_not_in_audience(&self, issue: &IssueId, email_key: &str) -> Result<&'static str, StoreError> {
+    pub async fn why_not_in_audience(&self, issue: &IssueId, email_key: &str) -> Result<&'static str> {
         let sql =
             "SELECT s.state, s.cadence, i.cadence, s.activated_at, i.created_at, s.paused_until, s.topics, i.tags,
                 i.kind
@@ -177,28 +173,25 @@ impl Store {
     }
 
     /// Whether an address has an active subscription to a newsletter.
-    pub async fn is_active(&self, newsletter: &NewsletterId, email_key: &str) -> Result<bool, StoreError> {
+    pub async fn is_active(&self, newsletter: &NewsletterId, email_key: &str) -> Result<bool> {
         let sql = "SELECT 1 FROM subscriptions s JOIN subscribers p ON p.id = s.subscriber
             WHERE s.newsletter = $1 AND p.email_key = $2 AND s.state = 'active'";
         Ok(self.row(sql, values![newsletter.as_str(), email_key]).await?.is_some())
     }
 
     /// Puts an issue's failed and held deliveries back in the queue, in one transaction. Says how many.
-    pub async fn retry_issue(&self, issue: &IssueId, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    pub async fn retry_issue(&self, issue: &IssueId, now: DateTime<Utc>) -> Result<u64> {
         let issue = issue.clone();
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let sql = "UPDATE deliveries SET state = CASE state WHEN 'unknown' THEN 'unknown' ELSE 'queued' END,
-                        due_at = $2, first_due_at = $2, attempts = 0, drops = 0, reason = NULL, finished_at = NULL
-                    WHERE issue = $1 AND (state = 'failed' OR (state = 'unknown' AND due_at IS NULL))";
-                let count = transaction.execute(sql, values![issue.as_str(), millis(now)]).await?;
-                if count > 0 {
-                    move_issue(transaction, issue, IssueEvent::Retry, now).await?;
-                }
-                Ok(count)
-            })
+        transact!(self.write, |transaction| {
+            let sql = "UPDATE deliveries SET state = CASE state WHEN 'unknown' THEN 'unknown' ELSE 'queued' END,
+                    due_at = $2, first_due_at = $2, attempts = 0, drops = 0, reason = NULL, finished_at = NULL
+                WHERE issue = $1 AND (state = 'failed' OR (state = 'unknown' AND due_at IS NULL))";
+            let count = transaction.execute(sql, values![issue.as_str(), millis(now)]).await?;
+            if count > 0 {
+                move_issue(transaction, issue, IssueEvent::Retry, now).await?;
+            }
+            Ok(count)
         })
-        .await
     }
 }
 
@@ -207,7 +200,7 @@ async fn move_issue(
     issue: IssueId,
     event: IssueEvent,
     now: DateTime<Utc>,
-) -> Result<Option<(IssueState, Option<IssueState>)>, StoreError> {
+) -> Result<Option<(IssueState, Option<IssueState>)>> {
     let id = issue.as_str();
     let lock = "UPDATE issues SET state = state WHERE id = $1 RETURNING state";
     let Some(row) = transaction.row(lock, values![id]).await? else { return Ok(None) };
@@ -227,7 +220,7 @@ async fn move_issue(
 
 /// A digest's readers who were not reached are owed again what they were, unless something newer has served them since.
 /// Whoever went over to each at once with it stays with digests until the next one.
-async fn uncover(transaction: &mut Transaction, issue: &str) -> Result<(), StoreError> {
+async fn uncover(transaction: &mut Transaction, issue: &str) -> Result<()> {
     let sql = "UPDATE subscriptions SET covered_to = d.covered_from,
             cadence = CASE subscriptions.cadence WHEN 'instant' THEN i.cadence ELSE subscriptions.cadence END,
             rhythm = CASE subscriptions.cadence WHEN 'instant' THEN d.rhythm ELSE subscriptions.rhythm END,
@@ -237,7 +230,7 @@ async fn uncover(transaction: &mut Transaction, issue: &str) -> Result<(), Store
     transaction.execute(sql, values![issue]).await.map(drop)
 }
 
-fn issue_row(row: &Row) -> Result<IssueRow, StoreError> {
+fn issue_row(row: &Row) -> Result<IssueRow> {
     Ok(IssueRow {
         id: IssueId::new(row.text(0)?),
         newsletter: NewsletterId::new(row.text(1)?),

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::model::{ArticleId, NewsletterId};
 
-use super::database::{StoreError, Transaction, values};
+use super::database::{Result, StoreError, Transaction, transact, values};
 use super::open::Store;
 use super::{millis, moment};
 
@@ -88,28 +88,25 @@ impl Store {
         newsletter: NewsletterId,
         already_due: Vec<(ArticleId, DateTime<Utc>)>,
         now: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let sql = "INSERT INTO newsletters (id, first_seen_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
-                let id = newsletter.as_str();
-                if transaction.execute(sql, values![id, millis(now)]).await? == 0 {
-                    return Ok(false);
-                }
-                for (article, published_at) in already_due {
-                    let standing = Standing::BeforeStart.as_str();
-                    let (at, now) = (millis(published_at), millis(now));
-                    let row = values![id, article.as_str(), standing, None::<i64>, "none", at, now];
-                    transaction.execute(ENTER, row).await?;
-                }
-                Ok(true)
-            })
+    ) -> Result<bool> {
+        transact!(self.write, |transaction| {
+            let sql = "INSERT INTO newsletters (id, first_seen_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
+            let id = newsletter.as_str();
+            if transaction.execute(sql, values![id, millis(now)]).await? == 0 {
+                return Ok(false);
+            }
+            for (article, published_at) in already_due {
+                let standing = Standing::BeforeStart.as_str();
+                let (at, now) = (millis(published_at), millis(now));
+                let row = values![id, article.as_str(), standing, None::<i64>, "none", at, now];
+                transaction.execute(ENTER, row).await?;
+            }
+            Ok(true)
         })
-        .await
     }
 
     /// All that a newsletter's ledger knows, by number.
-    pub async fn seen_articles(&self, newsletter: &NewsletterId) -> Result<Vec<Entry>, StoreError> {
+    pub async fn seen_articles(&self, newsletter: &NewsletterId) -> Result<Vec<Entry>> {
         let sql = "SELECT article, state, sequence, instant, first_seen_at, CASE
                 WHEN instant = 'sealed' OR state = 'before-start' THEN 0
                 WHEN instant = 'waiting' OR state <> 'owed' THEN 1
@@ -138,27 +135,24 @@ impl Store {
         newsletter: NewsletterId,
         sightings: Vec<Sighting>,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let id = newsletter.as_str();
-                lock_newsletter(transaction, id).await?;
-                for sighting in sightings {
-                    let known = "SELECT 1 FROM ledger WHERE newsletter = $1 AND article = $2";
-                    if transaction.row(known, values![id, sighting.article.as_str()]).await?.is_some() {
-                        continue;
-                    }
-                    let number = if sighting.in_time { Some(next_number(transaction, id).await?) } else { None };
-                    let (standing, instant) =
-                        if sighting.in_time { (Standing::Owed, "waiting") } else { (Standing::Late, "none") };
-                    let (article, at) = (sighting.article.as_str(), millis(sighting.published_at));
-                    let row = values![id, article, standing.as_str(), number, instant, at, millis(now)];
-                    transaction.execute(ENTER, row).await?;
+    ) -> Result<()> {
+        transact!(self.write, |transaction| {
+            let id = newsletter.as_str();
+            lock_newsletter(transaction, id).await?;
+            for sighting in sightings {
+                let known = "SELECT 1 FROM ledger WHERE newsletter = $1 AND article = $2";
+                if transaction.row(known, values![id, sighting.article.as_str()]).await?.is_some() {
+                    continue;
                 }
-                Ok(())
-            })
+                let number = if sighting.in_time { Some(next_number(transaction, id).await?) } else { None };
+                let (standing, instant) =
+                    if sighting.in_time { (Standing::Owed, "waiting") } else { (Standing::Late, "none") };
+                let (article, at) = (sighting.article.as_str(), millis(sighting.published_at));
+                let row = values![id, article, standing.as_str(), number, instant, at, millis(now)];
+                transaction.execute(ENTER, row).await?;
+            }
+            Ok(())
         })
-        .await
     }
 
     /// An editor's word that an article is owed: it gets its number now. What is owed already keeps its number, and
@@ -169,48 +163,44 @@ impl Store {
         article: ArticleId,
         published_at: DateTime<Utc>,
         now: DateTime<Utc>,
-    ) -> Result<i64, StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let (id, article) = (newsletter.as_str(), article.as_str());
-                lock_newsletter(transaction, id).await?;
-                let wanted = "UPDATE ledger SET instant = 'waiting'
-                    WHERE newsletter = $1 AND article = $2 AND sequence IS NOT NULL AND instant IN ('none', 'skipped')";
-                transaction.execute(wanted, values![id, article]).await?;
-                let found = "SELECT sequence FROM ledger WHERE newsletter = $1 AND article = $2";
-                let row = transaction.row(found, values![id, article]).await?;
-                if let Some(number) = row.map_or(Ok(None), |row| row.opt_int(0))? {
-                    return Ok(number);
-                }
-                let number = next_number(transaction, id).await?;
-                let sql =
-                    "INSERT INTO ledger (newsletter, article, state, sequence, instant, published_at, first_seen_at)
-                    VALUES ($1, $2, 'owed', $3, 'waiting', $4, $5) ON CONFLICT (newsletter, article)
-                    DO UPDATE SET state = 'owed', sequence = excluded.sequence, instant = 'waiting'";
-                let row = values![id, article, number, millis(published_at), millis(now)];
-                transaction.execute(sql, row).await?;
-                Ok(number)
-            })
+    ) -> Result<i64> {
+        transact!(self.write, |transaction| {
+            let (id, article) = (newsletter.as_str(), article.as_str());
+            lock_newsletter(transaction, id).await?;
+            let wanted = "UPDATE ledger SET instant = 'waiting'
+                WHERE newsletter = $1 AND article = $2 AND sequence IS NOT NULL AND instant IN ('none', 'skipped')";
+            transaction.execute(wanted, values![id, article]).await?;
+            let found = "SELECT sequence FROM ledger WHERE newsletter = $1 AND article = $2";
+            let row = transaction.row(found, values![id, article]).await?;
+            if let Some(number) = row.map_or(Ok(None), |row| row.opt_int(0))? {
+                return Ok(number);
+            }
+            let number = next_number(transaction, id).await?;
+            let sql = "INSERT INTO ledger (newsletter, article, state, sequence, instant, published_at, first_seen_at)
+                VALUES ($1, $2, 'owed', $3, 'waiting', $4, $5) ON CONFLICT (newsletter, article)
+                DO UPDATE SET state = 'owed', sequence = excluded.sequence, instant = 'waiting'";
+            let row = values![id, article, number, millis(published_at), millis(now)];
+            transaction.execute(sql, row).await?;
+            Ok(number)
         })
-        .await
     }
 
     /// Takes back what is owed and not sealed, because the article is no longer out.
-    pub async fn withdraw(&self, newsletter: &NewsletterId, article: &ArticleId) -> Result<(), StoreError> {
+    pub async fn withdraw(&self, newsletter: &NewsletterId, article: &ArticleId) -> Result<()> {
         let sql = "UPDATE ledger SET state = 'withdrawn', sequence = NULL, instant = 'none'
             WHERE newsletter = $1 AND article = $2 AND instant IN ('waiting', 'skipped')";
         self.execute(sql, values![newsletter.as_str(), article.as_str()]).await.map(drop)
     }
 
     /// Forgets what was never mailed, because its date has moved: it is seen anew when that comes.
-    pub async fn forget_article(&self, newsletter: &NewsletterId, article: &ArticleId) -> Result<(), StoreError> {
+    pub async fn forget_article(&self, newsletter: &NewsletterId, article: &ArticleId) -> Result<()> {
         let sql = "DELETE FROM ledger WHERE newsletter = $1 AND article = $2 AND instant <> 'sealed'";
         self.execute(sql, values![newsletter.as_str(), article.as_str()]).await.map(drop)
     }
 
     /// There will be no instant issue of this article: nobody wants it at once, or an editor said no. False: none was
     /// waiting.
-    pub async fn skip_instant(&self, newsletter: &NewsletterId, article: &ArticleId) -> Result<bool, StoreError> {
+    pub async fn skip_instant(&self, newsletter: &NewsletterId, article: &ArticleId) -> Result<bool> {
         let sql = "UPDATE ledger SET instant = 'skipped'
             WHERE newsletter = $1 AND article = $2 AND instant = 'waiting'";
         Ok(self.execute(sql, values![newsletter.as_str(), article.as_str()]).await? > 0)
@@ -218,39 +208,39 @@ impl Store {
 
     /// Whatever was owed before this moment, and whose instant issue is not sealed, waits for an editor from now on; for a
     /// database that comes back from elsewhere.
-    pub async fn leave_to_editors(&self) -> Result<(), StoreError> {
+    pub async fn leave_to_editors(&self) -> Result<()> {
         let sql = "UPDATE ledger SET state = 'late', sequence = NULL, instant = 'none' WHERE instant = 'waiting'";
         self.execute(sql, vec![]).await.map(drop)
     }
 
     /// Remembers how many a plan would go to when it was last shown to an editor.
-    pub async fn show_plan(&self, plan: &str, recipients: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn show_plan(&self, plan: &str, recipients: i64, now: DateTime<Utc>) -> Result<()> {
         let sql = "INSERT INTO plans (id, recipients, shown_at) VALUES ($1, $2, $3)
             ON CONFLICT (id) DO UPDATE SET recipients = excluded.recipients, shown_at = excluded.shown_at";
         self.execute(sql, values![plan, recipients, millis(now)]).await.map(drop)
     }
 
     /// An editor's yes to a plan that was shown. False: no such plan was ever shown.
-    pub async fn approve_plan(&self, plan: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    pub async fn approve_plan(&self, plan: &str, now: DateTime<Utc>) -> Result<bool> {
         let sql = "UPDATE plans SET approved_at = $2, approved_for = recipients WHERE id = $1";
         Ok(self.execute(sql, values![plan, millis(now)]).await? > 0)
     }
 
     /// What tells whether plans may have changed although nothing was published: the last approval, and how many
     /// rhythms there are.
-    pub async fn planning_mark(&self) -> Result<(i64, i64), StoreError> {
+    pub async fn planning_mark(&self) -> Result<(i64, i64)> {
         let sql = "SELECT COALESCE(MAX(approved_at), 0), (SELECT COUNT(*) FROM rhythms) FROM plans";
         self.row(sql, vec![]).await?.map_or(Ok((0, 0)), |row| Ok((row.int(0)?, row.int(1)?)))
     }
 
     /// To how many a plan would have gone when it was last shown; none: it never was.
-    pub async fn shown_plan(&self, plan: &str) -> Result<Option<i64>, StoreError> {
+    pub async fn shown_plan(&self, plan: &str) -> Result<Option<i64>> {
         let sql = "SELECT recipients FROM plans WHERE id = $1";
         self.row(sql, values![plan]).await?.map(|row| row.int(0)).transpose()
     }
 
     /// To how many a plan would have gone when an editor said yes to it; none: nobody did.
-    pub async fn approved_plan(&self, plan: &str) -> Result<Option<i64>, StoreError> {
+    pub async fn approved_plan(&self, plan: &str) -> Result<Option<i64>> {
         let sql = "SELECT approved_for FROM plans WHERE id = $1";
         self.row(sql, values![plan]).await?.map_or(Ok(None), |row| row.opt_int(0))
     }
@@ -258,12 +248,12 @@ impl Store {
 
 /// Holds other schedulers off until the transaction ends, so that numbers, sealings and changes of cadence of a newsletter
 /// have one order. To be taken before the rows of its subscriptions, and newsletters in the order of their ids.
-pub(super) async fn lock_newsletter(transaction: &mut Transaction, newsletter: &str) -> Result<(), StoreError> {
+pub(super) async fn lock_newsletter(transaction: &mut Transaction, newsletter: &str) -> Result<()> {
     let sql = "UPDATE newsletters SET sequence = sequence WHERE id = $1";
     transaction.execute(sql, values![newsletter]).await.map(drop)
 }
 
-async fn next_number(transaction: &mut Transaction, newsletter: &str) -> Result<i64, StoreError> {
+async fn next_number(transaction: &mut Transaction, newsletter: &str) -> Result<i64> {
     let row = transaction.row(NEXT_NUMBER, values![newsletter]).await?;
     row.ok_or_else(|| StoreError::Form(format!("newsletter `{newsletter}` is not in the database")))?.int(0)
 }

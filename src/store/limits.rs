@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::model::EmailAddress;
 
-use super::database::{StoreError, Transaction, values};
+use super::database::{Result, Transaction, transact, values};
 use super::millis;
 use super::open::Store;
 
@@ -30,7 +30,7 @@ pub struct Counted {
 
 impl Counted {
     /// Whether one more is within every limit. Others that ask for the same key wait until this transaction ends.
-    pub(super) async fn has_room(&self, transaction: &mut Transaction, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    pub(super) async fn has_room(&self, transaction: &mut Transaction, now: DateTime<Utc>) -> Result<bool> {
         if transaction.is_postgres() {
             let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 7305721411))::text";
             transaction.rows(lock, values![format!("{}|{}", self.scope, self.key)]).await?;
@@ -47,7 +47,7 @@ impl Counted {
     }
 
     /// Remembers one more if there is room for it; says whether there was.
-    pub(super) async fn try_one(&self, transaction: &mut Transaction, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    pub(super) async fn try_one(&self, transaction: &mut Transaction, now: DateTime<Utc>) -> Result<bool> {
         let has_room = self.has_room(transaction, now).await?;
         if has_room {
             self.count(transaction, now).await?;
@@ -56,7 +56,7 @@ impl Counted {
     }
 
     /// Remembers one more.
-    pub(super) async fn count(&self, transaction: &mut Transaction, now: DateTime<Utc>) -> Result<(), StoreError> {
+    pub(super) async fn count(&self, transaction: &mut Transaction, now: DateTime<Utc>) -> Result<()> {
         let sql = "INSERT INTO limit_events (scope, key, at) VALUES ($1, $2, $3)";
         transaction.execute(sql, values![self.scope, &self.key, millis(now)]).await?;
         Ok(())
@@ -85,11 +85,7 @@ pub enum NoRoom {
 
 impl Asking {
     /// Counts the request against its client; says for whom there was no room, if so.
-    pub(super) async fn admit(
-        &self,
-        transaction: &mut Transaction,
-        now: DateTime<Utc>,
-    ) -> Result<Option<NoRoom>, StoreError> {
+    pub(super) async fn admit(&self, transaction: &mut Transaction, now: DateTime<Utc>) -> Result<Option<NoRoom>> {
         for client in &self.client {
             if !client.has_room(transaction, now).await? {
                 return Ok(Some(NoRoom::ForClient));
@@ -110,7 +106,7 @@ impl Asking {
         transaction: &mut Transaction,
         is_sent: bool,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<()> {
         let scope = if is_sent { self.everyone.scope } else { "unsent" };
         Counted { scope, ..self.everyone.clone() }.count(transaction, now).await
     }
@@ -121,7 +117,7 @@ impl Asking {
         transaction: &mut Transaction,
         email: &EmailAddress,
         now: DateTime<Utc>,
-    ) -> Result<Option<&'static str>, StoreError> {
+    ) -> Result<Option<&'static str>> {
         let has_room = self.address.has_room(transaction, now).await?;
         let bounced = "SELECT 1 FROM suppressions WHERE email_key = $1 AND reason = 'hard-bounce'";
         let bounced = transaction.row(bounced, values![email.key()]).await?.is_some();
@@ -138,12 +134,12 @@ impl Asking {
 
 impl Store {
     /// Counts one more if there is room for it, in one transaction; says whether there was.
-    pub async fn count(&self, counted: Counted, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        self.write(move |transaction| Box::pin(async move { counted.try_one(transaction, now).await })).await
+    pub async fn count(&self, counted: Counted, now: DateTime<Utc>) -> Result<bool> {
+        transact!(self.write, |transaction| { counted.try_one(transaction, now).await })
     }
 
     /// Forgets what no limit counts any more: whatever is older than `before`. One statement.
-    pub async fn forget_counts(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    pub async fn forget_counts(&self, before: DateTime<Utc>) -> Result<u64> {
         self.execute("DELETE FROM limit_events WHERE at < $1", values![millis(before)]).await
     }
 }

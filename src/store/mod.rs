@@ -35,7 +35,7 @@ mod upkeep;
 pub use addresses::{MOVE_BACK_WITHIN, MOVE_WITHIN, NewAddress};
 pub use audit::AccountEvent;
 pub use choices::Person;
-pub use database::{Row, StoreError, Transaction, Value, Work};
+pub use database::{Result, Row, StoreError, Transaction, Value, Work};
 pub use deliveries::{AttemptRow, Claimed, Content, DeliveryRow, Fixed, IssueMail, Lease, Outcome, Said};
 pub use digests::{DigestRun, Group, KnownRhythm};
 pub use erasure::Erasing;

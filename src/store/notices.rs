@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::clock;
 use crate::model::EmailAddress;
 
-use super::database::{StoreError, Transaction, values};
+use super::database::{Result, Transaction, values};
 use super::millis;
 
 /// A flow that waits for its link, as it is written. The token itself is not among it.
@@ -40,7 +40,7 @@ pub(super) async fn end_flows(
     purpose: &'static str,
     email_key: &str,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<()> {
     let notices = "UPDATE deliveries SET state = 'suppressed', reason = 'replaced', due_at = NULL, finished_at = $3
         WHERE state IN ('queued', 'deferred') AND flow IN (
             SELECT id FROM flows WHERE email_key = $2 AND purpose = $1 AND used_at IS NULL)";
@@ -56,7 +56,7 @@ pub(super) async fn enter_flow(
     transaction: &mut Transaction,
     flow: NewFlow,
     unsent: Option<&'static str>,
-) -> Result<(), StoreError> {
+) -> Result<()> {
     let now = millis(flow.now);
     let expires_at = if unsent.is_none() { millis(flow.expires_at) } else { now };
     let (code_hash, browser_hash) = flow.sign_in.unzip();

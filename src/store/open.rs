@@ -9,7 +9,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, PgPool, SqlitePool};
 use tokio::sync::watch;
 
-use super::database::{Connection, Row, StoreError, Transaction, Value, Work, Writer, empty_log, values};
+use super::database::{
+    Connection, Result, Row, StoreError, Transaction, Value, Work, Writer, empty_log, transact, values,
+};
 use super::schema::STEPS;
 
 /// Where a database is.
@@ -42,7 +44,7 @@ impl Store {
     /// Opens the database, makes it if it is not there, and brings its schema up to date.
     ///
     /// A database made by a newer program is refused, and so is an SQLite library that is known to lose data.
-    pub async fn open(address: &StoreAddress) -> Result<Store, StoreError> {
+    pub async fn open(address: &StoreAddress) -> Result<Store> {
         let backend = match address {
             StoreAddress::Sqlite(path) => open_sqlite(path.clone()).await?,
             StoreAddress::Postgres(url) => open_postgres(url.reveal()).await?,
@@ -71,7 +73,7 @@ impl Store {
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T> + Send + 'static,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T> {
         self.transact(false, work).await
     }
 
@@ -79,7 +81,7 @@ impl Store {
     pub(crate) async fn write_long<T: Send + 'static>(
         &self,
         work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T> + Send + 'static,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T> {
         self.transact(true, work).await
     }
 
@@ -87,7 +89,7 @@ impl Store {
         &self,
         is_long: bool,
         work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T> + Send + 'static,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T> {
         match &self.backend {
             Backend::Sqlite { writer, .. } => writer.run(is_long, work).await,
             Backend::Postgres(pool) => {
@@ -99,12 +101,12 @@ impl Store {
     }
 
     /// One statement that changes something; says how many rows it changed.
-    pub(crate) async fn execute(&self, sql: &'static str, values: Vec<Value>) -> Result<u64, StoreError> {
+    pub(crate) async fn execute(&self, sql: &'static str, values: Vec<Value>) -> Result<u64> {
         self.write(move |transaction| Box::pin(transaction.execute(sql, values))).await
     }
 
     /// One question.
-    pub(crate) async fn rows(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+    pub(crate) async fn rows(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>> {
         let connection = match &self.backend {
             Backend::Sqlite { readers, .. } => Connection::SqliteReader(readers.acquire().await?),
             Backend::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
@@ -113,47 +115,42 @@ impl Store {
     }
 
     /// One question with at most one row for an answer.
-    pub(crate) async fn row(&self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>, StoreError> {
+    pub(crate) async fn row(&self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>> {
         Ok(self.rows(sql, values).await?.into_iter().next())
     }
 
     /// The version of the schema; 0 for an empty database.
-    pub async fn version(&self) -> Result<i64, StoreError> {
+    pub async fn version(&self) -> Result<i64> {
         let row = self.row("SELECT MAX(version) FROM schema_steps", vec![]).await?;
         row.map_or(Ok(0), |row| Ok(row.opt_int(0)?.unwrap_or(0)))
     }
 
     /// Takes the steps that are missing, all in one transaction, so that two processes starting at once do not collide.
-    async fn migrate(&self) -> Result<(), StoreError> {
-        self.write(|transaction| {
-            Box::pin(async move {
-                if transaction.is_postgres() {
-                    transaction.rows("SELECT pg_advisory_xact_lock(7305721411)::text", vec![]).await?;
-                }
-                transaction.script("CREATE TABLE IF NOT EXISTS schema_steps (version BIGINT PRIMARY KEY)").await?;
-                let row = transaction.row("SELECT MAX(version) FROM schema_steps", vec![]).await?;
-                let found = row.map_or(Ok(None), |row| row.opt_int(0))?.unwrap_or(0);
-                let known = STEPS.last().map_or(0, |step| step.version);
-                if found > known {
-                    return Err(StoreError::Newer { found, known });
-                }
-                if found > 0 && found < STEPS.first().map_or(0, |step| step.version) {
-                    return Err(StoreError::Older);
-                }
-                for step in STEPS.iter().filter(|step| step.version > found) {
-                    transaction.script(step.sql).await?;
-                    transaction
-                        .execute("INSERT INTO schema_steps (version) VALUES ($1)", values![step.version])
-                        .await?;
-                }
-                Ok(())
-            })
+    async fn migrate(&self) -> Result<()> {
+        transact!(self.write, |transaction| {
+            if transaction.is_postgres() {
+                transaction.rows("SELECT pg_advisory_xact_lock(7305721411)::text", vec![]).await?;
+            }
+            transaction.script("CREATE TABLE IF NOT EXISTS schema_steps (version BIGINT PRIMARY KEY)").await?;
+            let row = transaction.row("SELECT MAX(version) FROM schema_steps", vec![]).await?;
+            let found = row.map_or(Ok(None), |row| row.opt_int(0))?.unwrap_or(0);
+            let known = STEPS.last().map_or(0, |step| step.version);
+            if found > known {
+                return Err(StoreError::Newer { found, known });
+            }
+            if found > 0 && found < STEPS.first().map_or(0, |step| step.version) {
+                return Err(StoreError::Older);
+            }
+            for step in STEPS.iter().filter(|step| step.version > found) {
+                transaction.script(step.sql).await?;
+                transaction.execute("INSERT INTO schema_steps (version) VALUES ($1)", values![step.version]).await?;
+            }
+            Ok(())
         })
-        .await
     }
 }
 
-async fn open_sqlite(path: PathBuf) -> Result<Backend, StoreError> {
+async fn open_sqlite(path: PathBuf) -> Result<Backend> {
     let options = SqliteConnectOptions::new()
         .filename(&path)
         .create_if_missing(true)
@@ -191,7 +188,7 @@ async fn open_sqlite(path: PathBuf) -> Result<Backend, StoreError> {
     Ok(Backend::Sqlite { writer: Writer::start(connection, written), readers, path })
 }
 
-async fn open_postgres(url: &str) -> Result<Backend, StoreError> {
+async fn open_postgres(url: &str) -> Result<Backend> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| StoreError::Place("the PostgreSQL url of `[store]` cannot be read".to_owned()))?
         .disable_statement_logging();
@@ -208,7 +205,7 @@ async fn open_postgres(url: &str) -> Result<Backend, StoreError> {
 async fn write_to_postgres<T>(
     pool: PgPool,
     work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T>,
-) -> Result<T, StoreError> {
+) -> Result<T> {
     let mut transaction = Transaction { connection: Connection::Postgres(pool.acquire().await?) };
     transaction.script("BEGIN").await?;
     match work(&mut transaction).await {

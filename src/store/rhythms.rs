@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::model::{Cadence, Rhythm};
 use crate::zone::Zone;
 
-use super::database::{StoreError, Transaction, values};
+use super::database::{Result, Transaction, values};
 use super::millis;
 
 /// What becomes of cadence, rhythm, pause and return of a subscription that exists, when a row with another cadence is
@@ -47,7 +47,7 @@ pub(super) async fn enter_rhythms<'a>(
     transaction: &mut Transaction,
     rhythms: impl IntoIterator<Item = (&'a str, &'a Rhythm)>,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<()> {
     let rows: BTreeSet<(&str, String, &str)> = rhythms
         .into_iter()
         .filter(|(_, rhythm)| rhythm.cadence != Cadence::Instant)

@@ -9,7 +9,7 @@ use crate::model::{
     ArticleId, Cadence, DeliveryState, EmailAddress, IssueId, IssueKind, NewsletterId, Sender, Viewer, meets_topics,
 };
 
-use super::database::{Row, StoreError, Transaction, Value, values};
+use super::database::{Result, Row, Transaction, Value, transact, values};
 use super::dialect::listed;
 use super::digests::{SealedDigest, write_digest_slice};
 use super::ledger::lock_newsletter;
@@ -121,7 +121,7 @@ impl Audience {
 
 impl Store {
     /// Counts an audience as it stands, and everybody else of the newsletter by the reason why they are not in it.
-    pub async fn count_audience(&self, audience: &Audience) -> Result<Count, StoreError> {
+    pub async fn count_audience(&self, audience: &Audience) -> Result<Count> {
         let sql = concat!(
             "SELECT CASE
                 WHEN s.state = 'pending' THEN 'not confirmed'
@@ -155,7 +155,7 @@ impl Store {
     }
 
     /// Whether any instant reader has not been served to a number.
-    pub async fn has_instant_readers(&self, newsletter: &NewsletterId, number: i64) -> Result<bool, StoreError> {
+    pub async fn has_instant_readers(&self, newsletter: &NewsletterId, number: i64) -> Result<bool> {
         let sql = "SELECT 1 FROM subscriptions
             WHERE newsletter = $1 AND cadence = 'instant' AND state = 'active' AND covered_to < $2 LIMIT 1";
         Ok(self.row(sql, values![newsletter.as_str(), number]).await?.is_some())
@@ -163,7 +163,7 @@ impl Store {
 
     /// Serves instant readers to the number of an article that none of them gets, some in one transaction. True: there
     /// may be more.
-    pub async fn pass_instant_readers(&self, newsletter: &NewsletterId, number: i64) -> Result<bool, StoreError> {
+    pub async fn pass_instant_readers(&self, newsletter: &NewsletterId, number: i64) -> Result<bool> {
         let sql = "UPDATE subscriptions SET covered_to = $2 WHERE id IN (SELECT id FROM subscriptions
             WHERE newsletter = $1 AND cadence = 'instant' AND state = 'active' AND covered_to < $2 LIMIT $3)
             AND covered_to < $2";
@@ -174,7 +174,7 @@ impl Store {
     /// Freezes an issue's content and its audience's boundary, in one transaction; its delivery rows follow with
     /// [`Store::write_deliveries`]. False: the same issue was sealed before, by whomever; its article was taken back
     /// meanwhile; or the rows of another issue for the same readers are still being written. Nothing changed then.
-    pub async fn seal(&self, audience: Audience, sealing: Sealing) -> Result<bool, StoreError> {
+    pub async fn seal(&self, audience: Audience, sealing: Sealing) -> Result<bool> {
         let result = self.write(move |transaction| Box::pin(seal(transaction, audience, sealing))).await;
         match result {
             Err(error) if error.is_conflict() => Ok(false),
@@ -184,17 +184,16 @@ impl Store {
 
     /// Writes the next chunk of an issue's delivery rows and moves its readers' coverage, in one transaction that ends
     /// in time for others. True: there is more to write. When the last is written, the issue is sealed.
-    pub async fn write_deliveries(&self, issue: &IssueId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    pub async fn write_deliveries(&self, issue: &IssueId, now: DateTime<Utc>) -> Result<bool> {
         let issue = issue.clone();
         self.write_long(move |transaction| Box::pin(write_chunk(transaction, issue, now))).await
     }
 
     /// How many of an issue's audience have no delivery row yet, because it is still being sealed.
-    pub async fn count_unwritten(&self, issue: &IssueId) -> Result<i64, StoreError> {
+    pub async fn count_unwritten(&self, issue: &IssueId) -> Result<i64> {
         let issue = issue.clone();
         let id = issue.clone();
-        let sealed = self.write(move |transaction| Box::pin(async move { sealed(transaction, &id).await }));
-        match sealed.await? {
+        match transact!(self.write, |transaction| { sealed(transaction, &id).await })? {
             Some(Sealed::Instant { audience, .. }) => Ok(self.count_audience(&audience).await?.recipients),
             Some(Sealed::Digest(_)) => {
                 let sql = "SELECT COUNT(*) FROM issue_groups g JOIN issues i ON i.id = g.issue
@@ -209,7 +208,7 @@ impl Store {
     }
 }
 
-async fn seal(transaction: &mut Transaction, audience: Audience, sealing: Sealing) -> Result<bool, StoreError> {
+async fn seal(transaction: &mut Transaction, audience: Audience, sealing: Sealing) -> Result<bool> {
     let newsletter = audience.newsletter.clone();
     let newsletter = newsletter.as_str();
     lock_newsletter(transaction, newsletter).await?;
@@ -233,7 +232,7 @@ pub(super) async fn insert_issue(
     newsletter: &str,
     key: IssueKey,
     sealing: Sealing,
-) -> Result<(), StoreError> {
+) -> Result<()> {
     let sql =
         "INSERT INTO issues (id, newsletter, covers_to, plan, subject, from_name, from_email, reply_to, list_title,
             base_url, web_page, state, send_at, created_at, kind, cadence, slot_at, part, article, edition, replaces,
@@ -284,7 +283,7 @@ enum Sealed {
     Digest(SealedDigest),
 }
 
-async fn sealed(transaction: &mut Transaction, issue: &IssueId) -> Result<Option<Sealed>, StoreError> {
+async fn sealed(transaction: &mut Transaction, issue: &IssueId) -> Result<Option<Sealed>> {
     // The UPDATE locks the row, so that two schedulers never write the same chunk.
     let sql = "UPDATE issues SET state = state WHERE id = $1 AND state = 'sealing'
         RETURNING newsletter, covers_to, slot_at, article, edition, replaces, tags, cursor";
@@ -303,7 +302,7 @@ async fn sealed(transaction: &mut Transaction, issue: &IssueId) -> Result<Option
     Ok(Some(Sealed::Instant { audience, covers_to, cursor: row.text(7)? }))
 }
 
-async fn write_chunk(transaction: &mut Transaction, issue: IssueId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+async fn write_chunk(transaction: &mut Transaction, issue: IssueId, now: DateTime<Utc>) -> Result<bool> {
     let Some(mut sealed) = sealed(transaction, &issue).await? else { return Ok(false) };
     let newsletter = match &sealed {
         Sealed::Instant { audience, .. } => audience.newsletter.clone(),
@@ -342,7 +341,7 @@ async fn write_instant_slice(
     (audience, covers_to): (&Audience, i64),
     cursor: &mut String,
     now: DateTime<Utc>,
-) -> Result<Option<i64>, StoreError> {
+) -> Result<Option<i64>> {
     let pick = concat!(
         "SELECT s.id, s.subscriber, p.email, p.email_key,
             CASE WHEN x.email_key IS NULL THEN 0 ELSE 1 END, CASE WHEN ",
@@ -388,7 +387,7 @@ fn delivery(
     issue: &IssueId,
     (article, edition): &(ArticleId, i64),
     now: DateTime<Utc>,
-) -> Result<Vec<Value>, StoreError> {
+) -> Result<Vec<Value>> {
     let is_suppressed = row.int(4)? == 1;
     let (state, reason) =
         if is_suppressed { (DeliveryState::Suppressed, Some("suppressed")) } else { (DeliveryState::Queued, None) };
@@ -410,7 +409,7 @@ fn delivery(
     ])
 }
 
-async fn seal_whole(transaction: &mut Transaction, issue: &IssueId, newsletter: &str) -> Result<(), StoreError> {
+async fn seal_whole(transaction: &mut Transaction, issue: &IssueId, newsletter: &str) -> Result<()> {
     let whole = "UPDATE issues SET state = 'sealed' WHERE id = $1 AND state = 'sealing'";
     transaction.execute(whole, values![issue.as_str()]).await?;
     // The issues of one digest run count together.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::model::{EmailAddress, SubscriberId};
 
 use super::audit::record_event;
-use super::database::{Row, StoreError, Transaction, values};
+use super::database::{Result, Row, StoreError, Transaction, transact, values};
 use super::dialect::listed;
 use super::open::Store;
 use super::{millis, moment};
@@ -74,7 +74,7 @@ impl Store {
         id_hash: &str,
         now: DateTime<Utc>,
         idle_since: DateTime<Utc>,
-    ) -> Result<Option<Session>, StoreError> {
+    ) -> Result<Option<Session>> {
         let times = values![id_hash, millis(now), millis(idle_since), millis(now + SLACK)];
         self.row(holding!("s.id_hash = $1"), times).await?.as_ref().map(session).transpose()
     }
@@ -85,80 +85,74 @@ impl Store {
         subscriber: &SubscriberId,
         now: DateTime<Utc>,
         idle_since: DateTime<Utc>,
-    ) -> Result<Vec<Session>, StoreError> {
+    ) -> Result<Vec<Session>> {
         let times = values![subscriber.as_str(), millis(now), millis(idle_since), millis(now + SLACK)];
         let sql = holding!("s.subscriber = $1 ORDER BY s.signed_in_at DESC, s.id");
         self.rows(sql, times).await?.iter().map(session).collect()
     }
 
     /// Remembers that a session was seen.
-    pub async fn see_session(&self, id: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn see_session(&self, id: &str, now: DateTime<Utc>) -> Result<()> {
         self.execute("UPDATE sessions SET seen_at = $2 WHERE id = $1", values![id, millis(now)]).await.map(drop)
     }
 
     /// Ends sessions of a person, and remembers that, in one transaction. From its commit on, they hold in no process.
-    pub async fn sign_out(&self, who: &Session, ending: Ending, now: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn sign_out(&self, who: &Session, ending: Ending, now: DateTime<Utc>) -> Result<()> {
         let (subscriber, masked) = (who.subscriber.clone(), who.email.masked());
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let detail = match &ending {
-                    Ending::All => "everywhere",
-                    Ending::One(_) => "one browser",
-                };
-                let ended = match &ending {
-                    Ending::All => end_sessions(transaction, &subscriber).await?,
-                    Ending::One(id) => {
-                        let sql = "DELETE FROM sessions WHERE subscriber = $1 AND id = $2";
-                        transaction.execute(sql, values![subscriber.as_str(), id]).await?
-                    }
-                };
-                if ended > 0 {
-                    let who = (Some(subscriber.as_str()), masked.as_str());
-                    record_event(transaction, "signed-out", who, detail, now).await?;
+        transact!(self.write, |transaction| {
+            let detail = match &ending {
+                Ending::All => "everywhere",
+                Ending::One(_) => "one browser",
+            };
+            let ended = match &ending {
+                Ending::All => end_sessions(transaction, &subscriber).await?,
+                Ending::One(id) => {
+                    let sql = "DELETE FROM sessions WHERE subscriber = $1 AND id = $2";
+                    transaction.execute(sql, values![subscriber.as_str(), id]).await?
                 }
-                Ok(())
-            })
+            };
+            if ended > 0 {
+                let who = (Some(subscriber.as_str()), masked.as_str());
+                record_event(transaction, "signed-out", who, detail, now).await?;
+            }
+            Ok(())
         })
-        .await
     }
 
     /// Forgets sessions whose time is over, links to sign in and to addresses that ended more than a day ago with their
     /// notices, and what happened to accounts more than a year ago, by strangers a week; at most a few hundred of each.
     /// Says whether there may be more.
-    pub async fn forget_the_past(&self, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let sessions = "DELETE FROM sessions WHERE id_hash IN (
-                    SELECT id_hash FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
-                let audit = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2)";
-                let sessions = transaction.execute(sessions, values![millis(now), AT_ONCE]).await?;
-                let year = millis(now - Duration::days(365));
-                let audit = transaction.execute(audit, values![year, AT_ONCE]).await?;
-                // What strangers tried is not kept as long, so that an attack does not fill the disk.
-                let strangers = "DELETE FROM audit WHERE id IN (
-                    SELECT id FROM audit WHERE subscriber IS NULL AND at < $1 ORDER BY at LIMIT $2)";
-                let week = millis(now - Duration::days(7));
-                let audit = audit.max(transaction.execute(strangers, values![week, AT_ONCE]).await?);
-                let flows = "SELECT id FROM flows WHERE expires_at < $1
-                    AND purpose IN ('sign-in', 'erased', 'new-address', 'old-address') ORDER BY expires_at LIMIT $2";
-                let flows = transaction.rows(flows, values![millis(now - Duration::days(1)), AT_ONCE]).await?;
-                let ids = flows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
-                forget_flows(transaction, &ids).await?;
-                let most = sessions.max(audit).max(u64::try_from(ids.len()).unwrap_or(0));
-                Ok(i64::try_from(most).is_ok_and(|most| most >= AT_ONCE))
-            })
+    pub async fn forget_the_past(&self, now: DateTime<Utc>) -> Result<bool> {
+        transact!(self.write, |transaction| {
+            let sessions = "DELETE FROM sessions WHERE id_hash IN (
+                SELECT id_hash FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
+            let audit = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2)";
+            let sessions = transaction.execute(sessions, values![millis(now), AT_ONCE]).await?;
+            let year = millis(now - Duration::days(365));
+            let audit = transaction.execute(audit, values![year, AT_ONCE]).await?;
+            // What strangers tried is not kept as long, so that an attack does not fill the disk.
+            let strangers = "DELETE FROM audit WHERE id IN (
+                SELECT id FROM audit WHERE subscriber IS NULL AND at < $1 ORDER BY at LIMIT $2)";
+            let week = millis(now - Duration::days(7));
+            let audit = audit.max(transaction.execute(strangers, values![week, AT_ONCE]).await?);
+            let flows = "SELECT id FROM flows WHERE expires_at < $1
+                AND purpose IN ('sign-in', 'erased', 'new-address', 'old-address') ORDER BY expires_at LIMIT $2";
+            let flows = transaction.rows(flows, values![millis(now - Duration::days(1)), AT_ONCE]).await?;
+            let ids = flows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
+            forget_flows(transaction, &ids).await?;
+            let most = sessions.max(audit).max(u64::try_from(ids.len()).unwrap_or(0));
+            Ok(i64::try_from(most).is_ok_and(|most| most >= AT_ONCE))
         })
-        .await
     }
 }
 
 /// Ends all sessions of a person. Says how many.
-pub(super) async fn end_sessions(transaction: &mut Transaction, subscriber: &SubscriberId) -> Result<u64, StoreError> {
+pub(super) async fn end_sessions(transaction: &mut Transaction, subscriber: &SubscriberId) -> Result<u64> {
     transaction.execute("DELETE FROM sessions WHERE subscriber = $1", values![subscriber.as_str()]).await
 }
 
 /// Takes flows away with their notices and what relays said about those.
-pub(super) async fn forget_flows(transaction: &mut Transaction, ids: &[String]) -> Result<(), StoreError> {
+pub(super) async fn forget_flows(transaction: &mut Transaction, ids: &[String]) -> Result<()> {
     let is_postgres = transaction.is_postgres();
     let ids = serde_json::json!(ids).to_string();
     let attempts = listed!(
@@ -174,7 +168,7 @@ pub(super) async fn forget_flows(transaction: &mut Transaction, ids: &[String]) 
     Ok(())
 }
 
-fn session(row: &Row) -> Result<Session, StoreError> {
+fn session(row: &Row) -> Result<Session> {
     let email = EmailAddress::parse(&row.text(2)?);
     Ok(Session {
         id: row.text(0)?,

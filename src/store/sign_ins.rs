@@ -10,7 +10,7 @@ use crate::clock;
 use crate::model::EmailAddress;
 
 use super::audit::record_event;
-use super::database::{Row, StoreError, Transaction, values};
+use super::database::{Result, Row, StoreError, Transaction, transact, values};
 use super::flows::address;
 use super::limits::{Asking, Counted, NoRoom};
 use super::millis;
@@ -83,57 +83,54 @@ impl Store {
     ///
     /// For an address that is unknown, over its limit or without a mailbox, flow and notice are written all the same,
     /// but end at once.
-    pub async fn ask_to_sign_in(&self, request: SignInRequest) -> Result<Option<NoRoom>, StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let SignInRequest {
-                    flow,
-                    token_hash,
-                    code_hash,
-                    browser_hash,
-                    email,
-                    payload,
-                    language,
-                    asking,
-                    now,
-                    expires_at,
-                } = request;
-                if let Some(no_room) = asking.admit(transaction, now).await? {
-                    return Ok(Some(no_room));
-                }
-                let known = "SELECT id FROM subscribers WHERE email_key = $1";
-                let known = transaction.row(known, values![email.key()]).await?;
-                let subscriber = known.map(|row| row.text(0)).transpose()?;
-                let unsent = asking.why_unsent(transaction, &email, now).await?;
-                let unsent = unsent.or(if subscriber.is_none() { Some("unknown-address") } else { None });
-                // The same statements either way, so that the time tells nothing; nobody has an empty key.
-                let ended = if unsent.is_none() { email.key() } else { "" };
-                end_flows(transaction, "sign-in", ended, now).await?;
-                let (event, detail) = match unsent {
-                    None => ("sign-in-asked", ""),
-                    Some(why) => ("sign-in-not-mailed", why),
-                };
-                let masked = email.masked();
-                record_event(transaction, event, (subscriber.as_deref(), &masked), detail, now).await?;
-                let sign_in = Some((code_hash, browser_hash));
-                let flow = NewFlow {
-                    id: flow,
-                    purpose: "sign-in",
-                    subscriber,
-                    email,
-                    token_hash,
-                    payload,
-                    language,
-                    sign_in,
-                    now,
-                    expires_at,
-                };
-                asking.count_mail(transaction, unsent.is_none(), now).await?;
-                enter_flow(transaction, flow, unsent).await?;
-                Ok(None)
-            })
+    pub async fn ask_to_sign_in(&self, request: SignInRequest) -> Result<Option<NoRoom>> {
+        transact!(self.write, |transaction| {
+            let SignInRequest {
+                flow,
+                token_hash,
+                code_hash,
+                browser_hash,
+                email,
+                payload,
+                language,
+                asking,
+                now,
+                expires_at,
+            } = request;
+            if let Some(no_room) = asking.admit(transaction, now).await? {
+                return Ok(Some(no_room));
+            }
+            let known = "SELECT id FROM subscribers WHERE email_key = $1";
+            let known = transaction.row(known, values![email.key()]).await?;
+            let subscriber = known.map(|row| row.text(0)).transpose()?;
+            let unsent = asking.why_unsent(transaction, &email, now).await?;
+            let unsent = unsent.or(if subscriber.is_none() { Some("unknown-address") } else { None });
+            // The same statements either way, so that the time tells nothing; nobody has an empty key.
+            let ended = if unsent.is_none() { email.key() } else { "" };
+            end_flows(transaction, "sign-in", ended, now).await?;
+            let (event, detail) = match unsent {
+                None => ("sign-in-asked", ""),
+                Some(why) => ("sign-in-not-mailed", why),
+            };
+            let masked = email.masked();
+            record_event(transaction, event, (subscriber.as_deref(), &masked), detail, now).await?;
+            let sign_in = Some((code_hash, browser_hash));
+            let flow = NewFlow {
+                id: flow,
+                purpose: "sign-in",
+                subscriber,
+                email,
+                token_hash,
+                payload,
+                language,
+                sign_in,
+                now,
+                expires_at,
+            };
+            asking.count_mail(transaction, unsent.is_none(), now).await?;
+            enter_flow(transaction, flow, unsent).await?;
+            Ok(None)
         })
-        .await
     }
 
     /// For a link that holds: who would sign in, and whether this browser asked for it. Changes nothing.
@@ -142,7 +139,7 @@ impl Store {
         token_hash: &str,
         browser_hash: &str,
         now: DateTime<Utc>,
-    ) -> Result<Option<(EmailAddress, bool)>, StoreError> {
+    ) -> Result<Option<(EmailAddress, bool)>> {
         let sql =
             concat!("SELECT email, browser_hash FROM flows WHERE token_hash = $1 AND used_at IS NULL AND ", is_live!());
         let row = self.row(sql, values![token_hash, millis(now), millis(now + SLACK)]).await?;
@@ -150,11 +147,7 @@ impl Store {
     }
 
     /// For whom and with what a browser last asked, since some moment; whatever became of it.
-    pub async fn last_asked(
-        &self,
-        browser_hash: &str,
-        since: DateTime<Utc>,
-    ) -> Result<Option<(EmailAddress, String)>, StoreError> {
+    pub async fn last_asked(&self, browser_hash: &str, since: DateTime<Utc>) -> Result<Option<(EmailAddress, String)>> {
         let sql = "SELECT email, payload FROM flows WHERE browser_hash = $1 AND created_at > $2
             ORDER BY created_at DESC, id LIMIT 1";
         let row = self.row(sql, values![browser_hash, millis(since)]).await?;
@@ -168,43 +161,37 @@ impl Store {
         browser_hash: String,
         tries: Counted,
         now: DateTime<Utc>,
-    ) -> Result<Result<(String, String), NotSignedIn>, StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                if !tries.has_room(transaction, now).await? {
-                    return Ok(Err(NotSignedIn::TooManyTries));
-                }
-                // OWASP ASVS 5.0, 6.6.3. The link goes on: whoever asks for another cannot shut them out.
-                let sql = concat!(
-                    "UPDATE flows SET tries = tries + 1 WHERE tries < 5 AND id = (SELECT id FROM flows
-                        WHERE browser_hash = $1 AND code_hash IS NOT NULL AND ",
-                    is_live!(),
-                    " ORDER BY created_at DESC, id LIMIT 1) RETURNING id, code_hash"
-                );
-                let row = transaction.row(sql, values![browser_hash, millis(now), millis(now + SLACK)]).await?;
-                let found = row.map(|row| Ok::<_, StoreError>((row.text(0)?, row.opt_text(1)?))).transpose()?;
-                Ok(match found {
-                    Some((flow, Some(code_hash))) => Ok((flow, code_hash)),
-                    _ => Err(NotSignedIn::Dead),
-                })
+    ) -> Result<Result<(String, String), NotSignedIn>> {
+        transact!(self.write, |transaction| {
+            if !tries.has_room(transaction, now).await? {
+                return Ok(Err(NotSignedIn::TooManyTries));
+            }
+            // OWASP ASVS 5.0, 6.6.3. The link goes on: whoever asks for another cannot shut them out.
+            let sql = concat!(
+                "UPDATE flows SET tries = tries + 1 WHERE tries < 5 AND id = (SELECT id FROM flows
+                    WHERE browser_hash = $1 AND code_hash IS NOT NULL AND ",
+                is_live!(),
+                " ORDER BY created_at DESC, id LIMIT 1) RETURNING id, code_hash"
+            );
+            let row = transaction.row(sql, values![browser_hash, millis(now), millis(now + SLACK)]).await?;
+            let found = row.map(|row| Ok::<_, StoreError>((row.text(0)?, row.opt_text(1)?))).transpose()?;
+            Ok(match found {
+                Some((flow, Some(code_hash))) => Ok((flow, code_hash)),
+                _ => Err(NotSignedIn::Dead),
             })
         })
-        .await
     }
 
     /// Counts a wrong code against whoever tried it, and remembers it.
-    pub async fn wrong_code(&self, flow: Option<String>, tries: Counted, now: DateTime<Utc>) -> Result<(), StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                tries.count(transaction, now).await?;
-                let sql = "SELECT subscriber, email FROM flows WHERE id = $1";
-                let row = transaction.row(sql, values![flow.unwrap_or_default()]).await?;
-                let (subscriber, masked) = row.as_ref().map(whose).transpose()?.unwrap_or_default();
-                let who = (subscriber.as_deref(), masked.as_str());
-                record_event(transaction, "sign-in-failed", who, "wrong code", now).await
-            })
+    pub async fn wrong_code(&self, flow: Option<String>, tries: Counted, now: DateTime<Utc>) -> Result<()> {
+        transact!(self.write, |transaction| {
+            tries.count(transaction, now).await?;
+            let sql = "SELECT subscriber, email FROM flows WHERE id = $1";
+            let row = transaction.row(sql, values![flow.unwrap_or_default()]).await?;
+            let (subscriber, masked) = row.as_ref().map(whose).transpose()?.unwrap_or_default();
+            let who = (subscriber.as_deref(), masked.as_str());
+            record_event(transaction, "sign-in-failed", who, "wrong code", now).await
         })
-        .await
     }
 
     /// Uses a flow and begins a session, in one transaction: of many at once, exactly one gets it, and with it the
@@ -215,29 +202,26 @@ impl Store {
         session: NewSession,
         tries: Counted,
         now: DateTime<Utc>,
-    ) -> Result<Result<String, NotSignedIn>, StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let used = match &proof {
-                    Proof::Code { flow } => use_code(transaction, flow, now).await?,
-                    Proof::Link { token_hash, browser_hash, is_meant_here } => {
-                        let used = use_link(transaction, token_hash, browser_hash, *is_meant_here, now).await?;
-                        if used.is_none() && !dead_link(transaction, token_hash, &tries, now).await? {
-                            return Ok(Err(NotSignedIn::TooManyTries));
-                        }
-                        used
+    ) -> Result<Result<String, NotSignedIn>> {
+        transact!(self.write, |transaction| {
+            let used = match &proof {
+                Proof::Code { flow } => use_code(transaction, flow, now).await?,
+                Proof::Link { token_hash, browser_hash, is_meant_here } => {
+                    let used = use_link(transaction, token_hash, browser_hash, *is_meant_here, now).await?;
+                    if used.is_none() && !dead_link(transaction, token_hash, &tries, now).await? {
+                        return Ok(Err(NotSignedIn::TooManyTries));
                     }
-                };
-                let Some(row) = used else { return Ok(Err(NotSignedIn::Dead)) };
-                let (Some(subscriber), masked) = whose(&row)? else { return Ok(Err(NotSignedIn::Dead)) };
-                let means = if matches!(proof, Proof::Code { .. }) { "code" } else { "link" };
-                begin_session(transaction, &subscriber, &session, now).await?;
-                let detail = format!("{means}, {}", session.browser);
-                record_event(transaction, "signed-in", (Some(&subscriber), &masked), &detail, now).await?;
-                Ok(Ok(row.text(2)?))
-            })
+                    used
+                }
+            };
+            let Some(row) = used else { return Ok(Err(NotSignedIn::Dead)) };
+            let (Some(subscriber), masked) = whose(&row)? else { return Ok(Err(NotSignedIn::Dead)) };
+            let means = if matches!(proof, Proof::Code { .. }) { "code" } else { "link" };
+            begin_session(transaction, &subscriber, &session, now).await?;
+            let detail = format!("{means}, {}", session.browser);
+            record_event(transaction, "signed-in", (Some(&subscriber), &masked), &detail, now).await?;
+            Ok(Ok(row.text(2)?))
         })
-        .await
     }
 }
 
@@ -248,7 +232,7 @@ async fn use_link(
     browser_hash: &str,
     is_meant_here: bool,
     now: DateTime<Utc>,
-) -> Result<Option<Row>, StoreError> {
+) -> Result<Option<Row>> {
     let sql = concat!(
         "UPDATE flows SET used_at = $2, code_hash = CASE WHEN browser_hash = $4 THEN NULL ELSE code_hash END
         WHERE token_hash = $1 AND used_at IS NULL AND (browser_hash = $4 OR $5 = 1)
@@ -260,7 +244,7 @@ async fn use_link(
     transaction.row(sql, times).await
 }
 
-async fn use_code(transaction: &mut Transaction, flow: &str, now: DateTime<Utc>) -> Result<Option<Row>, StoreError> {
+async fn use_code(transaction: &mut Transaction, flow: &str, now: DateTime<Utc>) -> Result<Option<Row>> {
     let sql = "UPDATE flows SET used_at = $2, code_hash = NULL
         WHERE id = $1 AND code_hash IS NOT NULL AND expires_at > $2
         AND EXISTS (SELECT 1 FROM subscribers p WHERE p.id = flows.subscriber AND p.email_key = flows.email_key)
@@ -275,7 +259,7 @@ async fn dead_link(
     token_hash: &str,
     tries: &Counted,
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+) -> Result<bool> {
     let made = "SELECT subscriber, email FROM flows WHERE token_hash = $1 AND purpose = 'sign-in'";
     let made = transaction.row(made, values![token_hash]).await?;
     if made.is_none() && !tries.try_one(transaction, now).await? {
@@ -291,7 +275,7 @@ async fn begin_session(
     subscriber: &str,
     session: &NewSession,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<()> {
     transaction.execute("DELETE FROM sessions WHERE id_hash = $1", values![&session.replaces]).await?;
     let sql = "INSERT INTO sessions (id_hash, id, subscriber, browser, signed_in_at, seen_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $5, $6)";
@@ -302,6 +286,6 @@ async fn begin_session(
 }
 
 /// The subscriber of a flow and the masked address, from the first two columns.
-fn whose(row: &Row) -> Result<(Option<String>, String), StoreError> {
+fn whose(row: &Row) -> Result<(Option<String>, String)> {
     Ok((row.opt_text(0)?, address(&row.text(1)?)?.masked()))
 }

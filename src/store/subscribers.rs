@@ -10,7 +10,7 @@ use crate::model::{
     SuppressionReason,
 };
 
-use super::database::{Row, StoreError, Transaction, values};
+use super::database::{Result, Row, StoreError, Transaction, transact, values};
 use super::dialect::listed;
 use super::flows::record_consent;
 use super::issues::unfinished;
@@ -114,24 +114,24 @@ impl Subscription {
 
 impl Store {
     /// The next `most` people after the one with the id `after` (empty: from the first), by id.
-    pub async fn subscribers_after(&self, after: &str, most: i64) -> Result<Vec<Subscriber>, StoreError> {
+    pub async fn subscribers_after(&self, after: &str, most: i64) -> Result<Vec<Subscriber>> {
         people(&self.rows(PEOPLE, values![after, most]).await?)
     }
 
     /// One person; none once they are unknown.
-    pub async fn subscriber(&self, id: &SubscriberId) -> Result<Option<Subscriber>, StoreError> {
+    pub async fn subscriber(&self, id: &SubscriberId) -> Result<Option<Subscriber>> {
         Ok(people(&self.rows(ONE_PERSON, values![id.as_str()]).await?)?.pop())
     }
 
     /// The people with these address keys, those who are known; in one question.
-    pub async fn subscribers_with(&self, keys: &[&str]) -> Result<Vec<Subscriber>, StoreError> {
+    pub async fn subscribers_with(&self, keys: &[&str]) -> Result<Vec<Subscriber>> {
         let sql =
             listed!(self.is_postgres(), select_people!("listed JOIN subscribers s ON s.email_key = listed.value"));
         people(&self.rows(sql, values![serde_json::json!(keys).to_string()]).await?)
     }
 
     /// Which of these address keys are not to be mailed, and why.
-    pub async fn suppressions_of(&self, keys: &[&str]) -> Result<BTreeMap<String, SuppressionReason>, StoreError> {
+    pub async fn suppressions_of(&self, keys: &[&str]) -> Result<BTreeMap<String, SuppressionReason>> {
         let sql = listed!(
             self.is_postgres(),
             "SELECT x.email_key, x.reason FROM listed JOIN suppressions x ON x.email_key = listed.value"
@@ -141,7 +141,7 @@ impl Store {
     }
 
     /// One subscription.
-    pub async fn subscription(&self, id: &SubscriptionId) -> Result<Option<Subscription>, StoreError> {
+    pub async fn subscription(&self, id: &SubscriptionId) -> Result<Option<Subscription>> {
         let row = self.row(ONE_SUBSCRIPTION, values![id.as_str()]).await?;
         Ok(row.as_ref().map(|row| subscription(row, 0)).transpose()?.flatten())
     }
@@ -153,15 +153,12 @@ impl Store {
         id: SubscriptionId,
         source: &'static str,
         now: DateTime<Utc>,
-    ) -> Result<Option<Subscription>, StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                end_subscription(transaction, id.as_str(), source, now).await?;
-                let row = transaction.row(ONE_SUBSCRIPTION, values![id.as_str()]).await?;
-                Ok(row.as_ref().map(|row| subscription(row, 0)).transpose()?.flatten())
-            })
+    ) -> Result<Option<Subscription>> {
+        transact!(self.write, |transaction| {
+            end_subscription(transaction, id.as_str(), source, now).await?;
+            let row = transaction.row(ONE_SUBSCRIPTION, values![id.as_str()]).await?;
+            Ok(row.as_ref().map(|row| subscription(row, 0)).transpose()?.flatten())
         })
-        .await
     }
 
     /// Takes back the goodbye of `ended_at`, if that is how the subscription stands and it had been active; and with it
@@ -172,31 +169,28 @@ impl Store {
         id: SubscriptionId,
         ended_at: DateTime<Utc>,
         now: DateTime<Utc>,
-    ) -> Result<Vec<NewsletterId>, StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let sql = "UPDATE subscriptions SET state = 'active', ended_at = NULL
-                    WHERE subscriber = (SELECT subscriber FROM subscriptions WHERE id = $1 AND ended_at = $2)
-                    AND state = 'ended' AND ended_at = $2 AND activated_at IS NOT NULL
-                    RETURNING id, subscriber, newsletter";
-                let mut undone = Vec::new();
-                for row in transaction.rows(sql, values![id.as_str(), millis(ended_at)]).await? {
-                    let (id, subscriber, newsletter) = (row.text(0)?, row.text(1)?, row.text(2)?);
-                    let back = concat!(
-                        "UPDATE deliveries SET state = 'queued', reason = NULL, due_at = $2, finished_at = NULL
-                        WHERE issue IN (",
-                        unfinished!(),
-                        ") AND subscriber = $4 AND subscription = $1 AND state = 'suppressed' AND reason = 'left'
-                        AND finished_at >= $3"
-                    );
-                    transaction.execute(back, values![id, millis(now), millis(ended_at), &subscriber]).await?;
-                    record_consent(transaction, &subscriber, &newsletter, "undone", "page", now).await?;
-                    undone.push(NewsletterId::new(newsletter));
-                }
-                Ok(undone)
-            })
+    ) -> Result<Vec<NewsletterId>> {
+        transact!(self.write, |transaction| {
+            let sql = "UPDATE subscriptions SET state = 'active', ended_at = NULL
+                WHERE subscriber = (SELECT subscriber FROM subscriptions WHERE id = $1 AND ended_at = $2)
+                AND state = 'ended' AND ended_at = $2 AND activated_at IS NOT NULL
+                RETURNING id, subscriber, newsletter";
+            let mut undone = Vec::new();
+            for row in transaction.rows(sql, values![id.as_str(), millis(ended_at)]).await? {
+                let (id, subscriber, newsletter) = (row.text(0)?, row.text(1)?, row.text(2)?);
+                let back = concat!(
+                    "UPDATE deliveries SET state = 'queued', reason = NULL, due_at = $2, finished_at = NULL
+                    WHERE issue IN (",
+                    unfinished!(),
+                    ") AND subscriber = $4 AND subscription = $1 AND state = 'suppressed' AND reason = 'left'
+                    AND finished_at >= $3"
+                );
+                transaction.execute(back, values![id, millis(now), millis(ended_at), &subscriber]).await?;
+                record_consent(transaction, &subscriber, &newsletter, "undone", "page", now).await?;
+                undone.push(NewsletterId::new(newsletter));
+            }
+            Ok(undone)
         })
-        .await
     }
 
     /// Ends the subscriptions of an address to one newsletter (none: to all), as [`Store::leave`] does, in one
@@ -207,23 +201,20 @@ impl Store {
         newsletter: Option<NewsletterId>,
         source: &'static str,
         now: DateTime<Utc>,
-    ) -> Result<Vec<NewsletterId>, StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let sql = "SELECT t.id, t.newsletter FROM subscriptions t JOIN subscribers s ON s.id = t.subscriber
-                    WHERE s.email_key = $1 AND t.state <> 'ended' ORDER BY t.newsletter";
-                let mut ended = Vec::new();
-                for row in transaction.rows(sql, values![email_key]).await? {
-                    let (id, theirs) = (row.text(0)?, NewsletterId::new(row.text(1)?));
-                    if newsletter.as_ref().is_none_or(|wanted| *wanted == theirs) {
-                        end_subscription(transaction, &id, source, now).await?;
-                        ended.push(theirs);
-                    }
+    ) -> Result<Vec<NewsletterId>> {
+        transact!(self.write, |transaction| {
+            let sql = "SELECT t.id, t.newsletter FROM subscriptions t JOIN subscribers s ON s.id = t.subscriber
+                WHERE s.email_key = $1 AND t.state <> 'ended' ORDER BY t.newsletter";
+            let mut ended = Vec::new();
+            for row in transaction.rows(sql, values![email_key]).await? {
+                let (id, theirs) = (row.text(0)?, NewsletterId::new(row.text(1)?));
+                if newsletter.as_ref().is_none_or(|wanted| *wanted == theirs) {
+                    end_subscription(transaction, &id, source, now).await?;
+                    ended.push(theirs);
                 }
-                Ok(ended)
-            })
+            }
+            Ok(ended)
         })
-        .await
     }
 
     /// Enters addresses among those not to be mailed and suppresses the issues that wait for them, in one transaction.
@@ -233,39 +224,33 @@ impl Store {
         email_keys: Vec<String>,
         reason: SuppressionReason,
         now: DateTime<Utc>,
-    ) -> Result<u64, StoreError> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                let rows = email_keys.iter().map(|key| values![key, reason.as_str(), millis(now)]).collect();
-                let head = "INSERT INTO suppressions (email_key, reason, at) VALUES";
-                let new = transaction.insert_many(head, rows, "ON CONFLICT (email_key) DO NOTHING").await?;
-                let waiting = listed!(
-                    transaction.is_postgres(),
-                    "UPDATE deliveries SET state = 'suppressed', reason = 'suppressed', due_at = NULL, finished_at = $2
-                    WHERE state IN ('queued', 'deferred') AND subscription IN (
-                        SELECT t.id FROM listed JOIN subscribers s ON s.email_key = listed.value
-                        JOIN subscriptions t ON t.subscriber = s.id)"
-                );
-                let keys = serde_json::json!(email_keys).to_string();
-                transaction.execute(waiting, values![keys, millis(now)]).await?;
-                Ok(new)
-            })
+    ) -> Result<u64> {
+        transact!(self.write, |transaction| {
+            let rows = email_keys.iter().map(|key| values![key, reason.as_str(), millis(now)]).collect();
+            let head = "INSERT INTO suppressions (email_key, reason, at) VALUES";
+            let new = transaction.insert_many(head, rows, "ON CONFLICT (email_key) DO NOTHING").await?;
+            let waiting = listed!(
+                transaction.is_postgres(),
+                "UPDATE deliveries SET state = 'suppressed', reason = 'suppressed', due_at = NULL, finished_at = $2
+                WHERE state IN ('queued', 'deferred') AND subscription IN (
+                    SELECT t.id FROM listed JOIN subscribers s ON s.email_key = listed.value
+                    JOIN subscriptions t ON t.subscriber = s.id)"
+            );
+            let keys = serde_json::json!(email_keys).to_string();
+            transaction.execute(waiting, values![keys, millis(now)]).await?;
+            Ok(new)
         })
-        .await
     }
 
     /// Writes people and their subscriptions in one transaction of few statements.
     ///
     /// No two may share address and newsletter. Whoever has left by then stays away; what becomes active owes nothing
     /// older than now; what is active keeps what it has been served to. The newsletters must have been entered.
-    pub async fn import(&self, newcomers: Vec<Newcomer>, now: DateTime<Utc>) -> Result<(), StoreError> {
-        self.write_long(move |transaction| {
-            Box::pin(async move {
-                enter_people(transaction, &newcomers).await?;
-                enter_subscriptions(transaction, &newcomers, now).await
-            })
+    pub async fn import(&self, newcomers: Vec<Newcomer>, now: DateTime<Utc>) -> Result<()> {
+        transact!(self.write_long, |transaction| {
+            enter_people(transaction, &newcomers).await?;
+            enter_subscriptions(transaction, &newcomers, now).await
         })
-        .await
     }
 }
 
@@ -275,7 +260,7 @@ pub(super) async fn end_subscription(
     id: &str,
     source: &'static str,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<()> {
     let sql = "UPDATE subscriptions SET state = 'ended', ended_at = $2 WHERE id = $1 AND state <> 'ended'
         RETURNING subscriber, newsletter";
     let Some(row) = transaction.row(sql, values![id, millis(now)]).await? else { return Ok(()) };
@@ -290,7 +275,7 @@ pub(super) async fn end_subscription(
     Ok(())
 }
 
-async fn enter_people(transaction: &mut Transaction, newcomers: &[Newcomer]) -> Result<(), StoreError> {
+async fn enter_people(transaction: &mut Transaction, newcomers: &[Newcomer]) -> Result<()> {
     let people: BTreeMap<&str, &Newcomer> = newcomers.iter().map(|newcomer| (newcomer.email.key(), newcomer)).collect();
     let row = |person: &&Newcomer| {
         let (email, [time_zone, language, tags]) = (&person.email, person.details.clone());
@@ -315,11 +300,7 @@ async fn enter_people(transaction: &mut Transaction, newcomers: &[Newcomer]) -> 
     Ok(())
 }
 
-async fn enter_subscriptions(
-    transaction: &mut Transaction,
-    newcomers: &[Newcomer],
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+async fn enter_subscriptions(transaction: &mut Transaction, newcomers: &[Newcomer], now: DateTime<Utc>) -> Result<()> {
     let numbers = lock_newsletters(transaction, newcomers).await?;
     let known = listed!(
         transaction.is_postgres(),
@@ -327,10 +308,8 @@ async fn enter_subscriptions(
     );
     let keys: Vec<&str> = newcomers.iter().map(|newcomer| newcomer.email.key()).collect();
     let rows = transaction.rows(known, values![serde_json::json!(keys).to_string()]).await?;
-    let people: BTreeMap<String, (String, Option<String>)> = rows
-        .iter()
-        .map(|row| Ok((row.text(0)?, (row.text(1)?, row.opt_text(2)?))))
-        .collect::<Result<_, StoreError>>()?;
+    let people: BTreeMap<String, (String, Option<String>)> =
+        rows.iter().map(|row| Ok((row.text(0)?, (row.text(1)?, row.opt_text(2)?)))).collect::<Result<_>>()?;
     let (mut subscriptions, mut consents, mut rhythms) = (Vec::new(), Vec::new(), Vec::new());
     for newcomer in newcomers {
         let (newsletter, cadence, state) = &newcomer.subscription;
@@ -366,10 +345,7 @@ async fn enter_subscriptions(
 }
 
 /// The present numbers of the newsletters that people are entered into, which stay so until the transaction ends.
-async fn lock_newsletters(
-    transaction: &mut Transaction,
-    newcomers: &[Newcomer],
-) -> Result<BTreeMap<String, i64>, StoreError> {
+async fn lock_newsletters(transaction: &mut Transaction, newcomers: &[Newcomer]) -> Result<BTreeMap<String, i64>> {
     let newsletters: BTreeSet<&str> = newcomers.iter().map(|newcomer| newcomer.subscription.0.as_str()).collect();
     let mut numbers = BTreeMap::new();
     for newsletter in newsletters {
@@ -385,7 +361,7 @@ fn not_entered(newsletter: &str) -> StoreError {
 }
 
 /// Folds rows of (person, subscription) into people.
-fn people(rows: &[Row]) -> Result<Vec<Subscriber>, StoreError> {
+fn people(rows: &[Row]) -> Result<Vec<Subscriber>> {
     let mut people: Vec<Subscriber> = Vec::new();
     for row in rows {
         let id = SubscriberId::new(row.text(0)?);
@@ -399,7 +375,7 @@ fn people(rows: &[Row]) -> Result<Vec<Subscriber>, StoreError> {
     Ok(people)
 }
 
-fn person(id: SubscriberId, row: &Row) -> Result<Subscriber, StoreError> {
+fn person(id: SubscriberId, row: &Row) -> Result<Subscriber> {
     Ok(Subscriber {
         id,
         email: row.text(1)?,
@@ -413,7 +389,7 @@ fn person(id: SubscriberId, row: &Row) -> Result<Subscriber, StoreError> {
 }
 
 /// A subscription from eleven columns, the first of which is `from`; none if they are empty.
-pub(super) fn subscription(row: &Row, from: usize) -> Result<Option<Subscription>, StoreError> {
+pub(super) fn subscription(row: &Row, from: usize) -> Result<Option<Subscription>> {
     let Some(id) = row.opt_text(from)? else { return Ok(None) };
     Ok(Some(Subscription {
         id: SubscriptionId::new(id),

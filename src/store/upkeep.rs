@@ -5,7 +5,7 @@ use std::path::Path;
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
 
-use super::database::{Connection, StoreError, Transaction, values};
+use super::database::{Connection, Result, StoreError, Transaction, values};
 use super::open::Store;
 
 /// Sums that must add up; each question gives one row for each place where they do not.
@@ -28,13 +28,13 @@ const RULES: &[(&str, &str)] = &[
 
 impl Store {
     /// Copies an SQLite database to a new file as it is at one moment, while it is in use.
-    pub async fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
+    pub async fn copy_to(&self, file: &Path) -> Result<()> {
         let name = file.to_str().ok_or_else(|| StoreError::Place("the file's name is not text".to_owned()))?;
         self.rows("VACUUM INTO $1", values![name]).await.map(drop)
     }
 
     /// What is wrong with the database: damage that the engine finds, and sums that do not add up.
-    pub async fn problems(&self) -> Result<Vec<String>, StoreError> {
+    pub async fn problems(&self) -> Result<Vec<String>> {
         let mut problems = Vec::new();
         if !self.is_postgres() {
             let integrity = self.rows("PRAGMA integrity_check", vec![]).await?;
@@ -58,7 +58,7 @@ impl Store {
 }
 
 /// Holds all sending in a copy that is not in use, before it gets its name.
-pub async fn hold_copy(file: &Path, reason: String) -> Result<(), StoreError> {
+pub async fn hold_copy(file: &Path, reason: String) -> Result<()> {
     let mut copy = alone(file, false).await?;
     let sql = "INSERT INTO facts (name, value) VALUES ('hold', $1)
         ON CONFLICT (name) DO UPDATE SET value = excluded.value";
@@ -66,7 +66,7 @@ pub async fn hold_copy(file: &Path, reason: String) -> Result<(), StoreError> {
 }
 
 /// Whether a file is a sound database of ours, of a version that this program knows.
-pub async fn look_over(file: &Path) -> Result<(), StoreError> {
+pub async fn look_over(file: &Path) -> Result<()> {
     if !file.is_file() {
         return Err(StoreError::Place("there is no such file".to_owned()));
     }
@@ -81,7 +81,7 @@ pub async fn look_over(file: &Path) -> Result<(), StoreError> {
     if found > known { Err(StoreError::Newer { found, known }) } else { Ok(()) }
 }
 
-async fn alone(file: &Path, read_only: bool) -> Result<Transaction, StoreError> {
+async fn alone(file: &Path, read_only: bool) -> Result<Transaction> {
     let options = SqliteConnectOptions::new().filename(file).read_only(read_only).disable_statement_logging();
     Ok(Transaction { connection: Connection::Sqlite(options.connect().await?) })
 }
