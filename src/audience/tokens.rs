@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 
 use crate::auth::{ServerKeys, mac};
-use crate::model::SubscriptionId;
+use crate::model::{SubscriptionId, words};
 
 /// What the token of a sign-up is signed for.
 pub(super) const CONFIRM: &str = "confirm";
@@ -23,21 +23,13 @@ pub fn confirm_token(keys: &ServerKeys, flow: &str) -> String {
     keys.sign(CONFIRM, flow)
 }
 
-/// What a link in each issue is for; a token for one opens nothing of the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Ends one subscription.
-    Leave,
-    /// Shows and changes what was chosen about subscriptions, and nothing else.
-    Preferences,
-}
-
-impl Purpose {
-    fn as_str(self) -> &'static str {
-        match self {
-            Purpose::Leave => "leave",
-            Purpose::Preferences => "preferences",
-        }
+words! {
+    /// What a link in each issue is for; a token for one opens nothing of the other.
+    pub enum Purpose {
+        /// Ends one subscription.
+        Leave = "leave",
+        /// Shows and changes what was chosen about subscriptions, and nothing else.
+        Preferences = "preferences",
     }
 }
 

@@ -6,13 +6,15 @@ use chrono::Weekday;
 use url::Url;
 
 use crate::diagnostic::{Diagnostic, Wrong, codes};
-use crate::model::{Access, Cadence, DigestTime, EmailAddress, Newsletter, NewsletterId, Sender};
+use crate::model::{
+    Access, Cadence, DigestTime, EmailAddress, Newsletter, NewsletterId, OnUnknown, SendPolicy, Sender,
+};
 use crate::zone::Zone;
 
 use super::report::Report;
 use super::section::Section;
 use super::tree::{self, Misfit, Place, Table, Value};
-use super::values::{ON_UNKNOWN, SEND_POLICIES, WEEKDAYS, word};
+use super::values::{WEEKDAYS, word};
 use super::{
     Auth, Author, Link, Mail, Publication, Relay, Secret, Sending, Settings, Site, SmtpRelay, Store, Web, is_loopback,
     shape, values,
@@ -196,16 +198,16 @@ fn newsletter(section: Section<'_>, id: &str, is_only: bool, publication: &Publi
         },
         topics: topics(section),
         access: section.value("access", access).unwrap_or_default(),
-        send: section.value("send", |text| word(text, &SEND_POLICIES)).unwrap_or_default(),
+        send: section.value("send", |text| word(text, &SendPolicy::WORDS)).unwrap_or_default(),
     }
 }
 
 fn access(text: &str) -> Result<Access, Wrong> {
-    word(text, &Access::ALL.map(|access| (access.as_str(), access)))
+    word(text, &Access::WORDS)
 }
 
 fn cadence(text: &str) -> Result<Cadence, Wrong> {
-    word(text, &Cadence::ALL.map(|cadence| (cadence.as_str(), cadence)))
+    word(text, &Cadence::WORDS)
 }
 
 fn cadences(section: Section<'_>) -> Vec<Cadence> {
@@ -304,7 +306,7 @@ fn sending(section: Section<'_>) -> Sending {
     let defaults = Sending::default();
     let share = "write a share from 0 to 1: `0.01` is one in a hundred";
     Sending {
-        on_unknown: section.value("on-unknown", |text| word(text, &ON_UNKNOWN)).unwrap_or(defaults.on_unknown),
+        on_unknown: section.value("on-unknown", |text| word(text, &OnUnknown::WORDS)).unwrap_or(defaults.on_unknown),
         undo: section.value("undo", values::duration).unwrap_or(defaults.undo),
         max_lateness: section.value("max-lateness", values::some_time).unwrap_or(defaults.max_lateness),
         plan_drift: section.number("plan-drift", 0.0..=1.0, share).unwrap_or(defaults.plan_drift),

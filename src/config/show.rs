@@ -4,7 +4,7 @@ use toml::Value;
 
 use crate::model::{Cadence, Newsletter};
 
-use super::values::{ON_UNKNOWN, SEND_POLICIES, WEEKDAYS, duration_text, word_for};
+use super::values::{WEEKDAYS, duration_text, word_for};
 use super::{Auth, Author, Encryption, Link, Publication, Relay, Secret, Sending, Settings, Store};
 
 /// What holds in the end, as TOML that can be read again; secrets are `***`, what is not set is left out.
@@ -82,7 +82,7 @@ fn newsletter_lines(newsletter: &Newsletter) -> Lines {
         ("digest-weekday", if_set(word_for(&newsletter.digest_time.weekday, &WEEKDAYS))),
         ("topics", is(list(newsletter.topics.iter())).filter(|_| !newsletter.topics.is_empty())),
         ("access", is(newsletter.access.as_str())),
-        ("send", if_set(word_for(&newsletter.send, &SEND_POLICIES))),
+        ("send", is(newsletter.send.as_str())),
     ]
 }
 
@@ -104,7 +104,7 @@ fn relay(relay: &Relay) -> Lines {
 
 fn sending(sending: &Sending) -> Lines {
     vec![
-        ("on-unknown", if_set(word_for(&sending.on_unknown, &ON_UNKNOWN))),
+        ("on-unknown", is(sending.on_unknown.as_str())),
         ("undo", is(duration_text(sending.undo))),
         ("max-lateness", is(duration_text(sending.max_lateness))),
         ("plan-drift", is(sending.plan_drift)),

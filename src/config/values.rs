@@ -6,7 +6,7 @@ use chrono::{Duration, Weekday};
 use url::{Host, Url};
 
 use crate::diagnostic::{Wrong, codes, did_you_mean, nearest};
-use crate::model::{EmailAddress, OnUnknown, SendPolicy};
+use crate::model::EmailAddress;
 use crate::zone::Zone;
 
 use super::{Encryption, Network, Secret, Store, is_loopback};
@@ -135,13 +135,6 @@ pub(super) const WEEKDAYS: [(&str, Weekday); 7] = [
     ("saturday", Weekday::Sat),
     ("sunday", Weekday::Sun),
 ];
-
-/// Whether issues go by themselves, as it is written.
-pub(super) const SEND_POLICIES: [(&str, SendPolicy); 2] =
-    [("auto", SendPolicy::Auto), ("approve", SendPolicy::Approve)];
-
-/// What to do when the line broke at the last moment, as it is written.
-pub(super) const ON_UNKNOWN: [(&str, OnUnknown); 2] = [("resend", OnUnknown::Resend), ("hold", OnUnknown::Hold)];
 
 /// One of a few words.
 pub(super) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Wrong> {

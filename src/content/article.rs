@@ -267,7 +267,7 @@ fn slug(stem: &str, fields: &mut Fields<'_, '_>) -> String {
 
 /// An article whose `access` cannot be read is kept from the public.
 fn access(fields: &mut Fields<'_, '_>) -> Access {
-    match fields.choice(&["access"], &Access::ALL.map(|access| (access.as_str(), access))) {
+    match fields.choice(&["access"], &Access::WORDS) {
         Some(access) => access,
         None if fields.value(&["access"]).is_some() => Access::Subscribers,
         None => Access::Public,

@@ -4,33 +4,17 @@ use chrono::{DateTime, Utc, Weekday};
 
 use crate::zone::Zone;
 
-/// A reader's rhythm for one newsletter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cadence {
-    /// Each article by itself, when it is published.
-    Instant,
-    /// One digest a day.
-    Daily,
-    /// One digest a week.
-    Weekly,
-}
+use super::words;
 
-impl Cadence {
-    /// All cadences, the most frequent first.
-    pub const ALL: [Cadence; 3] = [Cadence::Instant, Cadence::Daily, Cadence::Weekly];
-
-    /// The word in settings, forms, files and the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Cadence::Instant => "instant",
-            Cadence::Daily => "daily",
-            Cadence::Weekly => "weekly",
-        }
-    }
-
-    /// Reads the word.
-    pub fn parse(text: &str) -> Option<Cadence> {
-        Cadence::ALL.into_iter().find(|cadence| cadence.as_str() == text)
+words! {
+    /// A reader's rhythm for one newsletter, the most frequent first.
+    pub enum Cadence {
+        /// Each article by itself, when it is published.
+        Instant = "instant",
+        /// One digest a day.
+        Daily = "daily",
+        /// One digest a week.
+        Weekly = "weekly",
     }
 }
 

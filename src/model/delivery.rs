@@ -2,64 +2,38 @@
 
 use chrono::Duration;
 
-/// Where one mail to one address stands. Every delivery is in exactly one of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DeliveryState {
-    /// Waits for its turn.
-    Queued,
-    /// Claimed by a sender under a lease; noted or not.
-    Sending,
-    /// The relay answered 250.
-    Sent,
-    /// The relay said "not now".
-    Deferred,
-    /// Refused for good, or put off for too long.
-    Failed,
-    /// Not sent on purpose: left, suppressed, or the issue was cancelled.
-    Suppressed,
-    /// Its final dot may have arrived when the line or the sender died.
-    Unknown,
-}
+use super::words;
 
-impl DeliveryState {
-    /// All states, as a status counts them.
-    pub const ALL: [DeliveryState; 7] = [
-        DeliveryState::Queued,
-        DeliveryState::Sending,
-        DeliveryState::Sent,
-        DeliveryState::Deferred,
-        DeliveryState::Failed,
-        DeliveryState::Suppressed,
-        DeliveryState::Unknown,
-    ];
-
-    /// The word in the database and in answers.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            DeliveryState::Queued => "queued",
-            DeliveryState::Sending => "sending",
-            DeliveryState::Sent => "sent",
-            DeliveryState::Deferred => "deferred",
-            DeliveryState::Failed => "failed",
-            DeliveryState::Suppressed => "suppressed",
-            DeliveryState::Unknown => "unknown",
-        }
-    }
-
-    /// Reads the word.
-    pub fn parse(text: &str) -> Option<DeliveryState> {
-        DeliveryState::ALL.into_iter().find(|state| state.as_str() == text)
+words! {
+    /// Where one mail to one address stands. Every delivery is in exactly one of these.
+    pub enum DeliveryState {
+        /// Waits for its turn.
+        Queued = "queued",
+        /// Claimed by a sender under a lease; noted or not.
+        Sending = "sending",
+        /// The relay answered 250.
+        Sent = "sent",
+        /// The relay said "not now".
+        Deferred = "deferred",
+        /// Refused for good, or put off for too long.
+        Failed = "failed",
+        /// Not sent on purpose: left, suppressed, or the issue was cancelled.
+        Suppressed = "suppressed",
+        /// Its final dot may have arrived when the line or the sender died.
+        Unknown = "unknown",
     }
 }
 
-/// What to do with a mail whose final dot may have arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnUnknown {
-    /// Send it again, the same byte for byte: at least once.
-    #[default]
-    Resend,
-    /// Leave it to `issue retry`: at most once.
-    Hold,
+words! {
+    /// What to do with a mail whose final dot may have arrived.
+    #[derive(Default)]
+    pub enum OnUnknown {
+        /// Send it again, the same byte for byte: at least once.
+        #[default]
+        Resend = "resend",
+        /// Leave it to `issue retry`: at most once.
+        Hold = "hold",
+    }
 }
 
 /// How long and how often a relay may put us off.

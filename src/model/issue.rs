@@ -2,55 +2,46 @@
 
 use chrono::Duration;
 
-/// What an issue is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum IssueKind {
-    /// One article, for readers who want each at once.
-    Instant,
-    /// What was published since a reader's last one.
-    Digest,
-}
+use super::words;
 
-impl IssueKind {
-    /// The word in the database and in answers.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            IssueKind::Instant => "instant",
-            IssueKind::Digest => "digest",
-        }
-    }
-
-    /// Reads the word.
-    pub fn parse(text: &str) -> Option<IssueKind> {
-        [IssueKind::Instant, IssueKind::Digest].into_iter().find(|kind| kind.as_str() == text)
+words! {
+    /// What an issue is made of.
+    pub enum IssueKind {
+        /// One article, for readers who want each at once.
+        Instant = "instant",
+        /// What was published since a reader's last one.
+        Digest = "digest",
     }
 }
 
-/// Whether a newsletter's issues go by themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SendPolicy {
-    /// After the undo time, unless a brake holds the issue.
-    #[default]
-    Auto,
-    /// Each one waits for `issue approve`.
-    Approve,
+words! {
+    /// Whether a newsletter's issues go by themselves.
+    #[derive(Default)]
+    pub enum SendPolicy {
+        /// After the undo time, unless a brake holds the issue.
+        #[default]
+        Auto = "auto",
+        /// Each one waits for `issue approve`.
+        Approve = "approve",
+    }
 }
 
-/// Where an issue stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum IssueState {
-    /// Content and the audience's boundary are frozen; delivery rows are being written.
-    Sealing,
-    /// All rows are written; waits for its moment.
-    Sealed,
-    /// Rows may be claimed.
-    Sending,
-    /// An editor stopped it for a while.
-    Paused,
-    /// Every delivery is at rest.
-    Finished,
-    /// An editor stopped it for good.
-    Cancelled,
+words! {
+    /// Where an issue stands, in the order of its life.
+    pub enum IssueState {
+        /// Content and the audience's boundary are frozen; delivery rows are being written.
+        Sealing = "sealing",
+        /// All rows are written; waits for its moment.
+        Sealed = "sealed",
+        /// Rows may be claimed.
+        Sending = "sending",
+        /// An editor stopped it for a while.
+        Paused = "paused",
+        /// Every delivery is at rest.
+        Finished = "finished",
+        /// An editor stopped it for good.
+        Cancelled = "cancelled",
+    }
 }
 
 /// What may happen to an issue.
@@ -73,33 +64,6 @@ pub enum IssueEvent {
 }
 
 impl IssueState {
-    /// All states, in the order of an issue's life.
-    pub const ALL: [IssueState; 6] = [
-        IssueState::Sealing,
-        IssueState::Sealed,
-        IssueState::Sending,
-        IssueState::Paused,
-        IssueState::Finished,
-        IssueState::Cancelled,
-    ];
-
-    /// The word in the database and in answers.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            IssueState::Sealing => "sealing",
-            IssueState::Sealed => "sealed",
-            IssueState::Sending => "sending",
-            IssueState::Paused => "paused",
-            IssueState::Finished => "finished",
-            IssueState::Cancelled => "cancelled",
-        }
-    }
-
-    /// Reads the word.
-    pub fn parse(text: &str) -> Option<IssueState> {
-        IssueState::ALL.into_iter().find(|state| state.as_str() == text)
-    }
-
     /// The state after `event`; none where the event makes no sense, so that a late click changes nothing.
     pub fn after(self, event: IssueEvent) -> Option<IssueState> {
         use IssueEvent::{AllWritten, AtRest, Cancel, Due, Pause, Resume, Retry};

@@ -13,6 +13,7 @@ mod issue;
 mod newsletter;
 mod subscription;
 mod upcoming;
+mod words;
 
 pub use access::{Access, Portion, Viewer};
 pub use address::{AddressError, EmailAddress};
@@ -24,3 +25,4 @@ pub use issue::{Brake, IssueEvent, IssueKind, IssueState, SendPolicy};
 pub use newsletter::{Newsletter, Sender};
 pub use subscription::{SubscriptionEvent, SubscriptionState, SuppressionReason, meets_topics};
 pub use upcoming::next_mails;
+pub(crate) use words::words;

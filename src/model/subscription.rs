@@ -1,14 +1,17 @@
 //! A subscription's life: asked for, confirmed, ended.
 
-/// Where one subscriber's subscription to one newsletter stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SubscriptionState {
-    /// Asked for; the address has not confirmed.
-    Pending,
-    /// Gets mail.
-    Active,
-    /// Gets none: left, or was taken off.
-    Ended,
+use super::words;
+
+words! {
+    /// Where one subscriber's subscription to one newsletter stands.
+    pub enum SubscriptionState {
+        /// Asked for; the address has not confirmed.
+        Pending = "pending",
+        /// Gets mail.
+        Active = "active",
+        /// Gets none: left, or was taken off.
+        Ended = "ended",
+    }
 }
 
 /// What may happen to a subscription.
@@ -25,24 +28,6 @@ pub enum SubscriptionEvent {
 }
 
 impl SubscriptionState {
-    /// All states.
-    pub const ALL: [SubscriptionState; 3] =
-        [SubscriptionState::Pending, SubscriptionState::Active, SubscriptionState::Ended];
-
-    /// The word in the database, in files and in answers.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SubscriptionState::Pending => "pending",
-            SubscriptionState::Active => "active",
-            SubscriptionState::Ended => "ended",
-        }
-    }
-
-    /// Reads the word.
-    pub fn parse(text: &str) -> Option<SubscriptionState> {
-        SubscriptionState::ALL.into_iter().find(|state| state.as_str() == text)
-    }
-
     /// The state after `event`. Only the reader's own act revives what ended: an import leaves it as it is.
     pub fn after(self, event: SubscriptionEvent) -> SubscriptionState {
         match (self, event) {
@@ -60,34 +45,15 @@ pub fn meets_topics(topics: &str, tags: &[String]) -> bool {
     topics.is_empty() || topics.lines().any(|topic| tags.iter().any(|tag| tag == topic))
 }
 
-/// Why an address is not to be mailed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SuppressionReason {
-    /// The mailbox does not exist: notices do not go there either.
-    HardBounce,
-    /// Its owner called our mail spam.
-    Complaint,
-    /// An editor was asked never to write there again.
-    Request,
-}
-
-impl SuppressionReason {
-    /// All reasons.
-    pub const ALL: [SuppressionReason; 3] =
-        [SuppressionReason::HardBounce, SuppressionReason::Complaint, SuppressionReason::Request];
-
-    /// The word in the database, in files and in answers.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SuppressionReason::HardBounce => "hard-bounce",
-            SuppressionReason::Complaint => "complaint",
-            SuppressionReason::Request => "request",
-        }
-    }
-
-    /// Reads the word.
-    pub fn parse(text: &str) -> Option<SuppressionReason> {
-        SuppressionReason::ALL.into_iter().find(|reason| reason.as_str() == text)
+words! {
+    /// Why an address is not to be mailed.
+    pub enum SuppressionReason {
+        /// The mailbox does not exist: notices do not go there either.
+        HardBounce = "hard-bounce",
+        /// Its owner called our mail spam.
+        Complaint = "complaint",
+        /// An editor was asked never to write there again.
+        Request = "request",
     }
 }
 

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::config;
-use crate::model::{DeliveryId, EmailAddress};
+use crate::model::{DeliveryId, EmailAddress, words};
 
 pub use memory::{Act, FinalDot, Memory, Step};
 pub use outbox::Outbox;
@@ -46,29 +46,30 @@ pub struct Envelope {
     pub to: EmailAddress,
 }
 
-/// How far a conversation has come, in its order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Phase {
-    /// Reaching the server.
-    Connect,
-    /// Its first words.
-    Greeting,
-    /// EHLO and HELO.
-    Hello,
-    /// Encrypting the line.
-    Tls,
-    /// AUTH.
-    Login,
-    /// MAIL FROM, and RSET before it.
-    MailFrom,
-    /// RCPT TO.
-    RcptTo,
-    /// DATA, until the server waits for the message.
-    Data,
-    /// The message without its final dot.
-    Body,
-    /// From the final dot to the answer.
-    Answer,
+words! {
+    /// How far a conversation has come, in its order.
+    pub enum Phase {
+        /// Reaching the server.
+        Connect = "connecting to the relay",
+        /// Its first words.
+        Greeting = "greeting of the relay",
+        /// EHLO and HELO.
+        Hello = "EHLO",
+        /// Encrypting the line.
+        Tls = "encrypting the line",
+        /// AUTH.
+        Login = "logging in at the relay",
+        /// MAIL FROM, and RSET before it.
+        MailFrom = "MAIL FROM",
+        /// RCPT TO.
+        RcptTo = "RCPT TO",
+        /// DATA, until the server waits for the message.
+        Data = "DATA",
+        /// The message without its final dot.
+        Body = "sending the message",
+        /// From the final dot to the answer.
+        Answer = "answer to the message",
+    }
 }
 
 /// What ended a conversation, and where.
@@ -235,23 +236,6 @@ impl fmt::Display for Failure {
                 write!(formatter, "{}: {} {enhanced}", self.phase, reply.code)
             }
         }
-    }
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Phase::Connect => "connecting to the relay",
-            Phase::Greeting => "greeting of the relay",
-            Phase::Hello => "EHLO",
-            Phase::Tls => "encrypting the line",
-            Phase::Login => "logging in at the relay",
-            Phase::MailFrom => "MAIL FROM",
-            Phase::RcptTo => "RCPT TO",
-            Phase::Data => "DATA",
-            Phase::Body => "sending the message",
-            Phase::Answer => "answer to the message",
-        })
     }
 }
 

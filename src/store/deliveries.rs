@@ -432,7 +432,7 @@ fn claimed(row: &Row) -> Result<Claimed> {
         (Some(issue), Some(subscription), _) => Content::Issue {
             issue: IssueId::new(issue),
             subscription: SubscriptionId::new(subscription),
-            viewer: row.word(3, |word| Viewer::ALL.into_iter().find(|viewer| viewer.as_str() == word))?,
+            viewer: row.word(3, Viewer::parse)?,
         },
         (_, _, Some(flow)) => Content::Notice { flow },
         _ => return Err(StoreError::Form("a delivery carries neither an issue nor a notice".to_owned())),

@@ -2,40 +2,23 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{ArticleId, NewsletterId};
+use crate::model::{ArticleId, NewsletterId, words};
 
 use super::database::{Result, StoreError, Transaction, transact, values};
 use super::open::Store;
 use super::{millis, moment};
 
-/// Why an article is in the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// It was out before this database or newsletter was first seen: never mailed by itself.
-    BeforeStart,
-    /// It was first seen too long after its date: waits for an editor.
-    Late,
-    /// It is owed, under its number.
-    Owed,
-    /// It was owed, but was taken back before it was sealed.
-    Withdrawn,
-}
-
-impl Standing {
-    const ALL: [Standing; 4] = [Standing::BeforeStart, Standing::Late, Standing::Owed, Standing::Withdrawn];
-
-    /// The word in the database and in answers.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Standing::BeforeStart => "before-start",
-            Standing::Late => "late",
-            Standing::Owed => "owed",
-            Standing::Withdrawn => "withdrawn",
-        }
-    }
-
-    fn parse(text: &str) -> Option<Standing> {
-        Standing::ALL.into_iter().find(|standing| standing.as_str() == text)
+words! {
+    /// Why an article is in the ledger.
+    pub enum Standing {
+        /// It was out before this database or newsletter was first seen: never mailed by itself.
+        BeforeStart = "before-start",
+        /// It was first seen too long after its date: waits for an editor.
+        Late = "late",
+        /// It is owed, under its number.
+        Owed = "owed",
+        /// It was owed, but was taken back before it was sealed.
+        Withdrawn = "withdrawn",
     }
 }
 
