@@ -12,14 +12,11 @@ mod doctor;
 mod init;
 mod issue;
 mod opened;
-mod reference;
 mod serve;
 mod subscribers;
 
 #[cfg(test)]
 mod tests;
-
-pub use reference::command_reference;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
