@@ -4,10 +4,9 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
-use crate::auth::{Asked, Notice, NoticeError, ServerKeys, asked, asking, forged_links, token_hash};
+use crate::auth::{Asked, ServerKeys, asked, asking, forged_links, token_hash};
 use crate::model::{EmailAddress, SubscriberId};
-use crate::press::Edition;
-use crate::render::{self, AddressMail};
+use crate::render::{Imprint, Moment, NoticeText};
 use crate::store::{Flow, FollowUp, MOVE_BACK_WITHIN, MOVE_WITHIN, NewAddress, Result, Store, Unconfirmed};
 
 /// What the token is signed for that confirms a new address; the purpose of its flow.
@@ -60,16 +59,13 @@ pub(super) fn follow_up(keys: &ServerKeys, purpose: &str, flow: String) -> Follo
     FollowUp { token_hash: token_hash(&keys.sign(purpose, &flow)), flow }
 }
 
-/// The mail with either link.
-pub(super) fn address_notice(edition: &Edition, flow: &Flow, token: &str) -> Result<Notice, NoticeError> {
-    let from = edition.settings.newsletters.first().ok_or(NoticeError::NothingLeft)?.from.clone();
+/// What the mail with either link says.
+pub(super) fn address_text(imprint: &Imprint<'_>, flow: &Flow, token: &str) -> NoticeText {
     let is_back = flow.purpose == OLD_ADDRESS;
-    let request = AddressMail {
-        link: &format!("{}/address/{token}", edition.base_url),
+    NoticeText::Address {
+        link: format!("{}/address/{token}", imprint.base_url),
         is_back,
         hours: if is_back { MOVE_BACK_WITHIN } else { MOVE_WITHIN }.num_hours(),
-        at: flow.created_at,
-    };
-    let imprint = edition.imprint().in_language(&flow.language);
-    Ok(Notice { from, mail: render::address(&imprint, &request)? })
+        at: Moment::new(imprint, flow.created_at),
+    }
 }

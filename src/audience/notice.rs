@@ -1,76 +1,73 @@
 //! The mails that readers ask for, by what their flows are for.
 
-use crate::auth::{Notice, NoticeError, SIGN_IN, ServerKeys, sign_in_notice};
+use crate::auth::{Notice, NoticeError, SIGN_IN, ServerKeys, sign_in_text};
 use crate::model::{Cadence, Newsletter, Rhythm, Service, SubscriptionId};
 use crate::press::Edition;
-use crate::render::{self, ConfirmRequest, Next, WelcomeLine};
+use crate::render::{self, ConfirmLine, Imprint, Moment, Next, NoticeText, WelcomeLine, rhythm};
 use crate::store::{Flow, Welcome};
 use crate::zone::Zone;
 
 use super::CONFIRM_WITHIN;
-use super::address::{NEW_ADDRESS, OLD_ADDRESS, address_notice};
+use super::address::{NEW_ADDRESS, OLD_ADDRESS, address_text};
 use super::tokens::{CONFIRM, ERASED, Purpose, WELCOME, subscription_token};
+
+/// What a notice says, and the newsletter that it is from.
+type Written<'a> = Result<(Option<&'a Newsletter>, NoticeText), NoticeError>;
 
 /// Makes the notice of a flow: the same bytes each time, as long as nothing of the publication changes.
 pub fn notice(edition: &Edition, keys: &ServerKeys, flow: &Flow) -> Result<Notice, NoticeError> {
     let token = keys.sign_again(&flow.purpose, &flow.id, &flow.token_hash).ok_or(NoticeError::KeyGone)?;
-    match flow.purpose.as_str() {
-        SIGN_IN => sign_in_notice(edition, flow, &token),
-        CONFIRM => confirmation(edition, flow, &token),
-        WELCOME => welcome(edition, keys, flow),
-        NEW_ADDRESS | OLD_ADDRESS => address_notice(edition, flow, &token),
-        ERASED => {
-            let from = edition.settings.newsletters.first().ok_or(NoticeError::NothingLeft)?.from.clone();
-            let imprint = edition.imprint().in_language(&flow.language);
-            Ok(Notice { from, mail: render::erased(&imprint, flow.created_at)? })
-        }
-        _ => Err(NoticeError::Unknown),
-    }
+    let (imprint, first) = (edition.imprint().in_language(&flow.language), edition.settings.newsletters.first());
+    let (newsletter, text) = match flow.purpose.as_str() {
+        SIGN_IN => (first, sign_in_text(&imprint, flow, &token)?),
+        CONFIRM => confirmation(&imprint, flow, &token)?,
+        WELCOME => welcome(&imprint, keys, flow)?,
+        NEW_ADDRESS | OLD_ADDRESS => (first, address_text(&imprint, flow, &token)),
+        ERASED => (first, NoticeText::Erased {}),
+        _ => return Err(NoticeError::Unknown),
+    };
+    let from = newsletter.ok_or(NoticeError::NothingLeft)?.from.clone();
+    Ok(Notice { from, mail: render::notice(&imprint, text, flow.created_at)? })
 }
 
-fn confirmation(edition: &Edition, flow: &Flow, token: &str) -> Result<Notice, NoticeError> {
+fn confirmation<'a>(imprint: &Imprint<'a>, flow: &Flow, token: &str) -> Written<'a> {
     let (_, choices) = flow.sign_up()?;
-    let chosen = |newsletter: &&Newsletter| {
+    let chosen = |newsletter: &'a Newsletter| {
         let choice = choices.iter().find(|choice| choice.newsletter == newsletter.id);
-        choice.map(|choice| choice.cadence)
+        choice.map(|choice| (newsletter, choice.cadence))
     };
-    let newsletters = edition.settings.newsletters.iter();
-    let subscriptions: Vec<_> = newsletters.filter_map(|one| Some((one, chosen(&one)?))).collect();
-    let newsletter: &Newsletter = subscriptions.first().ok_or(NoticeError::NothingLeft)?.0;
-    let confirm_address = format!("{}/confirm/{token}", edition.base_url);
-    let request = ConfirmRequest {
-        subscriptions: &subscriptions,
-        confirm_address: &confirm_address,
-        requested_at: flow.created_at,
-        hours: u32::try_from(CONFIRM_WITHIN.num_hours()).unwrap_or(0),
+    let chosen: Vec<(&Newsletter, Cadence)> = imprint.settings.newsletters.iter().filter_map(chosen).collect();
+    let line = |(newsletter, cadence): &(&Newsletter, Cadence)| ConfirmLine {
+        title: newsletter.title.clone(),
+        rhythm: rhythm(imprint.words, newsletter, *cadence, true),
     };
-    Ok(Notice {
-        from: newsletter.from.clone(),
-        mail: render::confirm(&edition.imprint().in_language(&flow.language), &request)?,
-    })
+    let text = NoticeText::Confirm {
+        subscriptions: chosen.iter().map(line).collect(),
+        confirm_address: format!("{}/confirm/{token}", imprint.base_url),
+        requested: Moment::new(imprint, flow.created_at),
+        hours: CONFIRM_WITHIN.num_hours(),
+    };
+    Ok((chosen.first().map(|(newsletter, _)| *newsletter), text))
 }
 
 /// What comes when, and the link to choose otherwise. Whatever the subscriptions have become since, the mail is the same
 /// in every try.
-fn welcome(edition: &Edition, keys: &ServerKeys, flow: &Flow) -> Result<Notice, NoticeError> {
+fn welcome<'a>(imprint: &Imprint<'a>, keys: &ServerKeys, flow: &Flow) -> Written<'a> {
     let Welcome { time_zone, subscriptions } = flow.welcome()?;
-    let imprint = edition.imprint().in_language(&flow.language);
     let zone = time_zone.as_deref().and_then(Zone::parse);
-    let zone = zone.unwrap_or_else(|| edition.settings.publication.zone.clone());
-    let line = |newsletter: &Newsletter| {
+    let zone = zone.unwrap_or_else(|| imprint.settings.publication.zone.clone());
+    let line = |newsletter: &'a Newsletter| {
         let (id, rhythm) = subscriptions.get(newsletter.id.as_str())?;
         let rhythm = Rhythm::parse(rhythm).unwrap_or(Rhythm::of(Cadence::Instant));
         let service = Service { rhythm, returns_to_instant: false, topics: Vec::new(), paused_until: None };
         let token = subscription_token(keys.current(), Purpose::Preferences, &SubscriptionId::new(id));
-        Some(WelcomeLine {
+        let line = WelcomeLine {
             title: newsletter.title.clone(),
-            next: Next::new(&imprint, newsletter, &service, &zone, flow.created_at).sentence,
-            preferences_address: format!("{}/preferences/{token}", edition.base_url),
-        })
+            next: Next::new(imprint, newsletter, &service, &zone, flow.created_at).sentence,
+            preferences_address: format!("{}/preferences/{token}", imprint.base_url),
+        };
+        Some((newsletter, line))
     };
-    let newsletters = &edition.settings.newsletters;
-    let lines: Vec<WelcomeLine> = newsletters.iter().filter_map(line).collect();
-    let first = newsletters.iter().find(|newsletter| subscriptions.contains_key(newsletter.id.as_str()));
-    let from = first.ok_or(NoticeError::NothingLeft)?.from.clone();
-    Ok(Notice { from, mail: render::welcome(&imprint, lines, flow.created_at)? })
+    let (newsletters, lines): (Vec<_>, Vec<_>) = imprint.settings.newsletters.iter().filter_map(line).unzip();
+    Ok((newsletters.first().copied(), NoticeText::Welcome { lines }))
 }

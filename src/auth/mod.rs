@@ -21,5 +21,5 @@ pub(crate) use limits::{asked, asking, forged_links};
 pub use notice::{Notice, NoticeError};
 pub use session::{NewBrowser, SESSION_LASTS, session, sessions};
 pub use sign_in::{Errand, OpenLink, SIGN_IN_WITHIN, SignIn, ask, by_code, by_link, last_asked, open_link};
-pub(crate) use sign_in::{SIGN_IN, sign_in_notice};
+pub(crate) use sign_in::{SIGN_IN, sign_in_text};
 pub(crate) use way_back::own_page;

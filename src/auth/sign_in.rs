@@ -11,13 +11,12 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::model::EmailAddress;
-use crate::press::Edition;
-use crate::render::{self, SignInMail};
+use crate::render::{Imprint, Moment, NoticeText};
 use crate::store::{Flow, NotSignedIn, Proof, Result, SignInRequest, Store, StoreError};
 
 use super::limits::wrong_codes;
 use super::session::{NewBrowser, begin};
-use super::{Asked, Notice, NoticeError, ServerKeys, asked, asking, forged_links, mac, token_hash};
+use super::{Asked, ServerKeys, asked, asking, forged_links, mac, token_hash};
 
 /// How long link and code hold (OWASP ASVS 5.0, 6.5.5).
 pub const SIGN_IN_WITHIN: Duration = Duration::minutes(10);
@@ -149,19 +148,15 @@ fn finish(signed_in: Result<String, NotSignedIn>) -> Result<Result<Errand, NotSi
     signed_in.map_or_else(|why| Ok(Err(why)), |payload| errand(&payload).map(Ok))
 }
 
-/// The mail with link and code, in the language of the page that asked.
-pub fn sign_in_notice(edition: &Edition, flow: &Flow, token: &str) -> Result<Notice, NoticeError> {
-    let newsletter = edition.settings.newsletters.first().ok_or(NoticeError::NothingLeft)?;
-    let (code, errand) = (code_of(token), errand(&flow.payload)?);
-    let request = SignInMail {
-        sign_in_address: &format!("{}/sign-in/{token}", edition.base_url),
-        code: &shown(&code),
-        browser: &errand.browser,
-        requested_at: flow.created_at,
+/// What the mail with link and code says.
+pub fn sign_in_text(imprint: &Imprint<'_>, flow: &Flow, token: &str) -> Result<NoticeText> {
+    Ok(NoticeText::SignIn {
+        sign_in_address: format!("{}/sign-in/{token}", imprint.base_url),
+        code: shown(&code_of(token)),
+        browser: errand(&flow.payload)?.browser,
+        requested: Moment::new(imprint, flow.created_at),
         minutes: SIGN_IN_WITHIN.num_minutes(),
-    };
-    let imprint = edition.imprint().in_language(&flow.language);
-    Ok(Notice { from: newsletter.from.clone(), mail: render::sign_in(&imprint, &request)? })
+    })
 }
 
 /// Eight characters, 40 bits (OWASP ASVS 5.0, 6.5.4), to be had only with the token.

@@ -1,4 +1,4 @@
-//! What a mail says: subject, HTML and text of issues and of the confirmation notice, and an issue's page on the web.
+//! What an issue's mail says: subject, HTML and text; and its page on the web.
 //!
 //! An issue is rendered once for all its readers. What differs, the tokens of two links, is left open as
 //! `LEAVE_TOKEN_SLOT` and `PREFERENCES_TOKEN_SLOT`; headers and encodings are the business of `mail`.
@@ -13,7 +13,7 @@ use crate::model::{Cadence, Newsletter, Portion, Viewer};
 use super::address::{Place, article_address};
 use super::context::{
     Moment, NamedAddress, PageMeta, Picture, SUBSCRIBE, SiteContext, Story, clipped, context, one_line, page_context,
-    preview_image, rhythm,
+    preview_image,
 };
 use super::html;
 use super::sample::Sample;
@@ -60,19 +60,6 @@ pub struct IssueMail {
     pub web_html: String,
     /// Whether the text had to be cut because mail programs would have clipped it.
     pub is_cut: bool,
-}
-
-/// What is asked of a reader who signed up.
-#[derive(Debug, Clone)]
-pub struct ConfirmRequest<'a> {
-    /// What is to be confirmed, and how often it comes.
-    pub subscriptions: &'a [(&'a Newsletter, Cadence)],
-    /// The link, from scheme to token.
-    pub confirm_address: &'a str,
-    /// When somebody asked.
-    pub requested_at: DateTime<Utc>,
-    /// How many hours the link works.
-    pub hours: u32,
 }
 
 /// A mail that somebody has asked for by an act of theirs.
@@ -134,40 +121,6 @@ struct Digest {
     stories: Vec<Story>,
     more: usize,
     archive_address: String,
-}
-
-#[derive(Serialize)]
-struct Confirm {
-    subscriptions: Vec<Subscription>,
-    confirm_address: String,
-    requested: Moment,
-    hours: u32,
-}
-
-/// What comes to a new reader, and the link to choose otherwise.
-#[derive(Debug, Clone, Serialize)]
-pub struct WelcomeLine {
-    /// The newsletter's title.
-    pub title: String,
-    /// What comes next, in a sentence.
-    pub next: String,
-    /// The link, from scheme to token.
-    pub preferences_address: String,
-}
-
-/// A mail that says the same to everybody.
-#[derive(Serialize)]
-struct Nothing {}
-
-#[derive(Serialize)]
-struct Welcome {
-    lines: Vec<WelcomeLine>,
-}
-
-#[derive(Serialize)]
-struct Subscription {
-    title: String,
-    rhythm: String,
 }
 
 #[derive(Serialize)]
@@ -259,45 +212,6 @@ fn name_sections(stories: &mut [Story]) {
         }
         section = label;
     }
-}
-
-/// The notice that asks a reader to confirm.
-pub fn confirm(imprint: &Imprint<'_>, request: &ConfirmRequest<'_>) -> Result<NoticeMail, RenderError> {
-    confirm_letter(imprint, request).printed(imprint)
-}
-
-fn confirm_letter(imprint: &Imprint<'_>, request: &ConfirmRequest<'_>) -> Letter<Confirm> {
-    let mail = notice_context(imprint, request.requested_at);
-    let subscription = |(newsletter, cadence): &(&Newsletter, Cadence)| Subscription {
-        title: newsletter.title.clone(),
-        rhythm: rhythm(imprint.words, newsletter, *cadence, true),
-    };
-    let content = Confirm {
-        subscriptions: request.subscriptions.iter().map(subscription).collect(),
-        confirm_address: request.confirm_address.to_owned(),
-        requested: mail.date.clone(),
-        hours: request.hours,
-    };
-    Letter { folder: "confirm", mail, content }
-}
-
-/// The notice that welcomes a reader who confirmed for the first time at `at`.
-pub fn welcome(imprint: &Imprint<'_>, lines: Vec<WelcomeLine>, at: DateTime<Utc>) -> Result<NoticeMail, RenderError> {
-    welcome_letter(imprint, lines, at).printed(imprint)
-}
-
-fn welcome_letter(imprint: &Imprint<'_>, lines: Vec<WelcomeLine>, at: DateTime<Utc>) -> Letter<Welcome> {
-    let mail = notice_context(imprint, at);
-    Letter { folder: "welcome", mail, content: Welcome { lines } }
-}
-
-/// The last mail to somebody who was erased at `at`.
-pub fn erased(imprint: &Imprint<'_>, at: DateTime<Utc>) -> Result<NoticeMail, RenderError> {
-    erased_letter(imprint, at).printed(imprint)
-}
-
-fn erased_letter(imprint: &Imprint<'_>, at: DateTime<Utc>) -> Letter<Nothing> {
-    Letter { folder: "erased", mail: notice_context(imprint, at), content: Nothing {} }
 }
 
 const SUBJECT: &str = "subject.txt";
@@ -466,32 +380,9 @@ pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
     let occasion = Occasion { newsletter, cadence, at: *at, more: 3, web_address, viewer };
     let mut instant = instant_letter(imprint, occasion, article);
     (instant.content.body, instant.content.is_cut) = ("Text.".to_owned(), true);
-    let request = ConfirmRequest {
-        subscriptions: &[(newsletter, cadence)],
-        confirm_address: "https://example.com/confirm/token",
-        requested_at: *at,
-        hours: 72,
-    };
-    let (digest, confirm) = (digest_letter(imprint, occasion, &[article, article]), confirm_letter(imprint, &request));
-    let line = WelcomeLine {
-        title: newsletter.title.clone(),
-        next: "Each article comes at once.".to_owned(),
-        preferences_address: "https://example.com/preferences/token".to_owned(),
-    };
-    let welcome = welcome_letter(imprint, vec![line], *at);
+    let digest = digest_letter(imprint, occasion, &[article, article]);
     let body = "<p>Text.</p>".to_owned();
     let issue = IssuePage { body, is_whole: false, ..IssuePage::new(imprint, occasion, &[article]) };
-    let mut samples =
-        vec![(ISSUE_PAGE.to_owned(), issue.context(imprint, ("A headline", "What it says."), "/a-headline/"))];
-    samples.extend(
-        [
-            instant.samples(),
-            digest.samples(),
-            confirm.samples(),
-            welcome.samples(),
-            erased_letter(imprint, *at).samples(),
-        ]
-        .concat(),
-    );
-    samples
+    let page = (ISSUE_PAGE.to_owned(), issue.context(imprint, ("A headline", "What it says."), "/a-headline/"));
+    [vec![page], instant.samples().into(), digest.samples().into()].concat()
 }

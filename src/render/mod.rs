@@ -27,12 +27,9 @@ pub use context::{
     AuthorContext, Cadences, Moment, NamedAddress, NewsletterChoice, PageMeta, Picture, SignUp, SiteContext, Story,
     rhythm,
 };
-pub use mail::{
-    ConfirmRequest, IssueMail, LEAVE_TOKEN_SLOT, NoticeMail, Occasion, PREFERENCES_TOKEN_SLOT, WelcomeLine, confirm,
-    digest, erased, instant, welcome,
-};
+pub use mail::{IssueMail, LEAVE_TOKEN_SLOT, NoticeMail, Occasion, PREFERENCES_TOKEN_SLOT, digest, instant};
 pub use mail_html::{LARGE_MAIL, LARGEST_MAIL};
-pub use notice_mail::{AddressMail, SignInMail, address, sign_in};
+pub use notice_mail::{ConfirmLine, NoticeText, WelcomeLine, notice};
 pub use pages::{
     FieldError, Notice, NoticeKind, OutboxEntry, OutboxMail, Preferences, ReaderPage, SignUpPage, UndoForm, reader_page,
 };

@@ -10,97 +10,128 @@ use super::mail::{Letter, NoticeMail, notice_context};
 use super::sample::Sample;
 use super::theme::RenderError;
 
-/// What a reader is mailed who wants to sign in.
-#[derive(Debug, Clone)]
-pub struct SignInMail<'a> {
+/// What such a mail is about, as its templates are given it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum NoticeText {
+    /// Asks a reader to confirm.
+    Confirm {
+        /// What is to be confirmed.
+        subscriptions: Vec<ConfirmLine>,
+        /// The link, from scheme to token.
+        confirm_address: String,
+        /// When somebody asked.
+        requested: Moment,
+        /// How many hours the link works.
+        hours: i64,
+    },
+    /// Welcomes a reader who confirmed for the first time.
+    Welcome {
+        /// What comes to them.
+        lines: Vec<WelcomeLine>,
+    },
+    /// The last mail to somebody who was erased.
+    Erased {},
+    /// Lets a reader sign in.
+    SignIn {
+        /// The link, from scheme to token.
+        sign_in_address: String,
+        /// The code, as it is shown.
+        code: String,
+        /// The family of the browser that asked; empty: unknown.
+        browser: String,
+        /// When somebody asked.
+        requested: Moment,
+        /// How many minutes link and code work.
+        minutes: i64,
+    },
+    /// Confirms a new address, or says at the old one that it was changed (OWASP ASVS 5.0, 6.3.7).
+    Address {
+        /// The link that moves the account, or moves it back; from scheme to token.
+        link: String,
+        /// Whether it moves it back.
+        is_back: bool,
+        /// How many hours the link works.
+        hours: i64,
+        /// When the move was asked for, or done.
+        at: Moment,
+    },
+}
+
+/// What a reader who confirms will get.
+#[derive(Debug, Clone, Serialize)]
+pub struct ConfirmLine {
+    /// The newsletter's title.
+    pub title: String,
+    /// How often it comes.
+    pub rhythm: String,
+}
+
+/// What comes to a new reader, and the link to choose otherwise.
+#[derive(Debug, Clone, Serialize)]
+pub struct WelcomeLine {
+    /// The newsletter's title.
+    pub title: String,
+    /// What comes next, in a sentence.
+    pub next: String,
     /// The link, from scheme to token.
-    pub sign_in_address: &'a str,
-    /// The code, as it is shown.
-    pub code: &'a str,
-    /// The family of the browser that asked; empty: unknown.
-    pub browser: &'a str,
-    /// When somebody asked.
-    pub requested_at: DateTime<Utc>,
-    /// How long link and code work.
-    pub minutes: i64,
+    pub preferences_address: String,
 }
 
-#[derive(Serialize)]
-struct SignIn {
-    sign_in_address: String,
-    code: String,
-    browser: String,
-    requested: Moment,
-    minutes: i64,
+/// The notice of what was done at `at`.
+pub fn notice(imprint: &Imprint<'_>, text: NoticeText, at: DateTime<Utc>) -> Result<NoticeMail, RenderError> {
+    letter(imprint, text, at).printed(imprint)
 }
 
-/// The notice that lets a reader sign in.
-pub fn sign_in(imprint: &Imprint<'_>, request: &SignInMail<'_>) -> Result<NoticeMail, RenderError> {
-    letter(imprint, request).printed(imprint)
-}
-
-/// What the owner of an address is mailed to which an account is to move, or from which it has moved.
-#[derive(Debug, Clone)]
-pub struct AddressMail<'a> {
-    /// The link that moves it, or moves it back; from scheme to token.
-    pub link: &'a str,
-    /// Whether it moves it back.
-    pub is_back: bool,
-    /// How long the link works.
-    pub hours: i64,
-    /// When the move was asked for, or done.
-    pub at: DateTime<Utc>,
-}
-
-#[derive(Serialize)]
-struct Address {
-    link: String,
-    is_back: bool,
-    hours: i64,
-    at: Moment,
-}
-
-/// The notice that confirms a new address, or says at the old one that it was changed (OWASP ASVS 5.0, 6.3.7).
-pub fn address(imprint: &Imprint<'_>, request: &AddressMail<'_>) -> Result<NoticeMail, RenderError> {
-    address_letter(imprint, request).printed(imprint)
-}
-
-fn address_letter(imprint: &Imprint<'_>, request: &AddressMail<'_>) -> Letter<Address> {
-    let mut mail = notice_context(imprint, request.at);
-    mail.home_address.clear();
-    mail.links.clear();
-    let AddressMail { link, is_back, hours, .. } = *request;
-    let content = Address { link: link.to_owned(), is_back, hours, at: mail.date.clone() };
-    Letter { folder: "address", mail, content }
-}
-
-fn letter(imprint: &Imprint<'_>, request: &SignInMail<'_>) -> Letter<SignIn> {
-    // One link and no other: it is clear what is clicked, and nothing else to click by mistake.
-    let mut mail = notice_context(imprint, request.requested_at);
-    mail.home_address.clear();
-    mail.links.clear();
-    let content = SignIn {
-        sign_in_address: request.sign_in_address.to_owned(),
-        code: request.code.to_owned(),
-        browser: request.browser.to_owned(),
-        requested: mail.date.clone(),
-        minutes: request.minutes,
+fn letter(imprint: &Imprint<'_>, text: NoticeText, at: DateTime<Utc>) -> Letter<NoticeText> {
+    let mut mail = notice_context(imprint, at);
+    // Where a link opens an account there is no other: it is clear what is clicked, and nothing else by mistake.
+    if matches!(text, NoticeText::SignIn { .. } | NoticeText::Address { .. }) {
+        mail.home_address.clear();
+        mail.links.clear();
+    }
+    let folder = match text {
+        NoticeText::Confirm { .. } => "confirm",
+        NoticeText::Welcome { .. } => "welcome",
+        NoticeText::Erased {} => "erased",
+        NoticeText::SignIn { .. } => "sign-in",
+        NoticeText::Address { .. } => "address",
     };
-    Letter { folder: "sign-in", mail, content }
+    Letter { folder, mail, content: text }
 }
 
 /// Each of these templates with what it is given.
 pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
-    let request = SignInMail {
-        sign_in_address: "https://example.com/sign-in/token",
-        code: "7Q4M-X2VD",
-        browser: "Firefox · Linux",
-        requested_at: sample.at,
-        minutes: 10,
-    };
+    let (requested, title) = (Moment::new(&sample.imprint, sample.at), &sample.newsletter.title);
+    let text = |text: &str| text.to_owned();
     let address = |is_back| {
-        let link = "https://example.com/address/token";
-        address_letter(&sample.imprint, &AddressMail { link, is_back, hours: 24, at: sample.at }).samples()
+        let link = text("https://example.com/address/token");
+        NoticeText::Address { link, is_back, hours: 24, at: requested.clone() }
     };
-    [letter(&sample.imprint, &request).samples(), address(false), address(true)].concat()
+    let notices = [
+        NoticeText::Confirm {
+            subscriptions: vec![ConfirmLine { title: title.clone(), rhythm: text("each article at once") }],
+            confirm_address: text("https://example.com/confirm/token"),
+            requested: requested.clone(),
+            hours: 72,
+        },
+        NoticeText::Welcome {
+            lines: vec![WelcomeLine {
+                title: title.clone(),
+                next: text("Each article comes at once."),
+                preferences_address: text("https://example.com/preferences/token"),
+            }],
+        },
+        NoticeText::Erased {},
+        NoticeText::SignIn {
+            sign_in_address: text("https://example.com/sign-in/token"),
+            code: text("7Q4M-X2VD"),
+            browser: text("Firefox · Linux"),
+            requested: requested.clone(),
+            minutes: 10,
+        },
+        address(false),
+        address(true),
+    ];
+    notices.into_iter().flat_map(|text| letter(&sample.imprint, text, sample.at).samples()).collect()
 }

@@ -367,10 +367,18 @@ fn a_digest() {
 #[test]
 fn a_confirmation() {
     let notice = with_imprint(&catalog(), |imprint| {
-        let subscriptions = [(&imprint.settings.newsletters[0], Cadence::Daily)];
-        let confirm_address = "https://example.com/confirm/TOKEN";
-        let request = ConfirmRequest { subscriptions: &subscriptions, confirm_address, requested_at: now(), hours: 72 };
-        confirm(imprint, &request).unwrap()
+        let newsletter = &imprint.settings.newsletters[0];
+        let line = ConfirmLine {
+            title: newsletter.title.clone(),
+            rhythm: rhythm(imprint.words, newsletter, Cadence::Daily, true),
+        };
+        let text = NoticeText::Confirm {
+            subscriptions: vec![line],
+            confirm_address: "https://example.com/confirm/TOKEN".to_owned(),
+            requested: Moment::new(imprint, now()),
+            hours: 72,
+        };
+        notice(imprint, text, now()).unwrap()
     });
     insta::assert_snapshot!("a_confirmation_as_text", format!("Subject: {}\n\n{}", notice.subject, notice.text));
     assert!(notice.html.contains("href=\"https://example.com/confirm/TOKEN\""));
