@@ -67,31 +67,42 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Many times what a sign-up takes, and less than anybody notices.
 const STROKE: Duration = Duration::from_millis(50);
 
+const READ: &str = "GET, HEAD";
+const READ_AND_ACT: &str = "GET, HEAD, POST";
+/// What addresses lead to, each with its methods; the first that fits is meant, and any other address is the site's.
+const ROUTES: [(&str, &str); 21] = [
+    ("/healthz", READ),
+    ("/readyz", READ),
+    ("/subscribe", READ_AND_ACT),
+    ("/confirm/{token}", READ_AND_ACT),
+    ("/unsubscribe/{token}", READ_AND_ACT),
+    ("/preferences/{token}", READ_AND_ACT),
+    ("/sign-in", READ_AND_ACT),
+    ("/sign-in/code", READ_AND_ACT),
+    ("/sign-in/{token}", READ_AND_ACT),
+    ("/sign-out", "POST"),
+    ("/account", READ_AND_ACT),
+    ("/account/subscriptions", READ_AND_ACT),
+    ("/account/export", READ),
+    ("/account/erase", READ_AND_ACT),
+    ("/account/address", READ_AND_ACT),
+    ("/address/{token}", READ_AND_ACT),
+    ("/issues/{id}/", READ),
+    ("/outbox/", READ),
+    ("/outbox/{id}/", READ),
+    ("/outbox/{id}/html", READ),
+    ("/outbox/{id}.eml", READ),
+];
+const SITE: &str = "site";
+
 /// What an address leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Route {
-    Healthz,
-    Readyz,
-    Subscribe,
-    Confirm(String),
-    Unsubscribe(String),
-    Preferences(String),
-    SignIn,
-    SignInCode,
-    SignInLink(String),
-    SignOut,
-    Account,
-    AccountSubscriptions,
-    AccountExport,
-    AccountErase,
-    AccountAddress,
-    Address(String),
-    Issue(String),
-    OutboxList,
-    OutboxMail(String),
-    OutboxHtml(String),
-    OutboxRaw(String),
-    Site,
+struct Route {
+    /// What the log calls it: never with a token in it.
+    pattern: &'static str,
+    methods: &'static str,
+    /// What stands in the address where the pattern has braces.
+    part: String,
 }
 
 /// One request, once its host is known to be ours.
@@ -139,79 +150,21 @@ type Answered = Result<Response<Body>, Problem>;
 
 impl Route {
     fn of(path: &str) -> Route {
-        let segments: Vec<&str> = path.split('/').skip(1).collect();
-        match segments.as_slice() {
-            ["healthz"] => Route::Healthz,
-            ["readyz"] => Route::Readyz,
-            ["subscribe"] => Route::Subscribe,
-            ["confirm", token] => Route::Confirm((*token).to_owned()),
-            ["unsubscribe", token] => Route::Unsubscribe((*token).to_owned()),
-            ["preferences", token] => Route::Preferences((*token).to_owned()),
-            ["sign-in"] => Route::SignIn,
-            ["sign-in", "code"] => Route::SignInCode,
-            ["sign-in", token] if !token.is_empty() => Route::SignInLink((*token).to_owned()),
-            ["sign-out"] => Route::SignOut,
-            ["account"] => Route::Account,
-            ["account", "subscriptions"] => Route::AccountSubscriptions,
-            ["account", "export"] => Route::AccountExport,
-            ["account", "erase"] => Route::AccountErase,
-            ["account", "address"] => Route::AccountAddress,
-            ["address", token] if !token.is_empty() => Route::Address((*token).to_owned()),
-            ["issues", id, ""] => Route::Issue((*id).to_owned()),
-            ["outbox", ""] => Route::OutboxList,
-            ["outbox", id, ""] => Route::OutboxMail((*id).to_owned()),
-            ["outbox", id, "html"] => Route::OutboxHtml((*id).to_owned()),
-            ["outbox", file] if file.ends_with(".eml") => Route::OutboxRaw(file.trim_end_matches(".eml").to_owned()),
-            _ => Route::Site,
-        }
+        let fitting = |(pattern, methods)| Some((pattern, methods, part_of(path, pattern)?));
+        let (pattern, methods, part) = ROUTES.into_iter().find_map(fitting).unwrap_or((SITE, READ, ""));
+        Route { pattern, methods, part: part.to_owned() }
     }
+}
 
-    /// What the log calls it: never with a token in it.
-    fn pattern(&self) -> &'static str {
-        match self {
-            Route::Healthz => "/healthz",
-            Route::Readyz => "/readyz",
-            Route::Subscribe => "/subscribe",
-            Route::Confirm(_) => "/confirm/{token}",
-            Route::Unsubscribe(_) => "/unsubscribe/{token}",
-            Route::Preferences(_) => "/preferences/{token}",
-            Route::SignIn => "/sign-in",
-            Route::SignInCode => "/sign-in/code",
-            Route::SignInLink(_) => "/sign-in/{token}",
-            Route::SignOut => "/sign-out",
-            Route::Account => "/account",
-            Route::AccountSubscriptions => "/account/subscriptions",
-            Route::AccountExport => "/account/export",
-            Route::AccountErase => "/account/erase",
-            Route::AccountAddress => "/account/address",
-            Route::Address(_) => "/address/{token}",
-            Route::Issue(_) => "/issues/{id}/",
-            Route::OutboxList => "/outbox/",
-            Route::OutboxMail(_) => "/outbox/{id}/",
-            Route::OutboxHtml(_) => "/outbox/{id}/html",
-            Route::OutboxRaw(_) => "/outbox/{id}.eml",
-            Route::Site => "site",
-        }
-    }
-
-    fn methods(&self) -> &'static str {
-        match self {
-            Route::Subscribe
-            | Route::Confirm(_)
-            | Route::Unsubscribe(_)
-            | Route::Preferences(_)
-            | Route::SignIn
-            | Route::SignInCode
-            | Route::SignInLink(_)
-            | Route::Account
-            | Route::AccountSubscriptions
-            | Route::AccountErase
-            | Route::AccountAddress
-            | Route::Address(_) => "GET, HEAD, POST",
-            Route::SignOut => "POST",
-            _ => "GET, HEAD",
-        }
-    }
+/// One segment or the rest of one, where `pattern` has braces; none if `path` is another.
+fn part_of<'p>(path: &'p str, pattern: &str) -> Option<&'p str> {
+    let Some((before, (_, after))) =
+        pattern.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
+    else {
+        return (path == pattern).then_some("");
+    };
+    let part = path.strip_prefix(before)?.strip_suffix(after)?;
+    (!part.is_empty() && !part.contains('/')).then_some(part)
 }
 
 /// Answers one request, and writes its line in the log.
@@ -219,12 +172,12 @@ async fn answer(state: Arc<AppState>, request: Request<Incoming>, peer: SocketAd
     let started = Instant::now();
     let (method, route) = (request.method().clone(), Route::of(request.uri().path()));
     let number = request_number();
-    let pattern = route.pattern();
+    let pattern = route.pattern;
     let is_https = state.base_url.scheme() == "https";
-    let response = match route {
-        Route::Healthz => answer::text(StatusCode::OK, "ok\n"),
-        Route::Readyz => ready(&state).await,
-        route => match origin::host_of(&request, &state.base_url, state.bound) {
+    let response = match pattern {
+        "/healthz" => answer::text(StatusCode::OK, "ok\n"),
+        "/readyz" => ready(&state).await,
+        _ => match origin::host_of(&request, &state.base_url, state.bound) {
             Err(status) => answer::text(status, "this host is not served here\n"),
             Ok(host) => visit(state, request, route, host, (peer, number.clone())).await,
         },
@@ -262,10 +215,10 @@ async fn visit(
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let (headers, language) = (parts.headers, OnceLock::new());
     let visit = Arc::new(Visit { state, edition, path, query, headers, host, client, number, language });
-    let answered = match route {
-        Route::Site if matches!(parts.method, Method::GET | Method::HEAD) => site::page(&visit).await,
+    let answered = match parts.method {
+        Method::GET | Method::HEAD if route.pattern == SITE => site::page(&visit).await,
         // A reader who hangs up does not stop what they asked for half way.
-        route => finish(tokio::spawn(act(visit.clone(), parts.method, route, body))).await,
+        method => finish(tokio::spawn(act(visit.clone(), method, route, body))).await,
     };
     answered.unwrap_or_else(|problem| visit.problem(&problem))
 }
@@ -283,40 +236,39 @@ async fn act(visit: Arc<Visit>, method: Method, route: Route, body: Incoming) ->
     if let Some(language) = visit.reader().await?.and_then(|reader| reader.language) {
         let _ = visit.language.set(language);
     }
-    match (method, &route) {
-        (Method::POST, Route::Subscribe) => on_the_stroke(sign_up::sign_up(visit, body)).await,
-        (Method::POST, Route::Confirm(token)) => readers::confirm(visit, token, body).await,
-        (Method::POST, Route::Unsubscribe(token)) => readers::leave(visit, token, body).await,
-        (Method::POST, Route::Preferences(token)) => choices::preferences(visit, token, body).await,
-        (Method::POST, Route::SignIn) => on_the_stroke(sign_in::ask(visit, body)).await,
-        (Method::POST, Route::SignInCode) => on_the_stroke(sign_in::by_code(visit, body)).await,
-        (Method::POST, Route::SignInLink(token)) => sign_in::by_link(visit, token, body).await,
-        (Method::POST, Route::SignOut) => account::sign_out(visit, body).await,
-        (Method::GET | Method::HEAD, Route::SignIn) => sign_in::page(visit),
-        (Method::GET | Method::HEAD, Route::SignInCode) => sign_in::code_page(visit),
-        (Method::GET | Method::HEAD, Route::SignInLink(token)) => sign_in::link_page(visit, token).await,
-        (Method::POST, Route::Account) => account::keep_person(visit, body).await,
-        (Method::POST, Route::AccountSubscriptions) => account::subscriptions(visit, body).await,
-        (Method::POST, Route::AccountErase) => account::erase(visit, body).await,
-        (Method::POST, Route::AccountAddress) => on_the_stroke(address::ask(visit, body)).await,
-        (Method::POST, Route::Address(token)) => address::act(visit, token, body).await,
-        (Method::GET | Method::HEAD, Route::Address(token)) => address::page(visit, token).await,
-        (Method::GET | Method::HEAD, Route::AccountSubscriptions | Route::AccountAddress) => {
-            Ok(answer::see_other(account::ACCOUNT))
-        }
-        (Method::GET | Method::HEAD, Route::AccountExport) => account::export(visit).await,
-        (Method::GET | Method::HEAD, Route::AccountErase) => account::erase_page(visit).await,
-        (Method::GET | Method::HEAD, Route::Account) => account::page(visit).await,
-        (Method::GET | Method::HEAD, Route::Subscribe) => sign_up::subscribe_page(visit),
-        (Method::GET | Method::HEAD, Route::Confirm(token)) => readers::confirm_page(visit, token).await,
-        (Method::GET | Method::HEAD, Route::Unsubscribe(token)) => readers::leave_page(visit, token).await,
-        (Method::GET | Method::HEAD, Route::Preferences(token)) => choices::preferences_page(visit, token).await,
-        (Method::GET | Method::HEAD, Route::Issue(id)) => site::issue(visit, id).await,
-        (Method::GET | Method::HEAD, Route::OutboxList) => outbox::list(visit).await,
-        (Method::GET | Method::HEAD, Route::OutboxMail(id)) => outbox::mail(visit, id).await,
-        (Method::GET | Method::HEAD, Route::OutboxHtml(id)) => outbox::html(visit, id).await,
-        (Method::GET | Method::HEAD, Route::OutboxRaw(id)) => outbox::raw(visit, id).await,
-        _ => Err(Problem::WrongMethod(route.methods())),
+    let (method, part) = (if method == Method::HEAD { Method::GET } else { method }, route.part.as_str());
+    match (method.as_str(), route.pattern) {
+        ("GET", "/subscribe") => sign_up::subscribe_page(visit),
+        ("POST", "/subscribe") => on_the_stroke(sign_up::sign_up(visit, body)).await,
+        ("GET", "/confirm/{token}") => readers::confirm_page(visit, part).await,
+        ("POST", "/confirm/{token}") => readers::confirm(visit, part, body).await,
+        ("GET", "/unsubscribe/{token}") => readers::leave_page(visit, part).await,
+        ("POST", "/unsubscribe/{token}") => readers::leave(visit, part, body).await,
+        ("GET", "/preferences/{token}") => choices::preferences_page(visit, part).await,
+        ("POST", "/preferences/{token}") => choices::preferences(visit, part, body).await,
+        ("GET", "/sign-in") => sign_in::page(visit),
+        ("POST", "/sign-in") => on_the_stroke(sign_in::ask(visit, body)).await,
+        ("GET", "/sign-in/code") => sign_in::code_page(visit),
+        ("POST", "/sign-in/code") => on_the_stroke(sign_in::by_code(visit, body)).await,
+        ("GET", "/sign-in/{token}") => sign_in::link_page(visit, part).await,
+        ("POST", "/sign-in/{token}") => sign_in::by_link(visit, part, body).await,
+        ("POST", "/sign-out") => account::sign_out(visit, body).await,
+        ("GET", "/account") => account::page(visit).await,
+        ("POST", "/account") => account::keep_person(visit, body).await,
+        ("GET", "/account/subscriptions" | "/account/address") => Ok(answer::see_other(account::ACCOUNT)),
+        ("POST", "/account/subscriptions") => account::subscriptions(visit, body).await,
+        ("GET", "/account/export") => account::export(visit).await,
+        ("GET", "/account/erase") => account::erase_page(visit).await,
+        ("POST", "/account/erase") => account::erase(visit, body).await,
+        ("POST", "/account/address") => on_the_stroke(address::ask(visit, body)).await,
+        ("GET", "/address/{token}") => address::page(visit, part).await,
+        ("POST", "/address/{token}") => address::act(visit, part, body).await,
+        ("GET", "/issues/{id}/") => site::issue(visit, part).await,
+        ("GET", "/outbox/") => outbox::list(visit).await,
+        ("GET", "/outbox/{id}/") => outbox::mail(visit, part).await,
+        ("GET", "/outbox/{id}/html") => outbox::html(visit, part).await,
+        ("GET", "/outbox/{id}.eml") => outbox::raw(visit, part).await,
+        _ => Err(Problem::WrongMethod(route.methods)),
     }
 }
 
