@@ -2,7 +2,7 @@
 //!
 //! Whoever answers a request brings the facts; here is only how they are put. No page needs a script.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tera::Context;
 
 use super::Imprint;
@@ -167,7 +167,7 @@ pub struct Notice {
 }
 
 /// What a notice reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoticeKind {
     /// A link is on its way to the address.

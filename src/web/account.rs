@@ -19,7 +19,6 @@ use crate::zone::Zone;
 
 use super::answer::{self, Secured as _};
 use super::choices::{choices_form, keep, read_choices};
-use super::form::{Form, Refusal};
 use super::sign_in::SESSION;
 use super::{Answered, Problem, Visit, cookies};
 
@@ -105,9 +104,7 @@ fn next_mails(visit: &Visit, active: &[&Subscription], zone: &Zone) -> Vec<(Stri
 
 /// Keeps who the reader is; or takes a goodbye back.
 pub(super) async fn keep_person(visit: &Visit, body: Incoming) -> Answered {
-    visit.must_be_own()?;
-    let form = Form::read(&visit.headers, body).await?;
-    form.only(&["name", "time_zone", "language", "token"])?;
+    let form = visit.own_form(body).await?.only(&["name", "time_zone", "language", "token"])?;
     let reader = visit.must_be_signed_in().await?;
     if let Some(undo) = form.one("token")? {
         let left = visit.person_of(&reader).await?.subscriptions;
@@ -118,9 +115,9 @@ pub(super) async fn keep_person(visit: &Visit, body: Incoming) -> Answered {
         let errors = vec![FieldError { field: "name", message: visit.words().say("name-wrong", &[]) }];
         return show(visit, &reader, Vec::new(), (StatusCode::UNPROCESSABLE_ENTITY, errors)).await;
     };
-    let time_zone = audience::known_zone(form.one("time_zone")?.unwrap_or_default()).ok_or(Refusal::Malformed)?;
+    let time_zone = audience::known_zone(form.one("time_zone")?.unwrap_or_default()).ok_or(Problem::Malformed)?;
     let language =
-        form.one("language")?.and_then(|asked| visit.edition.theme.words(asked)).ok_or(Refusal::Malformed)?;
+        form.one("language")?.and_then(|asked| visit.edition.theme.words(asked)).ok_or(Problem::Malformed)?;
     let person = Person { name, time_zone: Some(time_zone), language: Some(language.language()) };
     visit.state.store.keep_person(reader.subscriber, person, clock::now()).await?;
     Ok(visit.saved(ACCOUNT))
@@ -128,8 +125,7 @@ pub(super) async fn keep_person(visit: &Visit, body: Incoming) -> Answered {
 
 /// One of the buttons about a newsletter: save, leave, or get another.
 pub(super) async fn subscriptions(visit: &Visit, body: Incoming) -> Answered {
-    visit.must_be_own()?;
-    let form = Form::read(&visit.headers, body).await?;
+    let form = visit.own_form(body).await?;
     let reader = visit.must_be_signed_in().await?;
     let newsletter = NewsletterId::new(form.one("newsletter")?.unwrap_or_default());
     let (person, store, now) = (visit.person_of(&reader).await?, &visit.state.store, clock::now());
@@ -153,11 +149,11 @@ pub(super) async fn subscriptions(visit: &Visit, body: Incoming) -> Answered {
         }
         (Some("add"), _) => {
             let wanted = audience::offered(&visit.edition.settings).find(|offered| offered.id == newsletter);
-            let choice = audience::choice(wanted.ok_or(Refusal::Malformed)?, None);
+            let choice = audience::choice(wanted.ok_or(Problem::Malformed)?, None);
             store.subscribe(reader.subscriber, choice, now).await?;
             Ok(visit.after(ACCOUNT, &[Notice::new(NoticeKind::Subscribed, names)]))
         }
-        _ => Err(Refusal::Malformed.into()),
+        _ => Err(Problem::Malformed),
     }
 }
 
@@ -178,8 +174,7 @@ pub(super) async fn erase_page(visit: &Visit) -> Answered {
 
 /// Erases the reader, if they signed in a moment ago.
 pub(super) async fn erase(visit: &Visit, body: Incoming) -> Answered {
-    visit.must_be_own()?;
-    Form::read(&visit.headers, body).await?.only(&[])?;
+    visit.own_form(body).await?.only(&[])?;
     let reader = visit.must_be_signed_in().await?;
     if !is_recent(&reader) {
         return visit.page(StatusCode::FORBIDDEN, &ReaderPage::Erase { is_recent: false });
@@ -197,9 +192,7 @@ pub(super) fn is_recent(reader: &Session) -> bool {
 
 /// Ends this browser's session, one that is named, or all.
 pub(super) async fn sign_out(visit: &Visit, body: Incoming) -> Answered {
-    visit.must_be_own()?;
-    let form = Form::read(&visit.headers, body).await?;
-    form.only(&["session", "everywhere"])?;
+    let form = visit.own_form(body).await?.only(&["session", "everywhere"])?;
     let Some(reader) = visit.reader().await? else { return Ok(signed_out(visit)) };
     let ending = match (form.one("everywhere")?, form.one("session")?) {
         (Some(_), _) => Ending::All,

@@ -10,16 +10,13 @@ use crate::render::{FieldError, Notice, NoticeKind, ReaderPage};
 use crate::store::Unconfirmed;
 
 use super::account::{ACCOUNT, is_recent, show};
-use super::form::Form;
 use super::sign_up::email_key;
 use super::{Answered, Problem, Visit};
 
 /// Mails a link to another address, for whoever signed in a moment ago (OWASP ASVS 5.0, 7.5.1). Whatever is known of
 /// that address, the answer is the same.
 pub(super) async fn ask(visit: &Visit, body: Incoming) -> Answered {
-    visit.must_be_own()?;
-    let form = Form::read(&visit.headers, body).await?;
-    form.only(&["email"])?;
+    let form = visit.own_form(body).await?.only(&["email"])?;
     let reader = visit.must_be_signed_in().await?;
     let parsed = EmailAddress::parse(form.one("email")?.unwrap_or_default());
     let email = match parsed {
@@ -54,8 +51,7 @@ pub(super) async fn page(visit: &Visit, token: &str) -> Answered {
 
 /// Moves the account, and signs it out everywhere.
 pub(super) async fn act(visit: &Visit, token: &str, body: Incoming) -> Answered {
-    visit.must_be_own()?;
-    Form::read(&visit.headers, body).await?.only(&[])?;
+    visit.own_form(body).await?.only(&[])?;
     let (store, keys, flow) = (&visit.state.store, &visit.state.keys, audience::flow_id(clock::random()));
     match audience::move_address(store, keys, token, flow, visit.client, clock::now()).await? {
         Ok(()) => Ok(visit.after(&visit.path, &[Notice::new(NoticeKind::AddressMoved, Vec::new())])),

@@ -14,7 +14,7 @@ use crate::render::{ChoicesForm, FieldError, Notice, NoticeKind, Preferences, Re
 use crate::store::{Subscriber, Subscription};
 use crate::zone::Zone;
 
-use super::form::{Form, Refusal};
+use super::form::Form;
 use super::{Answered, Problem, Visit};
 
 /// The link's page; or, after a form, what that did.
@@ -26,8 +26,7 @@ pub(super) async fn preferences_page(visit: &Visit, token: &str) -> Answered {
 
 /// One of the page's buttons: save, less often, leave this or everything, or take a goodbye back.
 pub(super) async fn preferences(visit: &Visit, token: &str, body: Incoming) -> Answered {
-    visit.must_be_own()?;
-    let form = Form::read(&visit.headers, body).await?;
+    let form = visit.own_form(body).await?;
     let theirs = visit.held_by(held(visit, token).await?).await?;
     if let Some(undo) = form.one("token")? {
         return visit.come_back(&theirs, undo).await;
@@ -40,7 +39,7 @@ pub(super) async fn preferences(visit: &Visit, token: &str, body: Incoming) -> A
         }
         Some("leave") => leave(visit, &theirs, false).await,
         Some("leave-all") => leave(visit, &theirs, true).await,
-        _ => Err(Refusal::Malformed.into()),
+        _ => Err(Problem::Malformed),
     }
 }
 
@@ -120,9 +119,9 @@ fn newsletter_of<'v>(visit: &'v Visit, theirs: &Subscription) -> Result<&'v News
 
 /// What the fields of a [`ChoicesForm`] say; none if the day is none, or over.
 pub(super) fn read_choices(form: &Form, zone: &Zone, now: DateTime<Utc>) -> Result<Option<Choices>, Problem> {
-    let cadence = form.one("cadence")?.and_then(Cadence::parse).ok_or(Refusal::Malformed)?;
-    let hour = form.one("hour")?.map(|hour| hour.parse::<u32>().map_err(|_| Refusal::Malformed)).transpose()?;
-    let weekday = form.one("weekday")?.map(|day| day.parse::<Weekday>().map_err(|_| Refusal::Malformed)).transpose()?;
+    let cadence = form.one("cadence")?.and_then(Cadence::parse).ok_or(Problem::Malformed)?;
+    let hour = form.one("hour")?.map(|hour| hour.parse::<u32>().map_err(|_| Problem::Malformed)).transpose()?;
+    let weekday = form.one("weekday")?.map(|day| day.parse::<Weekday>().map_err(|_| Problem::Malformed)).transpose()?;
     let topics = form.all("topic").map(str::to_owned).collect();
     let paused_until = match form.one("pause")?.map(str::trim).filter(|day| !day.is_empty()) {
         None => None,

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest as _, Multipart};
+use hyper::Request;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
-use hyper::{Request, StatusCode};
 use tokio::time::timeout;
+
+use super::{Problem, Visit};
 
 /// No form of ours comes near.
 const LARGEST: usize = 64 * 1024;
@@ -18,61 +20,32 @@ const MOST_FIELDS: usize = 64;
 /// How long a form may take to arrive.
 const ARRIVE_WITHIN: Duration = Duration::from_secs(15);
 
-/// Why a form was not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
-    Malformed,
-    TooSlow,
-    TooLarge,
-    WrongKind,
-}
-
-impl Refusal {
-    pub(super) fn status(self) -> StatusCode {
-        match self {
-            Refusal::Malformed => StatusCode::BAD_REQUEST,
-            Refusal::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Refusal::WrongKind => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        }
-    }
-
-    pub(super) fn key(self) -> &'static str {
-        match self {
-            Refusal::Malformed => "form-malformed",
-            Refusal::TooSlow => "form-too-slow",
-            Refusal::TooLarge => "form-too-large",
-            Refusal::WrongKind => "form-wrong-kind",
-        }
-    }
-}
-
 /// The fields of a form, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
     /// Reads `application/x-www-form-urlencoded` or `multipart/form-data`.
-    pub(super) async fn read(headers: &HeaderMap, body: Incoming) -> Result<Form, Refusal> {
+    pub(super) async fn read(headers: &HeaderMap, body: Incoming) -> Result<Form, Problem> {
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
         let plain_kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let is_multipart = match plain_kind.as_str() {
             "application/x-www-form-urlencoded" => false,
             "multipart/form-data" => true,
-            _ => return Err(Refusal::WrongKind),
+            _ => return Err(Problem::WrongKind),
         };
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if length.is_some_and(|length| length > LARGEST) {
-            return Err(Refusal::TooLarge);
+            return Err(Problem::TooLarge);
         }
-        let bytes = timeout(ARRIVE_WITHIN, whole(body)).await.map_err(|_| Refusal::TooSlow)??;
+        let bytes = timeout(ARRIVE_WITHIN, whole(body)).await.map_err(|_| Problem::TooSlow)??;
         if is_multipart { multipart(&kind, bytes).await } else { Form::from_pairs(url_encoded(&bytes)?) }
     }
 
-    fn from_pairs(pairs: Vec<(String, String)>) -> Result<Form, Refusal> {
+    fn from_pairs(pairs: Vec<(String, String)>) -> Result<Form, Problem> {
         let is_text = |text: &str| !text.contains(char::REPLACEMENT_CHARACTER);
         let is_sound = pairs.len() <= MOST_FIELDS && pairs.iter().all(|(name, value)| is_text(name) && is_text(value));
-        if is_sound { Ok(Form(pairs)) } else { Err(Refusal::Malformed) }
+        if is_sound { Ok(Form(pairs)) } else { Err(Problem::Malformed) }
     }
 
     /// All values of a field that may be repeated.
@@ -81,47 +54,55 @@ impl Form {
     }
 
     /// The value of a field that may not.
-    pub(super) fn one(&self, name: &str) -> Result<Option<&str>, Refusal> {
-        let mut values = self.0.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str());
+    pub(super) fn one<'f>(&'f self, name: &'f str) -> Result<Option<&'f str>, Problem> {
+        let mut values = self.all(name);
         let first = values.next();
-        if values.next().is_some() { Err(Refusal::Malformed) } else { Ok(first) }
+        if values.next().is_some() { Err(Problem::Malformed) } else { Ok(first) }
     }
 
     /// Refuses a form with any other field.
-    pub(super) fn only(&self, names: &[&str]) -> Result<(), Refusal> {
+    pub(super) fn only(self, names: &[&str]) -> Result<Form, Problem> {
         let is_known = self.0.iter().all(|(field, _)| names.contains(&field.as_str()));
-        if is_known { Ok(()) } else { Err(Refusal::Malformed) }
+        if is_known { Ok(self) } else { Err(Problem::Malformed) }
     }
 }
 
-async fn whole(mut body: Incoming) -> Result<Vec<u8>, Refusal> {
+impl Visit {
+    /// The form, if it was sent from this site.
+    pub(super) async fn own_form(&self, body: Incoming) -> Result<Form, Problem> {
+        self.must_be_own()?;
+        Form::read(&self.headers, body).await
+    }
+}
+
+async fn whole(mut body: Incoming) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-        let frame = frame.map_err(|_| Refusal::Malformed)?;
+        let frame = frame.map_err(|_| Problem::Malformed)?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > LARGEST {
-            return Err(Refusal::TooLarge);
+            return Err(Problem::TooLarge);
         }
         bytes.extend_from_slice(&data);
     }
     Ok(bytes)
 }
 
-fn url_encoded(bytes: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
-    let text = str::from_utf8(bytes).map_err(|_| Refusal::Malformed)?;
+fn url_encoded(bytes: &[u8]) -> Result<Vec<(String, String)>, Problem> {
+    let text = str::from_utf8(bytes).map_err(|_| Problem::Malformed)?;
     Ok(url::form_urlencoded::parse(text.trim_end_matches(['\r', '\n']).as_bytes()).into_owned().collect())
 }
 
-async fn multipart(kind: &str, bytes: Vec<u8>) -> Result<Form, Refusal> {
+async fn multipart(kind: &str, bytes: Vec<u8>) -> Result<Form, Problem> {
     let request = Request::builder().header(CONTENT_TYPE, kind).body(Body::from(bytes));
-    let request = request.map_err(|_| Refusal::Malformed)?;
-    let mut parts = Multipart::from_request(request, &()).await.map_err(|_| Refusal::Malformed)?;
+    let request = request.map_err(|_| Problem::Malformed)?;
+    let mut parts = Multipart::from_request(request, &()).await.map_err(|_| Problem::Malformed)?;
     let mut pairs = Vec::new();
-    while let Some(part) = parts.next_field().await.map_err(|_| Refusal::Malformed)? {
+    while let Some(part) = parts.next_field().await.map_err(|_| Problem::Malformed)? {
         let name = part.name().unwrap_or_default().to_owned();
-        pairs.push((name, part.text().await.map_err(|_| Refusal::Malformed)?));
+        pairs.push((name, part.text().await.map_err(|_| Problem::Malformed)?));
         if pairs.len() > MOST_FIELDS {
-            return Err(Refusal::Malformed);
+            return Err(Problem::Malformed);
         }
     }
     Form::from_pairs(pairs)

@@ -44,7 +44,6 @@ use crate::render::{Imprint, ReaderPage, Words, reader_page};
 use crate::store::{Store, StoreError};
 
 use answer::Secured;
-use form::Refusal;
 
 /// What answers are made from.
 pub struct AppState {
@@ -130,19 +129,16 @@ enum Problem {
     Foreign,
     TooOften,
     Flooded,
-    Form(Refusal),
+    Malformed,
+    TooSlow,
+    TooLarge,
+    WrongKind,
     Broken(String),
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Problem {
         Problem::Broken(error.to_string())
-    }
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Problem {
-        Problem::Form(refusal)
     }
 }
 
@@ -329,7 +325,10 @@ impl Visit {
             Problem::Foreign => (StatusCode::FORBIDDEN, "foreign-form-title", "foreign-form"),
             Problem::TooOften => (StatusCode::TOO_MANY_REQUESTS, "too-often-title", "too-often"),
             Problem::Flooded => (StatusCode::SERVICE_UNAVAILABLE, "flooded-title", "flooded"),
-            Problem::Form(refusal) => (refusal.status(), "form-refused-title", refusal.key()),
+            Problem::Malformed => (StatusCode::BAD_REQUEST, "form-refused-title", "form-malformed"),
+            Problem::TooSlow => (StatusCode::REQUEST_TIMEOUT, "form-refused-title", "form-too-slow"),
+            Problem::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "form-refused-title", "form-too-large"),
+            Problem::WrongKind => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "form-refused-title", "form-wrong-kind"),
             Problem::Broken(cause) => {
                 tracing::error!(request = self.number, cause, "cannot answer");
                 (StatusCode::INTERNAL_SERVER_ERROR, "broken-title", "broken")

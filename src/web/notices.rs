@@ -14,7 +14,8 @@ use crate::render::{Notice, NoticeKind, UndoForm};
 
 use super::cookies;
 
-const NOTICE: &str = "notice";
+/// The cookie.
+pub(super) const NOTICE: &str = "notice";
 /// A redirect is followed at once; a slow phone gets a few minutes.
 const SHOWN_WITHIN: Duration = Duration::minutes(5);
 
@@ -28,29 +29,19 @@ struct Letter {
 
 /// Kind, names, lines, and the proof that undoes it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Carried(String, Vec<String>, Vec<String>, Option<String>);
+struct Carried(NoticeKind, Vec<String>, Vec<String>, Option<String>);
 
 /// The Set-Cookie that carries `notices` to the page at `place`.
 pub(super) fn carry(keys: &ServerKeys, is_https: bool, place: &str, notices: &[Notice], now: DateTime<Utc>) -> String {
     let carried = notices.iter().map(|notice| {
         let undo = notice.undo.as_ref().map(|undo| undo.token.clone());
-        Carried(word(notice.kind).to_owned(), notice.names.clone(), notice.lines.clone(), undo)
+        Carried(notice.kind, notice.names.clone(), notice.lines.clone(), undo)
     });
     let until = (now + SHOWN_WITHIN).timestamp_millis();
     let letter = Letter { place: place.to_owned(), until, notices: carried.collect() };
     let letter = URL_SAFE_NO_PAD.encode(serde_json::json!(letter).to_string());
     let signature = keys.sign("notice", &letter);
     cookies::give(is_https, NOTICE, &format!("{letter}.{signature}"), SHOWN_WITHIN)
-}
-
-/// The Set-Cookie that takes them away.
-pub(super) fn clear(is_https: bool) -> String {
-    cookies::take_away(is_https, NOTICE)
-}
-
-/// Whether the reader brings any, for this page or another.
-pub(super) fn are_carried(headers: &HeaderMap, is_https: bool) -> bool {
-    cookies::brought(headers, is_https, NOTICE).is_some()
 }
 
 /// The notices for the page at `place`; none of those that we did not sign, or for too long a time ago.
@@ -65,9 +56,9 @@ pub(super) fn brought(
     let letter = letter.filter(|letter| letter.place == place && letter.until > now.timestamp_millis());
     let notice = |Carried(kind, names, lines, undo): Carried| {
         let undo = undo.map(|token| UndoForm { action: place.to_owned(), token });
-        Some(Notice { lines, undo, ..Notice::new(kind_of(&kind)?, names) })
+        Notice { lines, undo, ..Notice::new(kind, names) }
     };
-    letter.into_iter().flat_map(|letter| letter.notices).filter_map(notice).collect()
+    letter.into_iter().flat_map(|letter| letter.notices).map(notice).collect()
 }
 
 fn open(keys: &ServerKeys, cookie: &str) -> Option<Letter> {
@@ -76,26 +67,6 @@ fn open(keys: &ServerKeys, cookie: &str) -> Option<Letter> {
         return None;
     }
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(letter).ok()?).ok()
-}
-
-const KINDS: [(&str, NoticeKind); 9] = [
-    ("check-your-mail", NoticeKind::CheckYourMail),
-    ("signed-in", NoticeKind::SignedIn),
-    ("signed-up", NoticeKind::SignedUp),
-    ("subscribed", NoticeKind::Subscribed),
-    ("link-expired", NoticeKind::LinkExpired),
-    ("left", NoticeKind::Left),
-    ("saved", NoticeKind::Saved),
-    ("new-address", NoticeKind::NewAddress),
-    ("address-moved", NoticeKind::AddressMoved),
-];
-
-fn word(kind: NoticeKind) -> &'static str {
-    KINDS.iter().find(|(_, known)| *known == kind).map_or("saved", |(word, _)| word)
-}
-
-fn kind_of(word: &str) -> Option<NoticeKind> {
-    KINDS.iter().find(|(known, _)| *known == word).map(|(_, kind)| *kind)
 }
 
 #[cfg(test)]
@@ -130,7 +101,7 @@ mod tests {
 
     #[test]
     fn without_https_the_cookie_has_a_plain_name() {
-        assert_eq!(clear(false), "notice=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
-        assert!(!are_carried(&headers("__Host-notice=x"), false));
+        assert_eq!(cookies::take_away(false, NOTICE), "notice=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+        assert_eq!(cookies::brought(&headers("__Host-notice=x"), false, NOTICE), None);
     }
 }

@@ -19,8 +19,9 @@ use crate::zone::Zone;
 
 use super::answer::{self, Secured as _};
 use super::form::Form;
+use super::notices::{self, NOTICE};
 use super::sign_up::SUBSCRIBE;
-use super::{Answered, Problem, Visit, notices, origin};
+use super::{Answered, Problem, Visit, cookies, origin};
 
 /// What a confirmation link shows: a button. Looking changes nothing.
 pub(super) async fn confirm_page(visit: &Visit, token: &str) -> Answered {
@@ -33,8 +34,7 @@ pub(super) async fn confirm_page(visit: &Visit, token: &str) -> Answered {
 }
 
 pub(super) async fn confirm(visit: &Visit, token: &str, body: Incoming) -> Answered {
-    visit.must_be_own()?;
-    let form = Form::read(&visit.headers, body).await?;
+    let form = visit.own_form(body).await?;
     let (store, keys, settings) = (&visit.state.store, &visit.state.keys, &visit.edition.settings);
     let time_zone = form.one("time_zone")?.unwrap_or_default();
     let welcome = audience::flow_id(clock::random());
@@ -170,8 +170,8 @@ impl Visit {
 
     /// Takes away the notices that a page has shown.
     pub(super) fn shown_once(&self, answered: Answered) -> Answered {
-        let are_carried = notices::are_carried(&self.headers, self.is_https());
-        let clear = notices::clear(self.is_https());
+        let are_carried = self.cookie(NOTICE).is_some();
+        let clear = cookies::take_away(self.is_https(), NOTICE);
         answered.map(|page| if are_carried { page.with_cookie(&clear) } else { page })
     }
 }

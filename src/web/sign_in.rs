@@ -18,7 +18,6 @@ use crate::store::NotSignedIn;
 
 use super::account::ACCOUNT;
 use super::answer::Secured as _;
-use super::form::Form;
 use super::sign_up::{LONGEST_ECHO, email_key};
 use super::{Answered, Problem, Visit, cookies};
 
@@ -53,9 +52,7 @@ fn next_of(visit: &Visit) -> Option<String> {
 
 /// Asks for link and code: for an address, or once more for the one that this browser asked for last.
 pub(super) async fn ask(visit: &Visit, body: Incoming) -> Answered {
-    visit.must_be_own()?;
-    let form = Form::read(&visit.headers, body).await?;
-    form.only(&["email", "again"])?;
+    let form = visit.own_form(body).await?.only(&["email", "again"])?;
     let before = visit.cookie(FLOW).filter(|cookie| cookie.len() == 43);
     let (store, now) = (&visit.state.store, clock::now());
     let asked_before = match &before {
@@ -106,9 +103,7 @@ fn code_form(notices: Vec<Notice>, errors: Vec<FieldError>) -> ReaderPage {
 
 /// Signs in by the typed code, in the browser that asked.
 pub(super) async fn by_code(visit: &Visit, body: Incoming) -> Answered {
-    visit.must_be_own()?;
-    let form = Form::read(&visit.headers, body).await?;
-    form.only(&["code"])?;
+    let form = visit.own_form(body).await?.only(&["code"])?;
     let (typed, cookie) = (form.one("code")?.unwrap_or_default(), visit.cookie(FLOW).unwrap_or_default());
     let (store, keys, browser) = (&visit.state.store, &visit.state.keys, new_browser(visit));
     let session = browser.cookie.clone();
@@ -135,9 +130,7 @@ pub(super) async fn link_page(visit: &Visit, token: &str) -> Answered {
 
 /// Signs in by the link; in another browser than the one that asked, only with the button that says so.
 pub(super) async fn by_link(visit: &Visit, token: &str, body: Incoming) -> Answered {
-    visit.must_be_own()?;
-    let form = Form::read(&visit.headers, body).await?;
-    form.only(&["here"])?;
+    let form = visit.own_form(body).await?.only(&["here"])?;
     let (is_meant_here, cookie) = (form.one("here")?.is_some(), visit.cookie(FLOW));
     let (store, keys, browser) = (&visit.state.store, &visit.state.keys, new_browser(visit));
     if !is_meant_here {

@@ -35,8 +35,7 @@ pub(super) fn subscribe_page(visit: &Visit) -> Answered {
 }
 
 pub(super) async fn sign_up(visit: &Visit, body: Incoming) -> Answered {
-    let form = Form::read(&visit.headers, body).await?;
-    form.only(&FIELDS)?;
+    let form = Form::read(&visit.headers, body).await?.only(&FIELDS)?;
     if !visit.is_own() {
         let page = SignUpPage { is_from_elsewhere: true, ..filled(visit, &form)? };
         return shown(visit, StatusCode::OK, page);

@@ -6,6 +6,7 @@ use axum::body::{Body, Bytes};
 use hyper::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, ETAG, HeaderMap, IF_NONE_MATCH, VARY};
 use hyper::{Response, StatusCode};
 
+use crate::content::percent_decoded;
 use crate::files;
 use crate::model::IssueId;
 use crate::press::{CachePolicy, MediaFile, SitePage};
@@ -16,7 +17,7 @@ use super::{Answered, Problem, Visit};
 /// A page, a file, or where it is now.
 pub(super) async fn page(visit: &Visit) -> Answered {
     let site = &visit.edition.site;
-    let path = decoded(&visit.path).ok_or(Problem::NotFound)?;
+    let path = percent_decoded(&visit.path);
     if let Some(page) = site.pages.get(&path) {
         return Ok(from_memory(page, &visit.headers));
     }
@@ -102,20 +103,6 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
     lines.flat_map(|line| line.split(',')).map(weight).any(|(is_gzip, quality): (bool, f32)| is_gzip && quality > 0.0)
 }
 
-/// Undoes percent-encoding, once; none if that is not UTF-8.
-fn decoded(path: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let hex = after.get(..2).filter(|_| *first == b'%').and_then(|hex| str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => (bytes.push(byte), rest = &after[2..]).1,
-            None => (bytes.push(*first), rest = after).1,
-        }
-    }
-    String::from_utf8(bytes).ok()
-}
-
 /// A path of ours as it stands in a header.
 fn encoded(path: &str) -> String {
     let mut encoded = String::with_capacity(path.len());
@@ -151,11 +138,11 @@ mod tests {
 
     #[test]
     fn a_path_is_decoded_once() {
-        assert_eq!(decoded("/caf%C3%A9/").as_deref(), Some("/café/"));
-        assert_eq!(decoded("/a%252fb/").as_deref(), Some("/a%2fb/"));
-        assert_eq!(decoded("/%").as_deref(), Some("/%"));
-        assert_eq!(decoded("/%zz/").as_deref(), Some("/%zz/"));
-        assert_eq!(decoded("/%ff/"), None);
+        assert_eq!(percent_decoded("/caf%C3%A9/"), "/café/");
+        assert_eq!(percent_decoded("/a%252fb/"), "/a%2fb/");
+        for path in ["/%", "/%zz/", "/%ff/"] {
+            assert_eq!(percent_decoded(path), path);
+        }
         assert_eq!(encoded("/café/"), "/caf%C3%A9/");
     }
 }

@@ -234,6 +234,20 @@ async fn an_address_leads_to_its_page_or_nowhere() {
 }
 
 #[tokio::test]
+async fn every_address_takes_its_methods_and_no_other() {
+    let site = Site::open().await;
+    for (pattern, methods) in ROUTES.iter().filter(|(pattern, _)| !["/healthz", "/readyz"].contains(pattern)) {
+        let path = pattern.replace("{token}", "x").replace("{id}", "x");
+        for method in ["GET", "HEAD", "POST", "PUT"] {
+            let reply = site.ask(method, &path, &format!("{FORM}{OURS}"), "").await;
+            let is_taken = methods.split(", ").any(|taken| taken == method);
+            assert_eq!(reply.status != 405, is_taken, "{method} {path}: {}", reply.status);
+            assert_eq!(reply.header("allow"), (!is_taken).then_some(*methods), "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_reader_signs_up_confirms_and_leaves() {
     let site = Site::open().await;
     let reply = site.post("/subscribe", "email=reader@example.com&newsletter=wire&cadence=daily").await;
