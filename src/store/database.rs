@@ -5,8 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
-use sqlx::{Column as _, PgConnection, Postgres, Row as _, SqliteConnection, TypeInfo as _, ValueRef as _};
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Column as _, Postgres, Row as _, SqliteConnection, TypeInfo as _, ValueRef as _};
 use tokio::sync::{mpsc, oneshot, watch};
+
+use super::dialect::Sql;
 
 /// What goes into a statement and comes out of a row. The types are the schema's: whole numbers and text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,6 +165,23 @@ pub struct Transaction {
 /// What `super::Store::write` runs inside of a transaction.
 pub type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
 
+/// Does the same on whichever connection it is.
+macro_rules! on {
+    ($connection:expr, |$one:ident| $work:expr) => {
+        match $connection {
+            Connection::Sqlite($one) => $work,
+            Connection::SqliteReader($one) => {
+                let $one = &mut **$one;
+                $work
+            }
+            Connection::Postgres($one) => {
+                let $one = &mut **$one;
+                $work
+            }
+        }
+    };
+}
+
 macro_rules! bound {
     ($sql:expr, $values:expr) => {{
         let mut query = sqlx::query($sql);
@@ -175,44 +196,31 @@ macro_rules! bound {
 }
 
 impl Transaction {
-    /// Whether this is PostgreSQL, for the few statements of [`super::dialect`].
+    /// Whether this is PostgreSQL.
     pub(super) fn is_postgres(&self) -> bool {
         matches!(self.connection, Connection::Postgres(_))
     }
 
     /// Runs a statement; says how many rows it changed.
-    pub(crate) async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64> {
-        Ok(match &mut self.connection {
-            Connection::Sqlite(connection) => bound!(sql, values).execute(connection).await?.rows_affected(),
-            Connection::SqliteReader(connection) => {
-                bound!(sql, values).execute(&mut **connection).await?.rows_affected()
-            }
-            Connection::Postgres(connection) => bound!(sql, values).execute(&mut **connection).await?.rows_affected(),
-        })
+    pub(crate) async fn execute(&mut self, sql: impl Sql, values: Vec<Value>) -> Result<u64> {
+        let sql = sql.text(self.is_postgres());
+        Ok(on!(&mut self.connection, |one| bound!(sql, values).execute(one).await?.rows_affected()))
     }
 
     /// Runs statements without values, such as a step of the schema.
     pub(super) async fn script(&mut self, sql: &'static str) -> Result<()> {
-        let script = sqlx::raw_sql(sql);
-        match &mut self.connection {
-            Connection::Sqlite(connection) => script.execute(connection).await.map(|_| ())?,
-            Connection::SqliteReader(connection) => script.execute(&mut **connection).await.map(|_| ())?,
-            Connection::Postgres(connection) => script.execute(&mut **connection).await.map(|_| ())?,
-        }
+        on!(&mut self.connection, |one| sqlx::raw_sql(sql).execute(one).await.map(drop)?);
         Ok(())
     }
 
     /// Runs a question, or a statement with RETURNING; gives all rows.
-    pub(crate) async fn rows(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>> {
-        match &mut self.connection {
-            Connection::Sqlite(connection) => sqlite_rows(connection, sql, values).await,
-            Connection::SqliteReader(connection) => sqlite_rows(connection, sql, values).await,
-            Connection::Postgres(connection) => postgres_rows(connection, sql, values).await,
-        }
+    pub(crate) async fn rows(&mut self, sql: impl Sql, values: Vec<Value>) -> Result<Vec<Row>> {
+        let sql = sql.text(self.is_postgres());
+        on!(&mut self.connection, |one| bound!(sql, values).fetch_all(one).await?.iter().map(Answered::row).collect())
     }
 
     /// As [`Transaction::rows`], but the first row only.
-    pub(crate) async fn row(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>> {
+    pub(crate) async fn row(&mut self, sql: impl Sql, values: Vec<Value>) -> Result<Option<Row>> {
         Ok(self.rows(sql, values).await?.into_iter().next())
     }
 
@@ -230,16 +238,7 @@ impl Transaction {
         while rows.peek().is_some() {
             let chunk: Vec<Vec<Value>> = rows.by_ref().take(PER_STATEMENT).collect();
             let sql = sqlx::AssertSqlSafe(format!("{head} {} {tail}", placeholders(&chunk, self.is_postgres())));
-            let values: Vec<Value> = chunk.into_iter().flatten().collect();
-            inserted += match &mut self.connection {
-                Connection::Sqlite(connection) => bound!(sql, values).execute(connection).await?.rows_affected(),
-                Connection::SqliteReader(connection) => {
-                    bound!(sql, values).execute(&mut **connection).await?.rows_affected()
-                }
-                Connection::Postgres(connection) => {
-                    bound!(sql, values).execute(&mut **connection).await?.rows_affected()
-                }
-            };
+            inserted += self.execute(sql, chunk.into_iter().flatten().collect()).await?;
         }
         Ok(inserted)
     }
@@ -257,40 +256,35 @@ fn placeholders(rows: &[Vec<Value>], numbered: bool) -> String {
     rows.collect::<Vec<_>>().join(", ")
 }
 
-async fn sqlite_rows(connection: &mut SqliteConnection, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>> {
-    let rows = bound!(sql, values).fetch_all(connection).await?;
-    rows.iter()
-        .map(|row| {
-            let columns = 0..row.columns().len();
-            let value = |column| {
-                let raw = row.try_get_raw(column)?;
-                Ok(match (raw.is_null(), raw.type_info().name()) {
-                    (true, _) => Value::Int(None),
-                    (false, "INTEGER") => Value::Int(Some(row.try_get(column)?)),
-                    _ => Value::Text(Some(row.try_get(column)?)),
-                })
-            };
-            columns.map(value).collect::<Result<_, sqlx::Error>>().map(Row).map_err(StoreError::from)
-        })
-        .collect()
+/// A driver's row, whose columns are known by the types they came with.
+trait Answered: sqlx::Row {
+    fn value(&self, column: usize) -> Result<Value, sqlx::Error>;
+
+    fn row(&self) -> Result<Row> {
+        Ok(Row((0..self.len()).map(|column| self.value(column)).collect::<Result<_, _>>()?))
+    }
 }
 
-async fn postgres_rows(connection: &mut PgConnection, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>> {
-    let rows = bound!(sql, values).fetch_all(connection).await?;
-    rows.iter()
-        .map(|row| {
-            let value = |column: &sqlx::postgres::PgColumn| {
-                let at = column.ordinal();
-                Ok(match column.type_info().name() {
-                    "INT8" => Value::Int(row.try_get(at)?),
-                    "INT4" => Value::Int(row.try_get::<Option<i32>, _>(at)?.map(i64::from)),
-                    "BOOL" => Value::Int(row.try_get::<Option<bool>, _>(at)?.map(i64::from)),
-                    _ => Value::Text(row.try_get(at)?),
-                })
-            };
-            row.columns().iter().map(value).collect::<Result<_, sqlx::Error>>().map(Row).map_err(StoreError::from)
+impl Answered for SqliteRow {
+    fn value(&self, column: usize) -> Result<Value, sqlx::Error> {
+        let raw = self.try_get_raw(column)?;
+        Ok(match (raw.is_null(), raw.type_info().name()) {
+            (true, _) => Value::Int(None),
+            (false, "INTEGER") => Value::Int(Some(self.try_get(column)?)),
+            _ => Value::Text(Some(self.try_get(column)?)),
         })
-        .collect()
+    }
+}
+
+impl Answered for PgRow {
+    fn value(&self, column: usize) -> Result<Value, sqlx::Error> {
+        Ok(match self.column(column).type_info().name() {
+            "INT8" => Value::Int(self.try_get(column)?),
+            "INT4" => Value::Int(self.try_get::<Option<i32>, _>(column)?.map(i64::from)),
+            "BOOL" => Value::Int(self.try_get::<Option<bool>, _>(column)?.map(i64::from)),
+            _ => Value::Text(self.try_get(column)?),
+        })
+    }
 }
 
 /// Answers one caller, once it is known whether the commit held.
@@ -413,15 +407,16 @@ const BETWEEN_LOOKS: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// Brings what was written from the log to the file, beside the writer and as long as there is one, so that nobody's
 /// commit waits for it; SQLite itself would do so in the commit that makes the log long.
-pub(super) async fn empty_log(mut connection: SqliteConnection, mut written: watch::Receiver<()>) {
+pub(super) async fn empty_log(connection: SqliteConnection, mut written: watch::Receiver<()>) {
+    let mut connection = Transaction { connection: Connection::Sqlite(connection) };
     while written.changed().await.is_ok() {
         tokio::time::sleep(BETWEEN_LOOKS).await;
         // What fails here is done by a later commit; see `wal_autocheckpoint`.
-        let Ok(log) = sqlite_rows(&mut connection, "PRAGMA wal_checkpoint(NOOP)", vec![]).await else { continue };
+        let Ok(log) = connection.rows("PRAGMA wal_checkpoint(NOOP)", vec![]).await else { continue };
         let pages = |row: &Row| Ok::<_, StoreError>(row.int(1)? - row.int(2)?);
         if log.first().is_some_and(|row| pages(row).is_ok_and(|pages| pages >= LOG_PAGES)) {
             // Only as far as readers let it, and without making anybody wait.
-            let _ = sqlite_rows(&mut connection, "PRAGMA wal_checkpoint(PASSIVE)", vec![]).await;
+            let _ = connection.rows("PRAGMA wal_checkpoint(PASSIVE)", vec![]).await;
         }
     }
 }

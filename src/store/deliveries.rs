@@ -170,6 +170,19 @@ macro_rules! may_be_mailed {
     };
 }
 
+/// The deliveries to be claimed, the longest due first.
+macro_rules! pick {
+    ($of:literal) => {
+        concat!(
+            "SELECT d.id FROM deliveries d WHERE ",
+            $of,
+            " AND d.state IN ('queued', 'deferred', 'unknown') AND d.due_at <= $1 AND ",
+            may_be_mailed!(),
+            " ORDER BY d.due_at LIMIT $4"
+        )
+    };
+}
+
 /// Takes picked rows under a lease. The reader's variant of the mail is chosen here, from the subscription as it is at
 /// this moment: an active one reads as a subscriber, anything else as anybody.
 macro_rules! take {
@@ -197,7 +210,11 @@ impl Store {
         lease_until: DateTime<Utc>,
         most: i64,
     ) -> Result<Vec<Claimed>> {
-        let sql = if issue.is_some() { claim_issue(self.is_postgres()) } else { claim_notices(self.is_postgres()) };
+        let sql = if issue.is_some() {
+            claim!(pick!("d.issue = $5"), take!())
+        } else {
+            claim!(pick!("d.issue IS NULL"), take!())
+        };
         let mut values = values![millis(now), owner, millis(lease_until), most];
         values.extend(issue.map(|issue| issue.as_str().into()));
         let rows = self.write(move |transaction| Box::pin(transaction.rows(sql, values))).await?;
@@ -387,34 +404,6 @@ impl Store {
             })
             .collect()
     }
-}
-
-fn claim_issue(is_postgres: bool) -> &'static str {
-    macro_rules! pick {
-        () => {
-            concat!(
-                "SELECT d.id FROM deliveries d WHERE d.issue = $5 AND d.state IN ('queued', 'deferred', 'unknown')
-                AND d.due_at <= $1 AND ",
-                may_be_mailed!(),
-                " ORDER BY d.due_at LIMIT $4"
-            )
-        };
-    }
-    claim!(is_postgres, pick!(), take!())
-}
-
-fn claim_notices(is_postgres: bool) -> &'static str {
-    macro_rules! pick {
-        () => {
-            concat!(
-                "SELECT d.id FROM deliveries d WHERE d.issue IS NULL AND d.state IN ('queued', 'deferred', 'unknown')
-                AND d.due_at <= $1 AND ",
-                may_be_mailed!(),
-                " ORDER BY d.due_at LIMIT $4"
-            )
-        };
-    }
-    claim!(is_postgres, pick!(), take!())
 }
 
 fn resting_place(outcome: &Outcome) -> (DeliveryState, Option<DateTime<Utc>>, Option<&'static str>) {

@@ -127,7 +127,6 @@ impl Store {
             let state = if in_time { "waiting" } else { "missed" };
             transaction.execute(run, values![id, cadence, slot, state]).await?;
             let seen = listed!(
-                transaction.is_postgres(),
                 "UPDATE rhythms SET slot_at = $3 WHERE newsletter = $2 AND slot_at < $3
                 AND rhythm IN (SELECT value FROM listed)"
             );
@@ -193,7 +192,6 @@ impl Store {
         }
         // From the side of the suppressions, which are few.
         let suppressed = listed!(
-            self.is_postgres(),
             "SELECT s.rhythm, s.topics, s.covered_to, COUNT(*)
             FROM suppressions x CROSS JOIN subscribers p CROSS JOIN subscriptions s
             WHERE p.email_key = x.email_key AND s.subscriber = p.id AND s.newsletter = $2 AND s.state = 'active'
@@ -262,7 +260,6 @@ impl Store {
         transact!(self.write_long, |transaction| {
             lock_newsletter(transaction, run.newsletter.as_str()).await?;
             let over = listed!(
-                transaction.is_postgres(),
                 "UPDATE subscriptions SET cadence = 'instant', rhythm = '', returns_to = NULL, paused_until = NULL
                 WHERE returns_to IS NOT NULL AND id IN (
                     SELECT s.id FROM listed CROSS JOIN subscriptions s WHERE s.newsletter = $2
@@ -349,7 +346,6 @@ async fn write_rows(
     });
     let listed = listed.collect::<Result<Vec<_>>>()?;
     let sql = listed_rows!(
-        transaction.is_postgres(),
         "INSERT INTO deliveries (id, lane, issue, subscriber, subscription, covered_from, rhythm, email, email_key,
             state, reason, due_at, first_due_at, finished_at)
         SELECT l.value ->> 'id', 'issue', $2, p.id, l.value ->> 'subscription', $3, $4, p.email, p.email_key,

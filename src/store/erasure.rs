@@ -95,7 +95,7 @@ impl Store {
     pub async fn everything_about(&self, who: &SubscriberId) -> Result<Json> {
         let mut everything = Map::new();
         for (key, sql, names) in HELD {
-            let rows = self.rows(sql, values![who.as_str()]).await?;
+            let rows = self.rows(*sql, values![who.as_str()]).await?;
             let list = rows.iter().map(|row| object(row, names)).collect::<Result<Vec<_>, _>>()?;
             everything.insert((*key).to_owned(), Json::Array(list));
         }

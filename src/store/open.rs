@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::database::{
     Connection, Result, Row, StoreError, Transaction, Value, Work, Writer, empty_log, transact, values,
 };
+use super::dialect::Sql;
 use super::schema::STEPS;
 
 /// Where a database is.
@@ -37,13 +38,13 @@ enum Backend {
 
 /// How long one process waits for another's transaction on the same file.
 const BUSY: Duration = Duration::from_secs(30);
-/// The first release without the bug that could lose pages when a WAL is reset.
-const OLDEST_SQLITE: &str = "3.51.3";
+/// Before this release, a bug could lose pages when a WAL is reset.
+const _: () = assert!(libsqlite3_sys::SQLITE_VERSION_NUMBER >= 3_051_003, "build with SQLite 3.51.3 or later");
 
 impl Store {
     /// Opens the database, makes it if it is not there, and brings its schema up to date.
     ///
-    /// A database made by a newer program is refused, and so is an SQLite library that is known to lose data.
+    /// A database made by a newer program is refused.
     pub async fn open(address: &StoreAddress) -> Result<Store> {
         let backend = match address {
             StoreAddress::Sqlite(path) => open_sqlite(path.clone()).await?,
@@ -101,12 +102,12 @@ impl Store {
     }
 
     /// One statement that changes something; says how many rows it changed.
-    pub(crate) async fn execute(&self, sql: &'static str, values: Vec<Value>) -> Result<u64> {
+    pub(crate) async fn execute(&self, sql: impl Sql, values: Vec<Value>) -> Result<u64> {
         self.write(move |transaction| Box::pin(transaction.execute(sql, values))).await
     }
 
     /// One question.
-    pub(crate) async fn rows(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>> {
+    pub(crate) async fn rows(&self, sql: impl Sql, values: Vec<Value>) -> Result<Vec<Row>> {
         let connection = match &self.backend {
             Backend::Sqlite { readers, .. } => Connection::SqliteReader(readers.acquire().await?),
             Backend::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
@@ -115,7 +116,7 @@ impl Store {
     }
 
     /// One question with at most one row for an answer.
-    pub(crate) async fn row(&self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>> {
+    pub(crate) async fn row(&self, sql: impl Sql, values: Vec<Value>) -> Result<Option<Row>> {
         Ok(self.rows(sql, values).await?.into_iter().next())
     }
 
@@ -171,13 +172,7 @@ async fn open_sqlite(path: PathBuf) -> Result<Backend> {
             path.display()
         )),
     };
-    let mut connection = options.connect().await.map_err(explain)?;
-    let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut connection).await?;
-    if numbers(&version) < numbers(OLDEST_SQLITE) {
-        return Err(StoreError::Place(format!(
-            "SQLite {version} can lose data; this program must be built with {OLDEST_SQLITE} or later"
-        )));
-    }
+    let connection = options.connect().await.map_err(explain)?;
     let (written, writes) = watch::channel(());
     tokio::spawn(empty_log(options.clone().connect().await.map_err(explain)?, writes));
     let readers = SqlitePoolOptions::new()
@@ -215,8 +210,4 @@ async fn write_to_postgres<T>(
             Err(error)
         }
     }
-}
-
-fn numbers(version: &str) -> Vec<u32> {
-    version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
 }

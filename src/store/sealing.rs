@@ -373,7 +373,6 @@ async fn write_instant_slice(
         .await?;
     // By their ids, so that nobody is covered who was not picked.
     let cover = listed!(
-        transaction.is_postgres(),
         "UPDATE subscriptions SET covered_to = $2
         WHERE id IN (SELECT value FROM listed) AND covered_to < $2"
     );

@@ -153,15 +153,13 @@ pub(super) async fn end_sessions(transaction: &mut Transaction, subscriber: &Sub
 
 /// Takes flows away with their notices and what relays said about those.
 pub(super) async fn forget_flows(transaction: &mut Transaction, ids: &[String]) -> Result<()> {
-    let is_postgres = transaction.is_postgres();
     let ids = serde_json::json!(ids).to_string();
     let attempts = listed!(
-        is_postgres,
         "DELETE FROM attempts WHERE delivery IN (
             SELECT d.id FROM deliveries d JOIN listed ON d.flow = listed.value)"
     );
-    let deliveries = listed!(is_postgres, "DELETE FROM deliveries WHERE flow IN (SELECT value FROM listed)");
-    let flows = listed!(is_postgres, "DELETE FROM flows WHERE id IN (SELECT value FROM listed)");
+    let deliveries = listed!("DELETE FROM deliveries WHERE flow IN (SELECT value FROM listed)");
+    let flows = listed!("DELETE FROM flows WHERE id IN (SELECT value FROM listed)");
     for sql in [attempts, deliveries, flows] {
         transaction.execute(sql, values![&ids]).await?;
     }

@@ -125,17 +125,13 @@ impl Store {
 
     /// The people with these address keys, those who are known; in one question.
     pub async fn subscribers_with(&self, keys: &[&str]) -> Result<Vec<Subscriber>> {
-        let sql =
-            listed!(self.is_postgres(), select_people!("listed JOIN subscribers s ON s.email_key = listed.value"));
+        let sql = listed!(select_people!("listed JOIN subscribers s ON s.email_key = listed.value"));
         people(&self.rows(sql, values![serde_json::json!(keys).to_string()]).await?)
     }
 
     /// Which of these address keys are not to be mailed, and why.
     pub async fn suppressions_of(&self, keys: &[&str]) -> Result<BTreeMap<String, SuppressionReason>> {
-        let sql = listed!(
-            self.is_postgres(),
-            "SELECT x.email_key, x.reason FROM listed JOIN suppressions x ON x.email_key = listed.value"
-        );
+        let sql = listed!("SELECT x.email_key, x.reason FROM listed JOIN suppressions x ON x.email_key = listed.value");
         let rows = self.rows(sql, values![serde_json::json!(keys).to_string()]).await?;
         rows.iter().map(|row| Ok((row.text(0)?, row.word(1, SuppressionReason::parse)?))).collect()
     }
@@ -230,7 +226,6 @@ impl Store {
             let head = "INSERT INTO suppressions (email_key, reason, at) VALUES";
             let new = transaction.insert_many(head, rows, "ON CONFLICT (email_key) DO NOTHING").await?;
             let waiting = listed!(
-                transaction.is_postgres(),
                 "UPDATE deliveries SET state = 'suppressed', reason = 'suppressed', due_at = NULL, finished_at = $2
                 WHERE state IN ('queued', 'deferred') AND subscription IN (
                     SELECT t.id FROM listed JOIN subscribers s ON s.email_key = listed.value
@@ -302,10 +297,8 @@ async fn enter_people(transaction: &mut Transaction, newcomers: &[Newcomer]) -> 
 
 async fn enter_subscriptions(transaction: &mut Transaction, newcomers: &[Newcomer], now: DateTime<Utc>) -> Result<()> {
     let numbers = lock_newsletters(transaction, newcomers).await?;
-    let known = listed!(
-        transaction.is_postgres(),
-        "SELECT s.email_key, s.id, s.time_zone FROM listed JOIN subscribers s ON s.email_key = listed.value"
-    );
+    let known =
+        listed!("SELECT s.email_key, s.id, s.time_zone FROM listed JOIN subscribers s ON s.email_key = listed.value");
     let keys: Vec<&str> = newcomers.iter().map(|newcomer| newcomer.email.key()).collect();
     let rows = transaction.rows(known, values![serde_json::json!(keys).to_string()]).await?;
     let people: BTreeMap<String, (String, Option<String>)> =

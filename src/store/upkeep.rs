@@ -49,7 +49,7 @@ impl Store {
             }
         }
         for (problem, sql) in RULES {
-            for row in self.rows(sql, vec![]).await? {
+            for row in self.rows(*sql, vec![]).await? {
                 problems.push(format!("{problem}: {}", row.text(0)?));
             }
         }
