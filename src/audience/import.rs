@@ -8,6 +8,7 @@ use std::io::Read;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use csv::ByteRecord;
+use serde::Serialize;
 
 use crate::auth::ServerKeys;
 use crate::config::{Settings, is_unfit};
@@ -35,7 +36,7 @@ pub struct ImportOptions {
 }
 
 /// What became of a file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Imported {
     /// Lines with a person on them.
     pub rows: u64,
@@ -50,8 +51,10 @@ pub struct Imported {
     /// Lines that cannot be read.
     pub rejected: u64,
     /// Every line that was not imported, and why.
+    #[serde(skip)]
     pub report: Vec<Rejected>,
     /// Columns that nothing was read from.
+    #[serde(skip)]
     pub unread_columns: Vec<String>,
 }
 

@@ -1,7 +1,6 @@
 //! `build`: the site as files.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::Args;
 use url::{Position, Url};
@@ -9,7 +8,7 @@ use url::{Position, Url};
 use crate::clock;
 use crate::press::{self, BuildError, Options};
 
-use super::{Context, Failure, check};
+use super::{Context, Done, Failure, check};
 
 /// Write the static site: pages, feed, sitemap and images
 ///
@@ -31,7 +30,7 @@ pub struct Build {
 }
 
 /// Builds the site, unless there are errors in it.
-pub fn run(build: &Build, context: &Context) -> Result<ExitCode, Failure> {
+pub fn run(build: &Build, context: &Context) -> Done {
     let options = Options {
         environment: context.environment.clone(),
         base_url: build.base_url.clone(),
@@ -54,7 +53,7 @@ pub fn run(build: &Build, context: &Context) -> Result<ExitCode, Failure> {
         built.removed,
         out.display()
     ));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn base_url(text: &str) -> Result<Url, String> {

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::press::{self, Edition, Options};
 
-use super::{Context, Failure, Format};
+use super::{Context, Done, Failure, Format, counted};
 
 /// Show what is wrong with articles, settings, templates and the mail they would become
 ///
@@ -28,7 +28,7 @@ pub struct Check {
 }
 
 /// Checks the publication and prints what it finds.
-pub fn run(check: &Check, context: &Context) -> Result<ExitCode, Failure> {
+pub fn run(check: &Check, context: &Context) -> Done<ExitCode> {
     let options = Options { environment: context.environment.clone(), ..Options::default() };
     let edition = press::load(context.root(), &options, clock::now())?;
     let chosen = check.paths.iter().map(|path| relative(context.root(), path)).collect::<Result<Vec<_>, _>>()?;
@@ -46,7 +46,7 @@ pub fn run(check: &Check, context: &Context) -> Result<ExitCode, Failure> {
 }
 
 /// Prints diagnostics as the person or the program wants them.
-pub(super) fn print(diagnostics: &[Diagnostic], edition: &Edition, context: &Context) -> Result<(), Failure> {
+pub(super) fn print(diagnostics: &[Diagnostic], edition: &Edition, context: &Context) -> Done {
     let text = match context.format {
         Format::Human => diagnostic::human(diagnostics, &edition.sources, context.color),
         Format::Json => diagnostics.iter().map(|one| diagnostic::json(one) + "\n").collect(),
@@ -55,7 +55,7 @@ pub(super) fn print(diagnostics: &[Diagnostic], edition: &Edition, context: &Con
 }
 
 /// A path as the person sees it, as one that diagnostics name: relative to the publication's folder.
-fn relative(root: &Path, path: &Path) -> Result<PathBuf, Failure> {
+fn relative(root: &Path, path: &Path) -> Done<PathBuf> {
     let missing = |_| {
         let message = format!("cannot check `{}`: there is no such file or folder", path.display());
         Failure::yours(message, "check the path")
@@ -81,10 +81,6 @@ pub(super) fn summary(diagnostics: &[Diagnostic], files: usize) -> Option<String
     }
     let counts: Vec<String> = counts.iter().map(|(severity, count)| counted(*count, severity.as_str())).collect();
     (!counts.is_empty()).then(|| format!("{} in {}.", counts.join(", "), counted(files, "file")))
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::config as settings;
 use crate::diagnostic::{self, has_errors};
 use crate::press::{self, Options};
 
-use super::{Context, Failure};
+use super::{Context, Done};
 
 /// Show the settings
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ enum Command {
 }
 
 /// Prints them; what is wrong with them is said beside.
-pub fn run(config: &Config, context: &Context) -> Result<ExitCode, Failure> {
+pub fn run(config: &Config, context: &Context) -> Done<ExitCode> {
     let Command::Show = config.command;
     let options = Options { environment: context.environment.clone(), ..Options::default() };
     let edition = press::load(context.root(), &options, clock::now())?;

@@ -12,7 +12,7 @@ use crate::press::{self, Options};
 use crate::store::{self, StoreAddress};
 
 use super::opened::{address, open};
-use super::{Context, Failure};
+use super::{Context, Done, Failure};
 
 /// Back the database up, restore it, look it over
 #[derive(Debug, Args)]
@@ -44,22 +44,23 @@ enum Command {
 }
 
 /// Runs the command.
-pub async fn run(db: &Db, context: &Context) -> Result<ExitCode, Failure> {
+pub async fn run(db: &Db, context: &Context) -> Done<ExitCode> {
     match &db.command {
-        Command::Migrate => migrate(context).await,
-        Command::Backup { file } => backup(context, file).await,
-        Command::Restore { file } => restore(context, file).await,
-        Command::Check => check(context).await,
+        Command::Migrate => migrate(context).await?,
+        Command::Backup { file } => backup(context, file).await?,
+        Command::Restore { file } => restore(context, file).await?,
+        Command::Check => return check(context).await,
     }
-}
-
-async fn migrate(context: &Context) -> Result<ExitCode, Failure> {
-    let opened = open(context, None).await?;
-    context.say(&format!("The schema is at version {}.", opened.store.version().await?));
     Ok(ExitCode::SUCCESS)
 }
 
-async fn backup(context: &Context, file: &Path) -> Result<ExitCode, Failure> {
+async fn migrate(context: &Context) -> Done {
+    let opened = open(context, None).await?;
+    context.say(&format!("The schema is at version {}.", opened.store.version().await?));
+    Ok(())
+}
+
+async fn backup(context: &Context, file: &Path) -> Done {
     let opened = open(context, None).await?;
     if opened.store.is_postgres() {
         return Err(postgres("pg_dump --format=custom"));
@@ -82,10 +83,10 @@ async fn backup(context: &Context, file: &Path) -> Result<ExitCode, Failure> {
         "Backed up to {}. A database restored from it sends nothing until `issue resume --all`.",
         file.display()
     ));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-async fn restore(context: &Context, file: &Path) -> Result<ExitCode, Failure> {
+async fn restore(context: &Context, file: &Path) -> Done {
     let options = Options { environment: context.environment.clone(), ..Options::default() };
     let edition = press::load(context.root(), &options, clock::now())?;
     let StoreAddress::Sqlite(place) = address(context.root(), &edition) else {
@@ -114,10 +115,10 @@ async fn restore(context: &Context, file: &Path) -> Result<ExitCode, Failure> {
         context.say(&format!("The database that was there is kept as {}.", kept.display()));
     }
     context.say("All sending is held. `pressrun issue resume --all` shows what would go and lifts it.");
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-async fn check(context: &Context) -> Result<ExitCode, Failure> {
+async fn check(context: &Context) -> Done<ExitCode> {
     #[derive(Serialize)]
     struct Report {
         version: i64,

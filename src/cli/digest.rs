@@ -12,9 +12,9 @@ use crate::content;
 use crate::model::Rhythm;
 use crate::publishing::{self, Plan, Readers, Recipients, WaitsFor};
 
-use super::issue::{Excluded, Way, ask, counted, excluded, refuse_while_held, send_issues};
+use super::issue::{Excluded, Way, ask, excluded, refuse_while_held, send_issues};
 use super::opened::{Opened, open};
-use super::{Context, Failure};
+use super::{Context, Done, Failure, counted};
 
 /// Show and send digests
 ///
@@ -66,7 +66,7 @@ struct DigestAnswer {
 }
 
 /// Runs the command.
-pub async fn run(digest: Digest, context: &Context) -> Result<ExitCode, Failure> {
+pub async fn run(digest: Digest, context: &Context) -> Done<ExitCode> {
     let opened = open(context, None).await?;
     match digest.command {
         Command::Plan { at } => {
@@ -78,14 +78,14 @@ pub async fn run(digest: Digest, context: &Context) -> Result<ExitCode, Failure>
     }
 }
 
-fn moment(opened: &Opened, text: Option<&str>) -> Result<DateTime<Utc>, Failure> {
+fn moment(opened: &Opened, text: Option<&str>) -> Done<DateTime<Utc>> {
     let zone = &opened.edition.settings.publication.zone;
     let wrong = |text| Failure::yours(format!("`{text}` is not a moment"), "write it as `2026-12-01 07:00`");
     text.map_or(Ok(clock::now()), |text| content::parse_moment(text, zone).ok_or_else(|| wrong(text)))
 }
 
 /// Prints what is due at a moment. Says how many issues that are.
-async fn plan(opened: &Opened, context: &Context, at: DateTime<Utc>) -> Result<usize, Failure> {
+async fn plan(opened: &Opened, context: &Context, at: DateTime<Utc>) -> Done<usize> {
     let Opened { edition, store, .. } = opened;
     let (now, mut count) = (clock::now(), 0);
     for newsletter in &edition.settings.newsletters {
@@ -149,7 +149,7 @@ fn tell(digest: &DigestAnswer) -> String {
     text
 }
 
-async fn run_due(opened: Opened, context: &Context, run: Run) -> Result<ExitCode, Failure> {
+async fn run_due(opened: Opened, context: &Context, run: Run) -> Done<ExitCode> {
     opened.hold_if_moved().await?;
     refuse_while_held(&opened).await?;
     let at = moment(&opened, run.at.as_deref())?;

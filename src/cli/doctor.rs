@@ -12,7 +12,7 @@ use crate::files;
 use crate::zone;
 
 use super::opened::{Opened, data, open};
-use super::{Context, Failure};
+use super::{Context, Done};
 
 /// Look for what would stop this publication from working or from being delivered
 ///
@@ -29,7 +29,7 @@ struct Finding {
 }
 
 /// Prints what it finds; exit status 1 when there is a problem.
-pub async fn run(_: &Doctor, context: &Context) -> Result<ExitCode, Failure> {
+pub async fn run(_: &Doctor, context: &Context) -> Done<ExitCode> {
     let opened = open(context, None).await?;
     let mut findings =
         vec![content(&opened), address(&opened), postal_address(&opened), relay(&opened), folder(context), zones()];
@@ -101,7 +101,7 @@ fn zones() -> Finding {
     ok("zones", format!("time zone rules {}", zone::RULES.unwrap_or("of unknown release")))
 }
 
-async fn database(opened: &Opened) -> Result<Vec<Finding>, Failure> {
+async fn database(opened: &Opened) -> Done<Vec<Finding>> {
     let mut findings: Vec<Finding> =
         opened.store.problems().await?.into_iter().map(|said| problem("database", said)).collect();
     if findings.is_empty() {

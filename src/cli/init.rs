@@ -1,14 +1,13 @@
 //! `init`: a new publication that works at once.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::Args;
 
 use crate::clock;
 use crate::files::{self, SETTINGS_FILE};
 
-use super::{Context, Failure};
+use super::{Context, Done, Failure};
 
 /// Make a new publication that works at once
 ///
@@ -28,7 +27,7 @@ const FILES: [(&str, &str); 3] = [
 ];
 
 /// Writes the files, none of them over another.
-pub fn run(init: &Init, context: &Context) -> Result<ExitCode, Failure> {
+pub fn run(init: &Init, context: &Context) -> Done {
     let folder = &init.folder;
     if let Some((name, _)) = FILES.iter().find(|(name, _)| folder.join(name).exists()) {
         let message = format!("`{}` exists already; nothing was written", folder.join(name).display());
@@ -41,7 +40,7 @@ pub fn run(init: &Init, context: &Context) -> Result<ExitCode, Failure> {
     }
     context.say(&format!("A new publication is in {}.", shown(folder)));
     context.say(&format!("Look at it with `{}`.", serve(folder)));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn shown(folder: &Path) -> String {

@@ -13,9 +13,9 @@ use crate::model::{IssueEvent, IssueId, Newsletter};
 use crate::store::IssueRow;
 
 use super::opened::{Opened, open};
-use super::{Context, Failure};
+use super::{Context, Done, Failure};
 
-pub(super) use before::{Excluded, counted, excluded};
+pub(super) use before::{Excluded, excluded};
 pub(super) use sending::{Way, ask, refuse_while_held, send_issues};
 
 /// Plan, send, watch and stop issues
@@ -84,29 +84,30 @@ enum Command {
 }
 
 /// Runs the command.
-pub async fn run(issue: Issue, context: &Context) -> Result<ExitCode, Failure> {
+pub async fn run(issue: Issue, context: &Context) -> Done<ExitCode> {
     let opened = open(context, None).await?;
     match issue.command {
-        Command::List => answers::list(&opened, context).await,
-        Command::Show { issue } => answers::show(&opened, context, &find(&opened, &issue).await?).await,
-        Command::Plan { article } => before::plan(&opened, context, article.as_deref()).await,
-        Command::Approve { plan } => before::approve(&opened, context, &plan).await,
-        Command::Preview(preview) => before::preview(&opened, context, &preview).await,
-        Command::Test(test) => before::test(&opened, context, &test).await,
-        Command::Send(send) => sending::send(opened, context, send).await,
-        Command::Pause { issue } => sending::change(&opened, context, &issue, IssueEvent::Pause).await,
-        Command::Resume(resume) => sending::resume(&opened, context, &resume).await,
-        Command::Cancel { what } => sending::cancel(&opened, context, &what).await,
-        Command::Status { issue } => answers::status(&opened, context, &find(&opened, &issue).await?).await,
-        Command::Retry { issue } => sending::retry(&opened, context, &find(&opened, &issue).await?).await,
+        Command::List => answers::list(&opened, context).await?,
+        Command::Show { issue } => answers::show(&opened, context, &find(&opened, &issue).await?).await?,
+        Command::Plan { article } => before::plan(&opened, context, article.as_deref()).await?,
+        Command::Approve { plan } => before::approve(&opened, context, &plan).await?,
+        Command::Preview(preview) => before::preview(&opened, context, &preview).await?,
+        Command::Test(test) => before::test(&opened, context, &test).await?,
+        Command::Send(send) => return sending::send(opened, context, send).await,
+        Command::Pause { issue } => sending::change(&opened, context, &issue, IssueEvent::Pause).await?,
+        Command::Resume(resume) => sending::resume(&opened, context, &resume).await?,
+        Command::Cancel { what } => sending::cancel(&opened, context, &what).await?,
+        Command::Status { issue } => answers::status(&opened, context, &find(&opened, &issue).await?).await?,
+        Command::Retry { issue } => sending::retry(&opened, context, &find(&opened, &issue).await?).await?,
         Command::Why { issue, address } => {
-            answers::why(&opened, context, &find(&opened, &issue).await?, &address).await
+            answers::why(&opened, context, &find(&opened, &issue).await?, &address).await?;
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// An issue by its id.
-async fn find(opened: &Opened, id: &str) -> Result<IssueRow, Failure> {
+async fn find(opened: &Opened, id: &str) -> Done<IssueRow> {
     opened
         .store
         .issue(&IssueId::new(id))
@@ -115,7 +116,7 @@ async fn find(opened: &Opened, id: &str) -> Result<IssueRow, Failure> {
 }
 
 /// An article by its path or slug.
-fn article<'a>(opened: &'a Opened, name: &str) -> Result<&'a Article, Failure> {
+fn article<'a>(opened: &'a Opened, name: &str) -> Done<&'a Article> {
     opened.edition.catalog.named(name).ok_or_else(|| {
         let slugs = opened.edition.catalog.articles.iter().map(|article| article.slug.as_str());
         let help = match crate::diagnostic::nearest(name, slugs) {
@@ -127,7 +128,7 @@ fn article<'a>(opened: &'a Opened, name: &str) -> Result<&'a Article, Failure> {
 }
 
 /// The newsletters that carry an article.
-fn newsletters<'a>(opened: &'a Opened, article: &Article) -> Result<Vec<&'a Newsletter>, Failure> {
+fn newsletters<'a>(opened: &'a Opened, article: &Article) -> Done<Vec<&'a Newsletter>> {
     let settings = &opened.edition.settings;
     let newsletters: Vec<_> = article.newsletters.iter().filter_map(|id| settings.newsletter(id)).collect();
     if newsletters.is_empty() {

@@ -18,6 +18,7 @@ mod subscribers;
 #[cfg(test)]
 mod tests;
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -120,6 +121,9 @@ pub struct Failure {
     status: u8,
 }
 
+/// What a command, or a part of it, comes to.
+type Done<T = ()> = Result<T, Failure>;
+
 impl Failure {
     /// Something that the person can fix: exit status 1.
     pub fn yours(message: impl Into<String>, help: impl Into<String>) -> Failure {
@@ -180,7 +184,7 @@ impl Context {
     }
 
     /// Prints data. Whoever does not want to read all of it, such as `head`, is right.
-    pub fn print(&self, data: &str) -> Result<(), Failure> {
+    pub fn print(&self, data: &str) -> Done {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(data.as_bytes()).and_then(|()| stdout.flush()) {
             Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
@@ -191,7 +195,7 @@ impl Context {
     }
 
     /// Prints one answer: a line of JSON, or what `tell` makes of it.
-    fn answer<T: Serialize>(&self, answer: &T, tell: impl FnOnce(&T) -> String) -> Result<(), Failure> {
+    fn answer<T: Serialize>(&self, answer: &T, tell: impl FnOnce(&T) -> String) -> Done {
         let text = match self.format {
             Format::Human => tell(answer),
             Format::Json => serde_json::to_string(answer)
@@ -220,23 +224,24 @@ pub fn run() -> ExitCode {
     })
 }
 
-fn obey(command: Command, context: &Context) -> Result<ExitCode, Failure> {
+fn obey(command: Command, context: &Context) -> Done<ExitCode> {
     match command {
-        Command::Init(init) => init::run(&init, context),
-        Command::Check(check) => check::run(&check, context),
-        Command::Build(build) => build::run(&build, context),
-        Command::Config(config) => config::run(&config, context),
-        Command::Serve(serve) => at_work(serve::run(serve, context)),
-        Command::Issue(issue) => at_work(issue::run(issue, context)),
-        Command::Digest(digest) => at_work(digest::run(digest, context)),
-        Command::Subscribers(subscribers) => at_work(subscribers::run(subscribers, context)),
-        Command::Db(db) => at_work(db::run(&db, context)),
-        Command::Doctor(doctor) => at_work(doctor::run(&doctor, context)),
+        Command::Init(init) => init::run(&init, context)?,
+        Command::Build(build) => build::run(&build, context)?,
+        Command::Serve(serve) => at_work(serve::run(serve, context))?,
+        Command::Subscribers(subscribers) => at_work(subscribers::run(subscribers, context))?,
+        Command::Check(check) => return check::run(&check, context),
+        Command::Config(config) => return config::run(&config, context),
+        Command::Issue(issue) => return at_work(issue::run(issue, context)),
+        Command::Digest(digest) => return at_work(digest::run(digest, context)),
+        Command::Db(db) => return at_work(db::run(&db, context)),
+        Command::Doctor(doctor) => return at_work(doctor::run(&doctor, context)),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Runs what waits for the database, the network or the clock.
-fn at_work(work: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+fn at_work<T>(work: impl Future<Output = Done<T>>) -> Done<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime =
         runtime.map_err(|cause| Failure::ours(format!("cannot start threads: {cause}"), "free some memory"))?;
@@ -297,7 +302,7 @@ fn context(global: Global) -> Context {
 }
 
 /// The settings' file has one name, by which everything else in the folder knows it.
-fn folder_only(context: Context) -> Result<Context, Failure> {
+fn folder_only(context: Context) -> Done<Context> {
     if context.config.file_name().is_some_and(|name| name == SETTINGS_FILE) {
         return Ok(context);
     }
@@ -309,6 +314,12 @@ fn environment() -> Vec<(String, String)> {
     let variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     variables.filter(|(name, _)| name.starts_with("PRESSRUN_")).collect()
+}
+
+/// A number of things, such as `1 error` or `3 errors`.
+fn counted<N: Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    let is_one = count == N::from(1);
+    format!("{count} {noun}{}", if is_one { "" } else { "s" })
 }
 
 /// Says something on standard error; if nobody can hear it, nothing can be done about that.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use url::Url;
 
 use crate::auth::ServerKeys;
@@ -14,9 +15,10 @@ use crate::files::{self, FilesError, Lock};
 use crate::press::{self, Edition, Options};
 use crate::publishing;
 use crate::relay::Relay;
+use crate::sending::Means;
 use crate::store::{Home, Store, StoreAddress};
 
-use super::{Context, Failure};
+use super::{Context, Done, Failure};
 
 /// Everything that a command needs which works with readers.
 pub(super) struct Opened {
@@ -37,7 +39,7 @@ pub(super) struct Opened {
 }
 
 /// Opens the publication. The first time, its database and its key are made.
-pub(super) async fn open(context: &Context, bound_url: Option<Url>) -> Result<Opened, Failure> {
+pub(super) async fn open(context: &Context, bound_url: Option<Url>) -> Done<Opened> {
     let mut options = Options { environment: context.environment.clone(), bound_url, ..Options::default() };
     let mut edition = press::load(context.root(), &options, clock::now())?;
     refuse_wrong_settings(&edition, context)?;
@@ -64,14 +66,20 @@ pub(super) async fn open(context: &Context, bound_url: Option<Url>) -> Result<Op
 }
 
 impl Opened {
+    /// What mail is sent with.
+    pub fn means(&self, edition: watch::Receiver<Arc<Edition>>) -> Means {
+        let (store, relay, keys) = (self.store.clone(), Arc::clone(&self.relay), Arc::clone(&self.keys));
+        Means { store, relay, keys, edition }
+    }
+
     /// Why nothing is sent: somebody held it, or it is not at home here.
-    pub async fn held(&self) -> Result<Option<String>, Failure> {
+    pub async fn held(&self) -> Done<Option<String>> {
         Ok(self.store.held().await?.or_else(|| self.moved.clone()))
     }
 
     /// Before anything may be sent: away from home, sending is held until an editor has looked. Commands that only look
     /// change nothing.
-    pub async fn hold_if_moved(&self) -> Result<(), Failure> {
+    pub async fn hold_if_moved(&self) -> Done {
         match (&self.moved, self.store.held().await?) {
             (Some(moved), None) => Ok(self.store.hold(moved.clone()).await?),
             _ => Ok(()),
@@ -81,7 +89,7 @@ impl Opened {
 
 /// With settings that cannot be read, nothing that touches readers goes on: not with another database, key or relay
 /// than the editor meant.
-fn refuse_wrong_settings(edition: &Edition, context: &Context) -> Result<(), Failure> {
+fn refuse_wrong_settings(edition: &Edition, context: &Context) -> Done {
     let of_settings = |one: &&Diagnostic| one.severity() == Severity::Error && one.code.name.starts_with("settings/");
     let wrong: Vec<Diagnostic> = edition.diagnostics.iter().filter(of_settings).cloned().collect();
     if wrong.is_empty() {
@@ -105,7 +113,7 @@ pub(super) fn address(root: &Path, edition: &Edition) -> StoreAddress {
 }
 
 /// A database file is in use as long as this is kept.
-fn lock(root: &Path, edition: &Edition) -> Result<Option<Lock>, Failure> {
+fn lock(root: &Path, edition: &Edition) -> Done<Option<Lock>> {
     let StoreAddress::Sqlite(path) = address(root, edition) else { return Ok(None) };
     let busy = |error: FilesError| match error.kind() {
         io::ErrorKind::WouldBlock => {
@@ -116,7 +124,7 @@ fn lock(root: &Path, edition: &Edition) -> Result<Option<Lock>, Failure> {
     files::lock_shared(&path.with_extension("lock")).map(Some).map_err(busy)
 }
 
-async fn home(edition: &Edition, store: &Store) -> Result<Home, Failure> {
+async fn home(edition: &Edition, store: &Store) -> Done<Home> {
     let url = edition.settings.publication.url.as_ref().map_or_else(String::new, ToString::to_string);
     let host = match (store.postgres_identity().await?, store.path()) {
         (Some(identity), _) => identity,
@@ -137,7 +145,7 @@ fn moved(from: &Home, to: &Home) -> String {
 }
 
 /// The server key: from the settings; else, beside a database file, one of our own, made at the first start.
-fn keys(root: &Path, edition: &Edition) -> Result<ServerKeys, Failure> {
+fn keys(root: &Path, edition: &Edition) -> Done<ServerKeys> {
     let auth = &edition.settings.auth;
     let old: Vec<Vec<u8>> = auth.old_secrets.iter().map(|secret| secret.reveal().as_bytes().to_vec()).collect();
     if let Some(secret) = &auth.secret {

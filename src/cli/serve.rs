@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ use crate::store::Store;
 use crate::web::{self, AppState};
 
 use super::opened::{Opened, data, open};
-use super::{Context, Failure, received, told_to_stop};
+use super::{Context, Done, Failure, received, told_to_stop};
 
 /// Serve the site, run the scheduler and send mail
 ///
@@ -59,7 +58,7 @@ const LOOK: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_secs(1);
 
 /// Runs until it is told to stop, then finishes what is under way.
-pub async fn run(serve: Serve, context: &Context) -> Result<ExitCode, Failure> {
+pub async fn run(serve: Serve, context: &Context) -> Done {
     let listener = match serve.roles.contains(&Role::Web) {
         true => Some(bind(serve.bind).await?),
         false => None,
@@ -74,13 +73,8 @@ pub async fn run(serve: Serve, context: &Context) -> Result<ExitCode, Failure> {
     greet(&opened, context, listener.is_some().then_some(bound)).await?;
     let (edition, editions) = watch::channel(Arc::clone(&opened.edition));
     let (stop, stopped) = watch::channel(false);
-    let means = Means {
-        store: opened.store.clone(),
-        relay: Arc::clone(&opened.relay),
-        keys: Arc::clone(&opened.keys),
-        edition: editions.clone(),
-    };
-    let mut tasks: JoinSet<Result<(), Failure>> = JoinSet::new();
+    let means = opened.means(editions.clone());
+    let mut tasks: JoinSet<Done> = JoinSet::new();
     if let Some(listener) = listener {
         let state = web_state(&opened, context, editions.clone(), bound)?;
         tasks.spawn(crash_free(web::serve(Arc::new(state), listener, stopped.clone())));
@@ -100,7 +94,7 @@ pub async fn run(serve: Serve, context: &Context) -> Result<ExitCode, Failure> {
     tracing::info!("stopping: what is under way is finished first");
     let _ = stop.send(true);
     while tasks.join_next().await.is_some() {}
-    result.map(|()| ExitCode::SUCCESS)
+    result
 }
 
 fn web_state(
@@ -108,7 +102,7 @@ fn web_state(
     context: &Context,
     editions: watch::Receiver<Arc<Edition>>,
     bound: SocketAddr,
-) -> Result<AppState, Failure> {
+) -> Done<AppState> {
     let base_url = Url::parse(&opened.edition.base_url).map_err(|error| {
         Failure::yours(format!("the publication's url cannot be read: {error}"), "`pressrun check`")
     })?;
@@ -124,7 +118,7 @@ fn shows_outbox(edition: &Edition, bound: SocketAddr) -> bool {
     matches!(edition.settings.mail.relay, Relay::Outbox) && bound.ip().is_loopback() && host == Some(true)
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+async fn bind(address: SocketAddr) -> Done<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         let help = match error.kind() {
             io::ErrorKind::AddrInUse => {
@@ -148,7 +142,7 @@ fn local_name(bound: SocketAddr) -> SocketAddr {
 }
 
 /// Tells where everything is, and loudly what is wrong.
-async fn greet(opened: &Opened, context: &Context, bound: Option<SocketAddr>) -> Result<(), Failure> {
+async fn greet(opened: &Opened, context: &Context, bound: Option<SocketAddr>) -> Done {
     let edition = &opened.edition;
     let title = &edition.settings.publication.title;
     match bound {
@@ -179,11 +173,7 @@ fn complain(edition: &Edition) {
 }
 
 /// Gives the scheduler its turns.
-async fn schedule(
-    store: Store,
-    editions: watch::Receiver<Arc<Edition>>,
-    mut stopped: watch::Receiver<bool>,
-) -> Result<(), Failure> {
+async fn schedule(store: Store, editions: watch::Receiver<Arc<Edition>>, mut stopped: watch::Receiver<bool>) -> Done {
     let mut turns = tokio::time::interval(TICK);
     let (mut waited, mut memory) = (0, publishing::Memory::default());
     let mut sweep = tokio::time::interval(Duration::from_secs(3600));
@@ -215,7 +205,7 @@ async fn schedule(
 }
 
 /// Forgets what no limit counts any more, sessions that are over, and what else is kept for a time only.
-async fn sweep_out(store: &Store) -> Result<(), Failure> {
+async fn sweep_out(store: &Store) -> Done {
     store.forget_counts(clock::now() - TimeDelta::days(1)).await?;
     while store.forget_the_past(clock::now()).await? {}
     Ok(())
@@ -226,11 +216,11 @@ async fn over(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-async fn send(means: Means, stopped: watch::Receiver<bool>) -> Result<(), Failure> {
+async fn send(means: Means, stopped: watch::Receiver<bool>) -> Done {
     Ok(sending::send(means, Until::Stopped, stopped).await?)
 }
 
-async fn crash_free(served: impl Future<Output = io::Result<()>>) -> Result<(), Failure> {
+async fn crash_free(served: impl Future<Output = io::Result<()>>) -> Done {
     served.await.map_err(|error| Failure::ours(format!("the web server stopped: {error}"), "start it again"))
 }
 
@@ -245,7 +235,7 @@ async fn keep_up(
     options: Options,
     current: watch::Sender<Arc<Edition>>,
     mut stopped: watch::Receiver<bool>,
-) -> Result<(), Failure> {
+) -> Done {
     let mut watcher =
         files::watch(&root).inspect_err(|error| tracing::warn!(%error, "changes are seen on SIGHUP only")).ok();
     let mut hangup = signal(SignalKind::hangup()).ok();

@@ -1,9 +1,7 @@
 //! `subscribers`: the audience, one by one or from a file.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
-use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
@@ -15,7 +13,7 @@ use crate::publishing;
 use crate::store::{AccountEvent, Subscriber};
 
 use super::opened::{Opened, data, open};
-use super::{Context, Failure, Format};
+use super::{Context, Done, Failure, Format};
 
 /// List, add, import, export and erase readers
 ///
@@ -144,14 +142,7 @@ struct Person<'a> {
     state: &'static str,
     subscriptions: Vec<Subscribed<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    events: Option<Vec<Event<'a>>>,
-}
-
-#[derive(Serialize)]
-struct Event<'a> {
-    at: DateTime<Utc>,
-    event: &'a str,
-    detail: &'a str,
+    events: Option<&'a [AccountEvent]>,
 }
 
 #[derive(Serialize)]
@@ -162,33 +153,28 @@ struct Subscribed<'a> {
 }
 
 #[derive(Serialize)]
-struct Counts<'a> {
-    rows: u64,
-    imported: u64,
-    updated: u64,
-    unchanged: u64,
-    suppressed: u64,
-    rejected: u64,
-    report: Option<&'a str>,
+struct Read {
+    #[serde(flatten)]
+    imported: Imported,
+    report: Option<String>,
 }
 
 /// Runs the command.
-pub async fn run(subscribers: Subscribers, context: &Context) -> Result<ExitCode, Failure> {
+pub async fn run(subscribers: Subscribers, context: &Context) -> Done {
     let opened = open(context, None).await?;
     match subscribers.command {
-        Command::List { newsletter } => list(&opened, context, newsletter).await?,
-        Command::Show { address } => show(&opened, context, &address).await?,
-        Command::Add { address, name, wanted } => add(&opened, context, &address, name.as_deref(), &wanted).await?,
-        Command::Import(import) => read(&opened, context, &import).await?,
-        Command::Export { newsletter } => export(&opened, context, newsletter).await?,
-        Command::Erase { address, yes: _ } => erase(&opened, context, &address).await?,
-        Command::Unsubscribe { address, newsletter } => unsubscribe(&opened, context, &address, newsletter).await?,
-        Command::Suppress { addresses, reason } => suppress(&opened, context, &addresses, reason).await?,
+        Command::List { newsletter } => list(&opened, context, newsletter).await,
+        Command::Show { address } => show(&opened, context, &address).await,
+        Command::Add { address, name, wanted } => add(&opened, context, &address, name.as_deref(), &wanted).await,
+        Command::Import(import) => read(&opened, context, &import).await,
+        Command::Export { newsletter } => export(&opened, context, newsletter).await,
+        Command::Erase { address, yes: _ } => erase(&opened, context, &address).await,
+        Command::Unsubscribe { address, newsletter } => unsubscribe(&opened, context, &address, newsletter).await,
+        Command::Suppress { addresses, reason } => suppress(&opened, context, &addresses, reason).await,
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-async fn list(opened: &Opened, context: &Context, newsletter: Option<String>) -> Result<(), Failure> {
+async fn list(opened: &Opened, context: &Context, newsletter: Option<String>) -> Done {
     let newsletter = newsletter.map(|id| known_newsletter(opened, &id)).transpose()?;
     let mut after = String::new();
     loop {
@@ -202,7 +188,7 @@ async fn list(opened: &Opened, context: &Context, newsletter: Option<String>) ->
     }
 }
 
-async fn show(opened: &Opened, context: &Context, address: &str) -> Result<(), Failure> {
+async fn show(opened: &Opened, context: &Context, address: &str) -> Done {
     let email = parsed(address)?;
     let people = opened.store.subscribers_with(&[email.key()]).await?;
     let person = people.first().ok_or_else(|| unknown(address))?;
@@ -235,20 +221,12 @@ fn line(person: &Subscriber, events: Option<&[AccountEvent]>, format: Format) ->
         name: person.name.as_deref(),
         state: audience::standing(person),
         subscriptions: subscriptions.collect(),
-        events: events.map(|events| {
-            events.iter().map(|AccountEvent { at, event, detail }| Event { at: *at, event, detail }).collect()
-        }),
+        events,
     };
     format!("{}\n", serde_json::to_string(&person).unwrap_or_default())
 }
 
-async fn add(
-    opened: &Opened,
-    context: &Context,
-    address: &str,
-    name: Option<&str>,
-    wanted: &Wanted,
-) -> Result<(), Failure> {
+async fn add(opened: &Opened, context: &Context, address: &str, name: Option<&str>, wanted: &Wanted) -> Done {
     let email = parsed(address)?;
     let mut options = options(opened, wanted, false)?;
     options.state = options.state.or(Some(SubscriptionState::Active));
@@ -271,33 +249,26 @@ async fn add(
     }
 }
 
-async fn read(opened: &Opened, context: &Context, wanted: &Import) -> Result<(), Failure> {
+async fn read(opened: &Opened, context: &Context, wanted: &Import) -> Done {
     let FileKind::Csv = wanted.from;
     let file = files::open_stream(&wanted.file)?;
     let imported = import(opened, file, &options(opened, &wanted.wanted, wanted.dry_run)?).await?;
     if !imported.unread_columns.is_empty() {
         context.say(&format!("Nothing was read from these columns: {}.", imported.unread_columns.join(", ")));
     }
-    let report = write_report(&data(context.root()), &imported)?;
-    let report = report.as_ref().map(|path| path.display().to_string());
-    let Imported { rows, imported, updated, unchanged, suppressed, rejected, .. } = imported;
-    let counts = Counts { rows, imported, updated, unchanged, suppressed, rejected, report: report.as_deref() };
-    if context.format == Format::Json {
-        return context.print(&format!("{}\n", serde_json::to_string(&counts).unwrap_or_default()));
-    }
-    let dry = if wanted.dry_run { "Nothing was changed. It would be: " } else { "" };
-    let report = report.map(|path| format!(" Each line that was not imported: {path}")).unwrap_or_default();
-    context.print(&format!(
-        "{dry}{rows} rows: {imported} imported, {updated} updated, {unchanged} unchanged, {suppressed} suppressed, \
-         {rejected} rejected.{report}\n"
-    ))
+    let report = write_report(&data(context.root()), &imported)?.map(|path| path.display().to_string());
+    context.answer(&Read { imported, report }, |Read { imported, report }| {
+        let Imported { rows, imported, updated, unchanged, suppressed, rejected, .. } = imported;
+        let dry = if wanted.dry_run { "Nothing was changed. It would be: " } else { "" };
+        let report = report.iter().map(|path| format!(" Each line that was not imported: {path}")).collect::<String>();
+        format!(
+            "{dry}{rows} rows: {imported} imported, {updated} updated, {unchanged} unchanged, {suppressed} suppressed, \
+             {rejected} rejected.{report}"
+        )
+    })
 }
 
-async fn import(
-    opened: &Opened,
-    file: impl std::io::Read + Send,
-    options: &ImportOptions,
-) -> Result<Imported, Failure> {
+async fn import(opened: &Opened, file: impl std::io::Read + Send, options: &ImportOptions) -> Done<Imported> {
     let (store, edition, now) = (&opened.store, &opened.edition, clock::now());
     publishing::enter_new_newsletters(store, &edition.settings, &edition.catalog, now).await?;
     audience::import(store, &opened.keys, &edition.settings, file, options, now).await.map_err(|error| match error {
@@ -307,7 +278,7 @@ async fn import(
 }
 
 /// A CSV of line numbers and reasons; none if there is nothing to say.
-fn write_report(data: &Path, imported: &Imported) -> Result<Option<PathBuf>, Failure> {
+fn write_report(data: &Path, imported: &Imported) -> Done<Option<PathBuf>> {
     if imported.report.is_empty() {
         return Ok(None);
     }
@@ -325,7 +296,7 @@ fn quoted(cell: &str) -> String {
     format!("\"{}\"", cell.replace('"', "\"\""))
 }
 
-async fn export(opened: &Opened, context: &Context, newsletter: Option<String>) -> Result<(), Failure> {
+async fn export(opened: &Opened, context: &Context, newsletter: Option<String>) -> Done {
     let newsletter = newsletter.map(|id| known_newsletter(opened, &id)).transpose()?;
     let exported = audience::export(&opened.store, newsletter.as_ref(), std::io::stdout()).await;
     let lines = exported.map_err(|error| Failure::ours(format!("the export stopped: {error}"), "run it again"))?;
@@ -333,7 +304,7 @@ async fn export(opened: &Opened, context: &Context, newsletter: Option<String>) 
     Ok(())
 }
 
-async fn erase(opened: &Opened, context: &Context, address: &str) -> Result<(), Failure> {
+async fn erase(opened: &Opened, context: &Context, address: &str) -> Done {
     let email = parsed(address)?;
     let people = opened.store.subscribers_with(&[email.key()]).await?;
     let person = people.into_iter().next().ok_or_else(|| unknown(address))?;
@@ -345,12 +316,7 @@ async fn erase(opened: &Opened, context: &Context, address: &str) -> Result<(), 
     Ok(())
 }
 
-async fn unsubscribe(
-    opened: &Opened,
-    context: &Context,
-    address: &str,
-    newsletter: Option<String>,
-) -> Result<(), Failure> {
+async fn unsubscribe(opened: &Opened, context: &Context, address: &str, newsletter: Option<String>) -> Done {
     let email = parsed(address)?;
     let newsletter = newsletter.map(|id| known_newsletter(opened, &id)).transpose()?;
     if opened.store.subscribers_with(&[email.key()]).await?.is_empty() {
@@ -365,7 +331,7 @@ async fn unsubscribe(
     Ok(())
 }
 
-async fn suppress(opened: &Opened, context: &Context, addresses: &[String], reason: Reason) -> Result<(), Failure> {
+async fn suppress(opened: &Opened, context: &Context, addresses: &[String], reason: Reason) -> Done {
     let emails = addresses.iter().map(|address| parsed(address)).collect::<Result<Vec<_>, _>>()?;
     let reason = match reason {
         Reason::HardBounce => SuppressionReason::HardBounce,
@@ -378,7 +344,7 @@ async fn suppress(opened: &Opened, context: &Context, addresses: &[String], reas
     Ok(())
 }
 
-fn options(opened: &Opened, wanted: &Wanted, dry_run: bool) -> Result<ImportOptions, Failure> {
+fn options(opened: &Opened, wanted: &Wanted, dry_run: bool) -> Done<ImportOptions> {
     Ok(ImportOptions {
         newsletters: wanted.newsletter.iter().map(|id| known_newsletter(opened, id)).collect::<Result<_, _>>()?,
         cadence: wanted.cadence.as_deref().and_then(Cadence::parse),
@@ -387,7 +353,7 @@ fn options(opened: &Opened, wanted: &Wanted, dry_run: bool) -> Result<ImportOpti
     })
 }
 
-fn known_newsletter(opened: &Opened, id: &str) -> Result<NewsletterId, Failure> {
+fn known_newsletter(opened: &Opened, id: &str) -> Done<NewsletterId> {
     let id = NewsletterId::new(id);
     if opened.edition.settings.newsletter(&id).is_some() {
         return Ok(id);
@@ -396,7 +362,7 @@ fn known_newsletter(opened: &Opened, id: &str) -> Result<NewsletterId, Failure> 
     Err(Failure::yours(format!("there is no newsletter `{id}`"), format!("choose among: {}", known.join(", "))))
 }
 
-fn parsed(address: &str) -> Result<EmailAddress, Failure> {
+fn parsed(address: &str) -> Done<EmailAddress> {
     EmailAddress::parse(address)
         .map_err(|error| Failure::yours(error.to_string(), "write the address as `reader@example.com`"))
 }

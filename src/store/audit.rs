@@ -1,6 +1,7 @@
 //! What happened to accounts: appended, never changed, with masked addresses and without tokens (OWASP ASVS 5.0, 16.2).
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use crate::clock;
 use crate::model::SubscriberId;
@@ -10,7 +11,7 @@ use super::open::Store;
 use super::{millis, moment};
 
 /// One thing that happened to an account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccountEvent {
     /// When.
     pub at: DateTime<Utc>,

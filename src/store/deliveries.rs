@@ -4,6 +4,7 @@
 //! that slept through its lease can neither send nor record anything.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use crate::model::{DeliveryId, DeliveryState, EmailAddress, IssueId, OnUnknown, SubscriptionId, Viewer};
 
@@ -99,16 +100,16 @@ pub enum Outcome {
 }
 
 /// What a relay said, for the attempts of a delivery.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Said {
-    /// Which relay.
-    pub relay: String,
     /// Basic code, if it answered.
     pub code: Option<i64>,
     /// Enhanced code (RFC 3463).
     pub enhanced: Option<String>,
     /// Its words, or ours about the line.
     pub text: String,
+    /// Which relay.
+    pub relay: String,
 }
 
 /// One attempt, read back.

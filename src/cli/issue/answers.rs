@@ -1,38 +1,41 @@
 //! What `issue list`, `show`, `status` and `why` answer.
 
-use std::process::ExitCode;
-
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::model::{DeliveryState, EmailAddress};
-use crate::store::{IssueRow, StoreError};
+use crate::store::{AttemptRow, IssueRow, Said, StoreError};
 
 use super::super::opened::Opened;
-use super::super::{Context, Failure};
+use super::super::{Context, Done, Failure};
 
-/// Where an issue stands: `total` is the sum of the seven counts.
+/// Where an issue stands: `total` is the sum of the counts.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Status {
     issue: String,
     newsletter: String,
     kind: &'static str,
     subject: String,
-    pub state: &'static str,
-    pub total: i64,
-    pub queued: i64,
-    pub sending: i64,
-    pub sent: i64,
-    pub deferred: i64,
-    pub failed: i64,
-    pub suppressed: i64,
-    pub unknown: i64,
+    state: &'static str,
+    total: i64,
+    #[serde(flatten)]
+    counts: Counts,
     send_at: String,
     started_at: Option<String>,
     finished_at: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// How many deliveries are in each state; a state that nothing is in counts too.
+#[derive(Debug, Clone)]
+struct Counts([(DeliveryState, i64); DeliveryState::ALL.len()]);
+
+impl Serialize for Counts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(state, count)| (state.as_str(), count)))
+    }
+}
+
+#[derive(Debug, Default, Serialize)]
 struct Why {
     issue: String,
     address: String,
@@ -45,10 +48,8 @@ struct Why {
 #[derive(Debug, Serialize)]
 struct Attempt {
     at: String,
-    code: Option<i64>,
-    enhanced: Option<String>,
-    text: String,
-    relay: String,
+    #[serde(flatten)]
+    said: Said,
 }
 
 /// A moment as answers show it.
@@ -59,7 +60,7 @@ pub(super) fn time(at: DateTime<Utc>) -> String {
 /// Counts an issue's deliveries.
 pub(super) async fn count(opened: &Opened, issue: &IssueRow) -> Result<Status, StoreError> {
     let counts = opened.store.count_deliveries(&issue.id).await?;
-    let of = |state: DeliveryState| counts.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count);
+    let of = |state| counts.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count);
     Ok(Status {
         issue: issue.id.to_string(),
         newsletter: issue.newsletter.to_string(),
@@ -67,13 +68,7 @@ pub(super) async fn count(opened: &Opened, issue: &IssueRow) -> Result<Status, S
         subject: issue.subject.clone(),
         state: issue.state.as_str(),
         total: counts.iter().map(|(_, count)| count).sum(),
-        queued: of(DeliveryState::Queued),
-        sending: of(DeliveryState::Sending),
-        sent: of(DeliveryState::Sent),
-        deferred: of(DeliveryState::Deferred),
-        failed: of(DeliveryState::Failed),
-        suppressed: of(DeliveryState::Suppressed),
-        unknown: of(DeliveryState::Unknown),
+        counts: Counts(DeliveryState::ALL.map(|state| (state, of(state)))),
         send_at: time(issue.send_at),
         started_at: issue.started_at.map(time),
         finished_at: issue.finished_at.map(time),
@@ -83,37 +78,27 @@ pub(super) async fn count(opened: &Opened, issue: &IssueRow) -> Result<Status, S
 impl Status {
     /// A line for people.
     pub fn line(&self) -> String {
-        let counts = [
-            ("queued", self.queued),
-            ("sending", self.sending),
-            ("sent", self.sent),
-            ("deferred", self.deferred),
-            ("failed", self.failed),
-            ("suppressed", self.suppressed),
-            ("unknown", self.unknown),
-        ];
-        let counts: Vec<String> =
-            counts.iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{count} {name}")).collect();
+        let counts = self.counts.0.iter().filter(|(_, count)| *count > 0);
+        let counts: Vec<String> = counts.map(|(state, count)| format!("{count} {state}")).collect();
         let counts = if counts.is_empty() { "nobody".to_owned() } else { counts.join(", ") };
         format!("{}  {:<9}  {}  {}: {}", self.issue, self.state, self.newsletter, self.subject, counts)
     }
 }
 
-pub(super) async fn list(opened: &Opened, context: &Context) -> Result<ExitCode, Failure> {
+pub(super) async fn list(opened: &Opened, context: &Context) -> Done {
     for issue in opened.store.issues().await? {
         let status = count(opened, &issue).await?;
         context.answer(&status, |status| status.line())?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-pub(super) async fn status(opened: &Opened, context: &Context, issue: &IssueRow) -> Result<ExitCode, Failure> {
+pub(super) async fn status(opened: &Opened, context: &Context, issue: &IssueRow) -> Done {
     let status = count(opened, issue).await?;
-    context.answer(&status, Status::line)?;
-    Ok(ExitCode::SUCCESS)
+    context.answer(&status, Status::line)
 }
 
-pub(super) async fn show(opened: &Opened, context: &Context, issue: &IssueRow) -> Result<ExitCode, Failure> {
+pub(super) async fn show(opened: &Opened, context: &Context, issue: &IssueRow) -> Done {
     #[derive(Serialize)]
     struct Shown {
         #[serde(flatten)]
@@ -137,48 +122,28 @@ pub(super) async fn show(opened: &Opened, context: &Context, issue: &IssueRow) -
             shown.status.send_at,
             shown.page
         )
-    })?;
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
-pub(super) async fn why(
-    opened: &Opened,
-    context: &Context,
-    issue: &IssueRow,
-    address: &str,
-) -> Result<ExitCode, Failure> {
+pub(super) async fn why(opened: &Opened, context: &Context, issue: &IssueRow, address: &str) -> Done {
     let email = EmailAddress::parse(address)
         .map_err(|error| Failure::yours(error.to_string(), "give the reader's address as they wrote it"))?;
     let delivery = opened.store.delivery_to(&issue.id, email.key()).await?;
+    let nothing = Why { issue: issue.id.to_string(), address: email.to_string(), ..Why::default() };
     let why = match delivery {
         Some(delivery) => {
-            let attempts = opened.store.attempts(&delivery.id).await?.into_iter().map(|attempt| Attempt {
-                at: time(attempt.at),
-                code: attempt.said.code,
-                enhanced: attempt.said.enhanced,
-                text: attempt.said.text,
-                relay: attempt.said.relay,
-            });
+            let attempts = opened.store.attempts(&delivery.id).await?.into_iter();
             Why {
-                issue: issue.id.to_string(),
-                address: email.to_string(),
                 state: Some(delivery.state.as_str()),
                 reason: delivery.reason.unwrap_or_else(|| meaning(delivery.state).to_owned()),
                 message_id: delivery.message_id,
-                attempts: attempts.collect(),
+                attempts: attempts.map(|AttemptRow { at, said }| Attempt { at: time(at), said }).collect(),
+                ..nothing
             }
         }
-        None => Why {
-            issue: issue.id.to_string(),
-            address: email.to_string(),
-            state: None,
-            reason: opened.store.why_not_in_audience(&issue.id, email.key()).await?.to_owned(),
-            message_id: None,
-            attempts: Vec::new(),
-        },
+        None => Why { reason: opened.store.why_not_in_audience(&issue.id, email.key()).await?.to_owned(), ..nothing },
     };
-    context.answer(&why, tell)?;
-    Ok(ExitCode::SUCCESS)
+    context.answer(&why, tell)
 }
 
 fn meaning(state: DeliveryState) -> &'static str {
@@ -199,9 +164,9 @@ fn tell(why: &Why) -> String {
     if let Some(message_id) = &why.message_id {
         text.push_str(&format!("\nMessage-ID {message_id}"));
     }
-    for attempt in &why.attempts {
-        let code = attempt.code.map_or(String::new(), |code| format!("{code} "));
-        text.push_str(&format!("\n{}  {}  {code}{}", attempt.at, attempt.relay, attempt.text));
+    for Attempt { at, said } in &why.attempts {
+        let code = said.code.map_or(String::new(), |code| format!("{code} "));
+        text.push_str(&format!("\n{at}  {}  {code}{}", said.relay, said.text));
     }
     text
 }

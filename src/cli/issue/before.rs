@@ -1,7 +1,5 @@
 //! Before anything is sent: `issue plan`, `approve`, `preview` and `test`.
 
-use std::process::ExitCode;
-
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -14,7 +12,7 @@ use crate::relay::Envelope;
 use crate::render::{LEAVE_TOKEN_SLOT, PREFERENCES_TOKEN_SLOT};
 
 use super::super::opened::Opened;
-use super::super::{Context, Failure};
+use super::super::{Context, Done, Failure, counted};
 
 /// Print what a reader would get
 ///
@@ -85,7 +83,7 @@ pub(in crate::cli) fn excluded(plan: &Plan) -> Vec<Excluded> {
     plan.count.excluded.iter().map(|(reason, count)| Excluded { reason, count: *count }).collect()
 }
 
-pub(super) async fn plan(opened: &Opened, context: &Context, article: Option<&str>) -> Result<ExitCode, Failure> {
+pub(super) async fn plan(opened: &Opened, context: &Context, article: Option<&str>) -> Done {
     let Opened { edition, store, .. } = opened;
     let now = clock::now();
     let held = opened.held().await?;
@@ -123,7 +121,7 @@ pub(super) async fn plan(opened: &Opened, context: &Context, article: Option<&st
     } else if plans.is_empty() {
         context.say("Nothing is planned.");
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn answer(opened: &Opened, plan: &Plan) -> PlanAnswer {
@@ -152,11 +150,7 @@ fn tell(plan: &PlanAnswer) -> String {
             let readers = counted(plan.recipients, &format!("{} reader", plan.cadence));
             format!("plan {id}: {} to {readers} of {}", plan.kind, plan.newsletter)
         }
-        None => format!(
-            "{} in {}: 0 mails",
-            counted(i64::try_from(plan.articles.len()).unwrap_or(i64::MAX), "article"),
-            plan.newsletter
-        ),
+        None => format!("{} in {}: 0 mails", counted(plan.articles.len(), "article"), plan.newsletter),
     };
     for article in plan.articles.iter().take(NAMED) {
         text.push_str(&format!("\n  {article}"));
@@ -175,11 +169,7 @@ fn tell(plan: &PlanAnswer) -> String {
     text
 }
 
-pub(in crate::cli) fn counted(count: i64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-pub(super) async fn approve(opened: &Opened, context: &Context, plan: &str) -> Result<ExitCode, Failure> {
+pub(super) async fn approve(opened: &Opened, context: &Context, plan: &str) -> Done {
     if !opened.store.approve_plan(plan, clock::now()).await? {
         return Err(Failure::yours(
             format!("plan `{plan}` was never shown"),
@@ -187,7 +177,7 @@ pub(super) async fn approve(opened: &Opened, context: &Context, plan: &str) -> R
         ));
     }
     context.say(&format!("Approved plan {plan}. It goes as long as content, templates and settings stay as they are."));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// One mail as a reader would get it, with dead links.
@@ -197,7 +187,7 @@ struct Sample {
     text: String,
 }
 
-fn sample(opened: &Opened, article: &Article, newsletter: &Newsletter, viewer: Viewer) -> Result<Sample, Failure> {
+fn sample(opened: &Opened, article: &Article, newsletter: &Newsletter, viewer: Viewer) -> Done<Sample> {
     let purpose = Purpose { newsletter, cadence: Cadence::Instant, at: article.date.unwrap_or_default(), more: 0 };
     let issue = IssueId::new("preview");
     let composed = publishing::compose(&opened.edition, purpose, &[article], &issue)
@@ -208,7 +198,7 @@ fn sample(opened: &Opened, article: &Article, newsletter: &Newsletter, viewer: V
     Ok(Sample { subject: composed.subject, html: kill(html), text: kill(text) })
 }
 
-fn chosen<'a>(opened: &'a Opened, article: &Article, id: Option<&str>) -> Result<&'a Newsletter, Failure> {
+fn chosen<'a>(opened: &'a Opened, article: &Article, id: Option<&str>) -> Done<&'a Newsletter> {
     let newsletters = super::newsletters(opened, article)?;
     let found = match id {
         Some(id) => newsletters.into_iter().find(|newsletter| newsletter.id.as_str() == id),
@@ -237,7 +227,7 @@ fn message(opened: &Opened, newsletter: &Newsletter, sample: &Sample, to: EmailA
     Compiled::new(&sample.html, &sample.text, &[]).message(&headers, &[])
 }
 
-pub(super) async fn preview(opened: &Opened, context: &Context, preview: &Preview) -> Result<ExitCode, Failure> {
+pub(super) async fn preview(opened: &Opened, context: &Context, preview: &Preview) -> Done {
     let article = super::article(opened, &preview.article)?;
     let newsletter = chosen(opened, article, preview.newsletter.as_deref())?;
     let reader = preview.reader.as_deref().map(address).transpose()?;
@@ -255,10 +245,10 @@ pub(super) async fn preview(opened: &Opened, context: &Context, preview: &Previe
             context.print(&String::from_utf8_lossy(&message(opened, newsletter, &sample, to)))?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-pub(super) async fn test(opened: &Opened, context: &Context, test: &Test) -> Result<ExitCode, Failure> {
+pub(super) async fn test(opened: &Opened, context: &Context, test: &Test) -> Done {
     let article = super::article(opened, &test.article)?;
     let newsletter = chosen(opened, article, test.newsletter.as_deref())?;
     let to = address(&test.to)?;
@@ -276,9 +266,9 @@ pub(super) async fn test(opened: &Opened, context: &Context, test: &Test) -> Res
     let reply = session.finish().await.map_err(failed)?;
     session.quit().await;
     context.say(&format!("The relay {} took it: {} {}", opened.relay.name(), reply.code, reply.text));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-fn address(text: &str) -> Result<EmailAddress, Failure> {
+fn address(text: &str) -> Done<EmailAddress> {
     EmailAddress::parse(text).map_err(|error| Failure::yours(error.to_string(), "give one address"))
 }

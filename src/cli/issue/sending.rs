@@ -12,11 +12,11 @@ use crate::clock;
 use crate::content::Article;
 use crate::model::{IssueEvent, IssueId, IssueState, Newsletter};
 use crate::publishing::{self, Sent};
-use crate::sending::{self, Means, Until};
+use crate::sending::{self, Until};
 use crate::store::IssueRow;
 
 use super::super::opened::Opened;
-use super::super::{Context, Failure, told_to_stop};
+use super::super::{Context, Done, Failure, told_to_stop};
 use super::answers;
 
 /// Send an article, or go on with an issue, until every reader is served
@@ -61,7 +61,7 @@ pub(super) struct Resume {
     yes: bool,
 }
 
-pub(super) async fn send(opened: Opened, context: &Context, send: Send) -> Result<ExitCode, Failure> {
+pub(super) async fn send(opened: Opened, context: &Context, send: Send) -> Done<ExitCode> {
     opened.hold_if_moved().await?;
     refuse_while_held(&opened).await?;
     let issues = issues_of(&opened, context, &send).await?;
@@ -74,7 +74,7 @@ pub(in crate::cli) async fn send_issues(
     context: &Context,
     issues: Vec<IssueId>,
     way: &Way,
-) -> Result<ExitCode, Failure> {
+) -> Done<ExitCode> {
     if way.detach {
         for issue in &issues {
             context.print(&format!("{issue}\n"))?;
@@ -90,7 +90,7 @@ pub(in crate::cli) async fn send_issues(
 }
 
 /// Nothing is begun while sending is held.
-pub(in crate::cli) async fn refuse_while_held(opened: &Opened) -> Result<(), Failure> {
+pub(in crate::cli) async fn refuse_while_held(opened: &Opened) -> Done {
     match opened.store.held().await? {
         Some(reason) => Err(Failure::yours(
             format!("all sending is held: {reason}"),
@@ -101,7 +101,7 @@ pub(in crate::cli) async fn refuse_while_held(opened: &Opened) -> Result<(), Fai
 }
 
 /// The issues that the editor means, sealed if they were not.
-async fn issues_of(opened: &Opened, context: &Context, send: &Send) -> Result<Vec<IssueId>, Failure> {
+async fn issues_of(opened: &Opened, context: &Context, send: &Send) -> Done<Vec<IssueId>> {
     if let Some(issue) = opened.store.issue(&IssueId::new(send.what.as_str())).await? {
         return existing(opened, issue).await;
     }
@@ -138,18 +138,13 @@ async fn issues_of(opened: &Opened, context: &Context, send: &Send) -> Result<Ve
 }
 
 /// A plan is one newsletter's: with one, the others that carry the article are left alone.
-async fn is_meant(
-    opened: &Opened,
-    newsletter: &Newsletter,
-    article: &Article,
-    plan: Option<&str>,
-) -> Result<bool, Failure> {
+async fn is_meant(opened: &Opened, newsletter: &Newsletter, article: &Article, plan: Option<&str>) -> Done<bool> {
     let Some(plan) = plan.filter(|_| article.newsletters.len() > 1) else { return Ok(true) };
     let fresh = publishing::plan_article(&opened.store, &opened.edition, newsletter, article).await?;
     Ok(fresh.id.as_deref() == Some(plan))
 }
 
-async fn existing(opened: &Opened, issue: IssueRow) -> Result<Vec<IssueId>, Failure> {
+async fn existing(opened: &Opened, issue: IssueRow) -> Done<Vec<IssueId>> {
     let remedy = match issue.state {
         IssueState::Paused => format!("`pressrun issue resume {}` lets it go on", issue.id),
         IssueState::Cancelled => {
@@ -165,7 +160,7 @@ async fn existing(opened: &Opened, issue: IssueRow) -> Result<Vec<IssueId>, Fail
 }
 
 /// Says what would go to how many and asks; without a terminal, `--yes` must be given.
-async fn confirm(opened: &Opened, context: &Context, send: &Send) -> Result<(), Failure> {
+async fn confirm(opened: &Opened, context: &Context, send: &Send) -> Done {
     if send.way.yes {
         return Ok(());
     }
@@ -174,7 +169,7 @@ async fn confirm(opened: &Opened, context: &Context, send: &Send) -> Result<(), 
 }
 
 /// Asks at the terminal; without one, or without a yes, nothing is done.
-pub(in crate::cli) fn ask(context: &Context, question: &str, help: &str) -> Result<(), Failure> {
+pub(in crate::cli) fn ask(context: &Context, question: &str, help: &str) -> Done {
     if !io::stdin().is_terminal() {
         return Err(Failure::yours("there is no terminal to ask at, so nothing was done", help));
     }
@@ -190,20 +185,14 @@ pub(in crate::cli) fn ask(context: &Context, question: &str, help: &str) -> Resu
 
 /// Sends in the foreground, with progress, until the goal or until it is told to stop, after which it can be run again.
 /// The exit status: 0 when every delivery is at rest, 1 where an editor stopped it, 2 when some are still to come.
-async fn send_issue(opened: &Opened, context: &Context, issue: &IssueId, until: Until) -> Result<u8, Failure> {
+async fn send_issue(opened: &Opened, context: &Context, issue: &IssueId, until: Until) -> Done<u8> {
     if opened.store.issue(issue).await?.is_some_and(|row| row.state == IssueState::Finished) {
         context.say("It had finished before; nothing was sent now.");
     }
     opened.store.start_due_issues(clock::now()).await?;
     let (_keep, edition) = watch::channel(Arc::clone(&opened.edition));
-    let means = Means {
-        store: opened.store.clone(),
-        relay: Arc::clone(&opened.relay),
-        keys: Arc::clone(&opened.keys),
-        edition,
-    };
     let (stop, stopped) = watch::channel(false);
-    let mut sender = tokio::spawn(sending::send(means, until, stopped));
+    let mut sender = tokio::spawn(sending::send(opened.means(edition), until, stopped));
     let mut progress = tokio::time::interval(Duration::from_secs(1));
     let show_progress = io::stderr().is_terminal();
     loop {
@@ -232,18 +221,13 @@ async fn send_issue(opened: &Opened, context: &Context, issue: &IssueId, until: 
     })
 }
 
-pub(super) async fn change(
-    opened: &Opened,
-    context: &Context,
-    issue: &str,
-    event: IssueEvent,
-) -> Result<ExitCode, Failure> {
+pub(super) async fn change(opened: &Opened, context: &Context, issue: &str, event: IssueEvent) -> Done {
     let issue = super::find(opened, issue).await?;
     publishing::finish_sealings(&opened.store, clock::now()).await?;
     match opened.store.move_issue(&issue.id, event, clock::now()).await? {
         Some((_, Some(after))) => {
             context.say(&format!("Issue {} is {}.", issue.id, after.as_str()));
-            Ok(ExitCode::SUCCESS)
+            Ok(())
         }
         _ => Err(Failure::yours(
             format!("issue `{}` is {}, so this changes nothing", issue.id, issue.state.as_str()),
@@ -252,7 +236,7 @@ pub(super) async fn change(
     }
 }
 
-pub(super) async fn resume(opened: &Opened, context: &Context, resume: &Resume) -> Result<ExitCode, Failure> {
+pub(super) async fn resume(opened: &Opened, context: &Context, resume: &Resume) -> Done {
     match &resume.issue {
         Some(issue) => change(opened, context, issue, IssueEvent::Resume).await,
         None => resume_all(opened, context, resume.yes).await,
@@ -260,10 +244,10 @@ pub(super) async fn resume(opened: &Opened, context: &Context, resume: &Resume) 
 }
 
 /// Shows what would go to how many, then settles the database where it is now.
-async fn resume_all(opened: &Opened, context: &Context, yes: bool) -> Result<ExitCode, Failure> {
+async fn resume_all(opened: &Opened, context: &Context, yes: bool) -> Done {
     let Some(reason) = opened.held().await? else {
         context.say("Nothing is held.");
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     };
     if opened.edition.has_errors() {
         return Err(Failure::yours(
@@ -297,10 +281,10 @@ async fn resume_all(opened: &Opened, context: &Context, yes: bool) -> Result<Exi
     publishing::enter_as_late(&opened.store, settings, catalog, clock::now()).await?;
     opened.store.settle(opened.home.clone()).await?;
     context.say("Sending goes on.");
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-pub(super) async fn cancel(opened: &Opened, context: &Context, what: &str) -> Result<ExitCode, Failure> {
+pub(super) async fn cancel(opened: &Opened, context: &Context, what: &str) -> Done {
     if opened.store.issue(&IssueId::new(what)).await?.is_some() {
         return change(opened, context, what, IssueEvent::Cancel).await;
     }
@@ -309,10 +293,10 @@ pub(super) async fn cancel(opened: &Opened, context: &Context, what: &str) -> Re
         publishing::cancel(&opened.store, &opened.edition, newsletter, article, clock::now()).await?;
         context.say(&format!("`{}` is not mailed to the instant readers of `{}`.", article.path, newsletter.id));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-pub(super) async fn retry(opened: &Opened, context: &Context, issue: &IssueRow) -> Result<ExitCode, Failure> {
+pub(super) async fn retry(opened: &Opened, context: &Context, issue: &IssueRow) -> Done {
     if issue.state == IssueState::Cancelled {
         return Err(Failure::yours(
             format!("issue `{}` is cancelled", issue.id),
@@ -321,5 +305,5 @@ pub(super) async fn retry(opened: &Opened, context: &Context, issue: &IssueRow) 
     }
     let count = opened.store.retry_issue(&issue.id, clock::now()).await?;
     context.say(&format!("{count} deliveries of issue {} are in the queue again.", issue.id));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
