@@ -317,7 +317,7 @@ fn environment() -> Vec<(String, String)> {
 }
 
 /// A number of things, such as `1 error` or `3 errors`.
-fn counted<N: Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
     let is_one = count == N::from(1);
     format!("{count} {noun}{}", if is_one { "" } else { "s" })
 }
