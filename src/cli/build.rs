@@ -6,7 +6,7 @@ use clap::Args;
 use url::{Position, Url};
 
 use crate::clock;
-use crate::press::{self, BuildError, Options};
+use crate::press::{self, Options};
 
 use super::{Context, Done, Failure, check};
 
@@ -60,13 +60,4 @@ fn base_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
     let is_plain = matches!(url.scheme(), "http" | "https") && &url[Position::BeforePath..] == "/";
     if is_plain { Ok(url) } else { Err("write scheme and host alone, such as `https://news.example.com`".to_owned()) }
-}
-
-impl From<BuildError> for Failure {
-    fn from(error: BuildError) -> Failure {
-        match error {
-            BuildError::Ours(_) => Failure::yours(error.to_string(), error.help()),
-            BuildError::Files(_) => Failure::ours(error.to_string(), error.help()),
-        }
-    }
 }

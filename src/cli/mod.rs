@@ -139,11 +139,10 @@ impl Failure {
 impl From<PressError> for Failure {
     fn from(error: PressError) -> Failure {
         match &error {
-            PressError::Files(cause) if cause.kind() == io::ErrorKind::InvalidData => {
-                Failure::yours(error.to_string(), error.help())
+            PressError::Files(cause) if cause.kind() != io::ErrorKind::InvalidData => {
+                Failure::ours(error.to_string(), error.help())
             }
-            PressError::Files(_) => Failure::ours(error.to_string(), error.help()),
-            PressError::NoPublication(_) => Failure::yours(error.to_string(), error.help()),
+            _ => Failure::yours(error.to_string(), error.help()),
         }
     }
 }

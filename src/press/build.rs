@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::files::{self, FilesError};
 
-use super::{Edition, SitePage};
+use super::{Edition, PressError, SitePage};
 
 /// The list of what was written, in the folder it was written to.
 const MANIFEST: &str = ".pressrun-build";
@@ -28,27 +28,6 @@ pub struct Built {
     pub removed: usize,
 }
 
-/// Why nothing was built, or not all of it.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// The folder is the publication's own.
-    #[error("`{}` is the publication itself or part of it", .0.display())]
-    Ours(PathBuf),
-    /// A file could not be read or written.
-    #[error(transparent)]
-    Files(#[from] FilesError),
-}
-
-impl BuildError {
-    /// What to do about it.
-    pub fn help(&self) -> &'static str {
-        match self {
-            BuildError::Ours(_) => "choose a folder for the site alone, such as `--out public`",
-            BuildError::Files(error) => error.help(),
-        }
-    }
-}
-
 /// Where the bytes of a file come from.
 enum Contents<'a> {
     Page(&'a [u8]),
@@ -57,7 +36,7 @@ enum Contents<'a> {
 }
 
 /// Writes the site to the folder `out`, which is made if missing.
-pub fn build(edition: &Edition, out: &Path) -> Result<Built, BuildError> {
+pub fn build(edition: &Edition, out: &Path) -> Result<Built, PressError> {
     let out = own_folder(&edition.root, out)?;
     let made = contents(edition);
     let earlier = read_manifest(&out)?;
@@ -88,7 +67,7 @@ fn write(edition: &Edition, path: &Path, contents: &Contents<'_>) -> Result<bool
 }
 
 /// Makes `out`, unless the publication's own files are or would be among what is written there.
-fn own_folder(root: &Path, out: &Path) -> Result<PathBuf, BuildError> {
+fn own_folder(root: &Path, out: &Path) -> Result<PathBuf, PressError> {
     let root = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
     let is_ours = |out: &Path| {
         root.starts_with(out)
@@ -101,10 +80,10 @@ fn own_folder(root: &Path, out: &Path) -> Result<PathBuf, BuildError> {
     let existing = out.ancestors().find_map(|folder| Some((folder.canonicalize().ok()?, folder)));
     let future = existing.map(|(real, folder)| real.join(out.strip_prefix(folder).unwrap_or(Path::new(""))));
     if future.is_some_and(|future| is_ours(&future)) {
-        return Err(BuildError::Ours(out.to_path_buf()));
+        return Err(PressError::Ours(out.to_path_buf()));
     }
     let made = files::create_folder(out)?;
-    if is_ours(&made) { Err(BuildError::Ours(out.to_path_buf())) } else { Ok(made) }
+    if is_ours(&made) { Err(PressError::Ours(out.to_path_buf())) } else { Ok(made) }
 }
 
 fn contents(edition: &Edition) -> BTreeMap<String, Contents<'_>> {

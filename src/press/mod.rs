@@ -8,7 +8,7 @@ mod load;
 mod mails;
 mod site;
 
-pub use build::{BuildError, Built, build};
+pub use build::{Built, build};
 pub use load::{Options, load};
 pub use site::{CachePolicy, Gzip, Site, SitePage};
 
@@ -65,13 +65,16 @@ pub struct MediaFile {
     pub content_type: &'static str,
 }
 
-/// Why there is no edition at all.
+/// Why there is no edition at all, or no site written from it.
 #[derive(Debug, thiserror::Error)]
 pub enum PressError {
     /// The folder has no publish.toml.
     #[error("there is no `{SETTINGS_FILE}` in `{}`", .0.display())]
     NoPublication(PathBuf),
-    /// The folder cannot be read.
+    /// The folder for the site is the publication's own.
+    #[error("`{}` is the publication itself or part of it", .0.display())]
+    Ours(PathBuf),
+    /// A file cannot be read or written.
     #[error(transparent)]
     Files(#[from] FilesError),
 }
@@ -83,6 +86,7 @@ impl PressError {
             PressError::NoPublication(_) => {
                 "make a publication with `pressrun init`, or name one with `--config FOLDER/publish.toml`"
             }
+            PressError::Ours(_) => "choose a folder for the site alone, such as `--out public`",
             PressError::Files(error) => error.help(),
         }
     }

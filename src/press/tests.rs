@@ -307,7 +307,7 @@ fn the_publication_is_not_built_over() {
     for out in out {
         let before = files(root);
         let error = build(&desk.loads(), &out).unwrap_err();
-        assert!(matches!(error, BuildError::Ours(_)), "{}", out.display());
+        assert!(matches!(error, PressError::Ours(_)), "{}", out.display());
         assert_eq!(files(root), before);
     }
 }
