@@ -133,10 +133,10 @@ impl<'a> Targets<'a> {
 
 fn wrong_anchor(body: &Body, anchor: &str) -> Option<Wrong> {
     let anchor = percent_decoded(anchor);
-    if anchor.is_empty() || body.headings.iter().any(|heading| heading.id == anchor) {
+    if anchor.is_empty() || body.headings.contains(&anchor) {
         return None;
     }
-    let help = match nearest(&anchor, body.headings.iter().map(|heading| heading.id.as_str())) {
+    let help = match nearest(&anchor, body.headings.iter().map(String::as_str)) {
         Some(nearest) => format!("did you mean `#{nearest}`?"),
         None => "an anchor is a heading's words in small letters with hyphens: `#how-it-works`".to_owned(),
     };

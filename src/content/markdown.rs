@@ -1,6 +1,6 @@
 //! Markdown, parsed once.
 //!
-//! CommonMark with tables, strikethrough, task lists and footnotes. The events that come out are safe to write as they
+//! CommonMark with tables, strikethrough, task lists, footnotes and remarks. The events that come out are safe to write as they
 //! are: HTML has become text, comments are gone, links that could run a program are only their words, and pictures and
 //! links to files are `content/…` paths. Where such a path leads on the web is left to whoever writes pages.
 
@@ -13,7 +13,6 @@ use pulldown_cmark::{BrokenLink, CowStr, Event, LinkType, Options, Parser, Tag, 
 
 use crate::diagnostic::{Wrong, codes};
 
-use super::article::Figure;
 use super::front_matter::shortened;
 use super::problems::Problems;
 use super::slug::slugify;
@@ -26,23 +25,12 @@ pub struct Body {
     pub events: Vec<(Event<'static>, Range<usize>)>,
     /// How many events come before `<!-- more -->`; none: there is no such line.
     pub preview: Option<usize>,
-    /// Headings in order.
-    pub headings: Vec<Heading>,
+    /// The ids of the headings in order, by which they can be linked to: unique in the text.
+    pub headings: Vec<String>,
     /// Words, for the reading time.
     pub words: usize,
     /// The whole file, front matter included, for diagnostics.
     pub source: Arc<str>,
-}
-
-/// A heading that can be linked to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heading {
-    /// 1 to 6.
-    pub level: u8,
-    /// Unique in the text.
-    pub id: String,
-    /// Without markup.
-    pub text: String,
 }
 
 impl Body {
@@ -58,24 +46,6 @@ const DEEPEST: usize = 64;
 /// A text has at most so many events, about 80 bytes each in memory: a book has fewer.
 const MOST_EVENTS: usize = 500_000;
 
-/// The figure at the start of `events`, and how many of them it is: a picture alone in its paragraph.
-///
-/// `![What it shows](picture.jpg "Caption | Credit")`
-pub fn figure(events: &[(Event<'static>, Range<usize>)]) -> Option<(Figure, usize)> {
-    let [(Event::Start(Tag::Paragraph), _), (Event::Start(Tag::Image { dest_url, title, .. }), _), rest @ ..] = events
-    else {
-        return None;
-    };
-    let end = rest.iter().position(|(event, _)| *event == Event::End(TagEnd::Image))?;
-    if !matches!(rest.get(end + 1), Some((Event::End(TagEnd::Paragraph), _))) {
-        return None;
-    }
-    let alt = rest[..end].iter().filter_map(|(event, _)| words_of(event)).collect();
-    let (caption, credit) = title.split_once('|').unwrap_or((title, ""));
-    let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-    Some((Figure { src: dest_url.to_string(), alt, caption: some(caption), credit: some(credit) }, end + 4))
-}
-
 fn words_of<'e>(event: &'e Event<'_>) -> Option<&'e str> {
     match event {
         Event::Text(text) | Event::Code(text) => Some(text),
@@ -86,8 +56,11 @@ fn words_of<'e>(event: &'e Event<'_>) -> Option<&'e str> {
 
 /// Parses what stands after byte `start` of `text`, the whole of the file `path`.
 pub(super) fn read(path: &str, text: &str, start: usize, problems: &mut Problems<'_>) -> Body {
-    let options =
-        Options::ENABLE_TABLES | Options::ENABLE_FOOTNOTES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_FOOTNOTES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_GFM;
     let undefined = RefCell::new(Vec::new());
     let note_undefined = |link: BrokenLink<'_>| {
         // `[words]` alone are brackets that somebody wrote, not half a link.
@@ -240,20 +213,20 @@ impl<'a, 'p, 't> Reader<'a, 'p, 't> {
     fn end(&mut self, range: Range<usize>) {
         let Some(Some(tag)) = self.open.pop() else { return };
         match tag {
-            TagEnd::Heading(level) => self.end_heading(level as u8),
+            TagEnd::Heading(_) => self.end_heading(),
             TagEnd::Image => self.end_image(),
             _ => {}
         }
         self.body.events.push((Event::End(tag), range));
     }
 
-    fn end_heading(&mut self, level: u8) {
+    fn end_heading(&mut self) {
         let Some((index, text)) = self.heading.take() else { return };
         let id = self.new_id(&text);
         if let Some((Event::Start(Tag::Heading { id: place, .. }), _)) = self.body.events.get_mut(index) {
             *place = Some(CowStr::from(id.clone()));
         }
-        self.body.headings.push(Heading { level, id, text: text.trim().to_owned() });
+        self.body.headings.push(id);
     }
 
     /// The words as an address; with a number from 1 on where an earlier heading has it.

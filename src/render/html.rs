@@ -1,9 +1,9 @@
 //! HTML from Markdown events, for the web and for mail: one walk, two dresses.
 //!
 //! On the web looks come from the stylesheet; in mail each element carries its style. HTML written in an article is
-//! left out, so that no article can break a page or a mail open.
+//! text by now; no article can break a page or a mail open.
 
-use pulldown_cmark::{Alignment, BlockQuoteKind, CodeBlockKind, Event, HeadingLevel, LinkType, Tag, TagEnd};
+use pulldown_cmark::{Alignment, BlockQuoteKind, CodeBlockKind, Event, HeadingLevel, Tag, TagEnd};
 
 use super::Events;
 use super::address::Place;
@@ -107,7 +107,7 @@ impl Writer<'_> {
     fn leaf(&mut self, event: &Event<'_>) {
         match event {
             Event::Text(text) => push_escaped(&mut self.out, text),
-            Event::Code(text) | Event::InlineMath(text) | Event::DisplayMath(text) => {
+            Event::Code(text) => {
                 self.open("code");
                 push_escaped(&mut self.out, text);
                 self.out += "</code>";
@@ -145,7 +145,7 @@ impl Writer<'_> {
     fn start(&mut self, tag: &Tag<'_>, from: &Events) {
         self.inside.depth += usize::from(is_block(&tag.to_end()));
         match tag {
-            Tag::Heading { level, id, .. } => self.heading(heading_element(*level), id.as_deref(), from),
+            Tag::Heading { level, id, .. } => self.heading(&heading_element(*level), id.as_deref(), from),
             Tag::Item if is_task(&from[1..]) => self.open_with("li", "task", " class=\"task\""),
             Tag::BlockQuote(Some(kind)) => {
                 self.open_with("blockquote", "remark", " class=\"remark\"");
@@ -169,7 +169,7 @@ impl Writer<'_> {
                 self.out += "<tr>";
             }
             Tag::TableCell => self.cell(),
-            Tag::Link { link_type, dest_url, title, .. } => self.link(*link_type, dest_url, title),
+            Tag::Link { dest_url, title, .. } => self.link(dest_url, title),
             _ => element(&tag.to_end()).into_iter().for_each(|name| self.open(name)),
         }
     }
@@ -262,9 +262,8 @@ impl Writer<'_> {
         }
     }
 
-    fn link(&mut self, kind: LinkType, destination: &str, title: &str) {
-        let is_bare = kind == LinkType::Email && !destination.starts_with("mailto:");
-        let address = if is_bare { Some(format!("mailto:{destination}")) } else { self.place.link(destination) };
+    fn link(&mut self, destination: &str, title: &str) {
+        let address = self.place.link(destination);
         self.inside.links.push(address.is_some());
         if let Some(address) = address {
             let title = if title.is_empty() { String::new() } else { format!(" title=\"{}\"", escaped(title)) };
@@ -329,8 +328,8 @@ fn is_task(item: &Events) -> bool {
 
 /// Whether a tag stands for a block, not for part of a line.
 pub(super) fn is_block(tag: &TagEnd) -> bool {
-    use TagEnd::{Emphasis, Image, Link, Strikethrough, Strong, Subscript, Superscript};
-    !matches!(tag, Emphasis | Image | Link | Strikethrough | Strong | Subscript | Superscript)
+    use TagEnd::{Emphasis, Image, Link, Strikethrough, Strong};
+    !matches!(tag, Emphasis | Image | Link | Strikethrough | Strong)
 }
 
 fn element(tag: &TagEnd) -> Option<&'static str> {
@@ -340,28 +339,17 @@ fn element(tag: &TagEnd) -> Option<&'static str> {
         TagEnd::List(true) => "ol",
         TagEnd::List(false) => "ul",
         TagEnd::Item => "li",
-        TagEnd::DefinitionList => "dl",
-        TagEnd::DefinitionListTitle => "dt",
-        TagEnd::DefinitionListDefinition => "dd",
         TagEnd::Emphasis => "em",
         TagEnd::Strong => "strong",
         TagEnd::Strikethrough => "del",
-        TagEnd::Superscript => "sup",
-        TagEnd::Subscript => "sub",
         TagEnd::Link => "a",
         _ => return None,
     })
 }
 
 /// The headline of the page is its only `h1`.
-fn heading_element(level: HeadingLevel) -> &'static str {
-    match level {
-        HeadingLevel::H1 | HeadingLevel::H2 => "h2",
-        HeadingLevel::H3 => "h3",
-        HeadingLevel::H4 => "h4",
-        HeadingLevel::H5 => "h5",
-        HeadingLevel::H6 => "h6",
-    }
+fn heading_element(level: HeadingLevel) -> String {
+    level.max(HeadingLevel::H2).to_string()
 }
 
 /// The key of the word above a quote that is a remark.

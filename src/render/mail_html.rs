@@ -14,7 +14,7 @@ pub(super) const TEXT_WIDTH: usize = 536;
 pub(super) const DATA_TABLE: &str = " width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\"";
 
 /// Element and style. Outlook for Windows takes neither shorthand fonts on `p` nor margins on cells.
-const STYLES: [(&str, &str); 26] = [
+const STYLES: [(&str, &str); 22] = [
     ("p", "margin:0 0 16px"),
     ("a", "color:#a3291c"),
     ("h2", "margin:32px 0 8px;font-size:21px;line-height:1.25"),
@@ -28,9 +28,6 @@ const STYLES: [(&str, &str); 26] = [
     ("inner-list", "margin:8px 0;padding:0 0 0 24px"),
     ("li", "margin:0 0 8px"),
     ("task", "margin:0 0 8px;list-style-type:none"),
-    ("dl", "margin:0 0 16px"),
-    ("dt", "font-weight:bold"),
-    ("dd", "margin:0 0 8px 24px"),
     ("blockquote", "margin:0 0 16px;padding:0 0 0 16px;border-left:3px solid #a3291c;font-style:italic"),
     ("remark", "margin:0 0 16px;padding:0 0 0 16px;border-left:3px solid #e2dfd8"),
     (
@@ -43,7 +40,6 @@ const STYLES: [(&str, &str); 26] = [
     ("th", "padding:8px 12px 8px 0;border-bottom:2px solid #e2dfd8;vertical-align:bottom"),
     ("td", "padding:8px 12px 8px 0;border-bottom:1px solid #e2dfd8;vertical-align:top"),
     ("sup", "font-size:12px;line-height:0"),
-    ("mark", "background-color:#f7f5f1"),
 ];
 
 /// The style attribute of an element, with a space before it; nothing for elements that need none.

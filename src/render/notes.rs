@@ -105,28 +105,25 @@ pub(super) struct Drawing<'a> {
     pub is_figure: bool,
 }
 
-/// `events` without what is written elsewhere, as notes are, or nowhere, as HTML is.
+/// `events` without the notes, which are written elsewhere.
 pub(super) fn pieces(events: &Events) -> impl Iterator<Item = Piece<'_>> {
     let mut next = 0;
     std::iter::from_fn(move || {
-        loop {
-            let index = next;
-            let (event, _) = events.get(index)?;
-            next += 1;
-            if let Some((drawing, end)) = drawing(events, index) {
-                next = end + 1;
-                return Some(Piece::Picture(drawing));
-            }
-            return Some(match event {
-                Event::Start(Tag::FootnoteDefinition(_) | Tag::HtmlBlock | Tag::MetadataBlock(_)) => {
-                    next = end_of(events, index) + 1;
-                    continue;
-                }
-                Event::Start(tag) => Piece::Start(tag, &events[index..]),
-                Event::End(tag) => Piece::End(*tag),
-                leaf => Piece::Leaf(leaf),
-            });
+        while let Some((Event::Start(Tag::FootnoteDefinition(_)), _)) = events.get(next) {
+            next = end_of(events, next) + 1;
         }
+        let index = next;
+        let (event, _) = events.get(index)?;
+        next += 1;
+        if let Some((drawing, end)) = drawing(events, index) {
+            next = end + 1;
+            return Some(Piece::Picture(drawing));
+        }
+        Some(match event {
+            Event::Start(tag) => Piece::Start(tag, &events[index..]),
+            Event::End(tag) => Piece::End(*tag),
+            leaf => Piece::Leaf(leaf),
+        })
     })
 }
 
@@ -147,7 +144,7 @@ fn drawing(events: &Events, index: usize) -> Option<(Drawing<'_>, usize)> {
 /// The words in `events`, without markup.
 pub(super) fn plain(events: &Events) -> String {
     let words = events.iter().map(|(event, _)| match event {
-        Event::Text(text) | Event::Code(text) | Event::InlineMath(text) | Event::DisplayMath(text) => text,
+        Event::Text(text) | Event::Code(text) => text,
         Event::SoftBreak | Event::HardBreak | Event::End(TagEnd::Paragraph) => " ",
         _ => "",
     });

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc, Weekday};
-use pulldown_cmark::{Options, Parser, Tag};
 
 use crate::config::{Auth, Author, Link, Mail, Publication, Relay, Sending, Settings, Site, Store, Web};
-use crate::content::{Article, Body, BodyInMail, Catalog, Figure, Image, MailOptions, Page};
+use crate::content::{Article, Body, BodyInMail, Catalog, Figure, Image, MailOptions, Page, read_article};
 use crate::diagnostic::Diagnostic;
 use crate::model::{
     Access, ArticleId, Cadence, DigestTime, EmailAddress, Newsletter, NewsletterId, OnUnknown, Rhythm, SendPolicy,
@@ -25,31 +24,9 @@ fn now() -> DateTime<Utc> {
     "2026-11-23T08:30:00Z".parse().unwrap()
 }
 
-/// As `content` parses a text, but without diagnostics.
 fn body(markdown: &str) -> Body {
-    let options = Options::ENABLE_TABLES
-        | Options::ENABLE_FOOTNOTES
-        | Options::ENABLE_STRIKETHROUGH
-        | Options::ENABLE_TASKLISTS
-        | Options::ENABLE_GFM;
-    let mut events: Vec<_> = Parser::new_ext(markdown, options)
-        .into_offset_iter()
-        .map(|(event, range)| (event.into_static(), range))
-        .collect();
-    let is_more = |(event, _): &(Event<'_>, _)| matches!(event, Event::Html(html) if html.trim() == "<!-- more -->");
-    for index in 0..events.len() {
-        let words = notes::plain(&events[index..=notes::end_of(&events, index)]);
-        if let Event::Start(Tag::Heading { id, .. }) = &mut events[index].0 {
-            *id = Some(words.to_lowercase().replace(' ', "-").into());
-        }
-    }
-    Body {
-        headings: Vec::new(),
-        preview: events.iter().position(is_more).map(|index| index - 1),
-        words: markdown.split_whitespace().count(),
-        source: markdown.into(),
-        events,
-    }
+    let text = format!("---\ntitle: A title\n---\n{markdown}");
+    read_article("content/2026/a.md", text.as_bytes(), &settings()).0.unwrap().body
 }
 
 fn article(slug: &str, title: &str, markdown: &str) -> Article {
@@ -326,6 +303,31 @@ fn a_link_leads_where_it_should() {
 #[test]
 fn an_article_on_the_web() {
     insta::assert_snapshot!(page("/passkeys/"));
+}
+
+#[test]
+fn a_picture_alone_in_its_paragraph_is_a_figure() {
+    let catalog = catalog();
+    let check = |markdown: &str, expected: Option<&str>| {
+        let html = with_imprint(&catalog, |imprint| {
+            let place = address::Place { imprint, address: "/a/", is_absolute: false };
+            html::web(place, &body(markdown).events)
+        });
+        let caption = html.split("<figure>").nth(1).map(|figure| figure.split("decoding=\"async\">").nth(1).unwrap());
+        assert_eq!(caption.map(str::trim_end), expected, "{html}");
+        assert!(expected.is_none() || html.contains("alt=\"A key\""), "{html}");
+    };
+    check(
+        "![A *key*](key.png \"On a table | News desk\")",
+        Some("\n<figcaption><span>On a table</span> <span class=\"credit\">News desk</span></figcaption></figure>"),
+    );
+    check("![A key](key.png \"On a table\")", Some("\n<figcaption><span>On a table</span></figcaption></figure>"));
+    check(
+        "![A key](key.png \"| News desk\")",
+        Some("\n<figcaption><span class=\"credit\">News desk</span></figcaption></figure>"),
+    );
+    check("![A key](key.png)\n\nText", Some("</figure>\n<p>Text</p>"));
+    check("![A key](key.png) and words", None);
 }
 
 #[test]

@@ -109,7 +109,7 @@ impl<'a> Writer<'a> {
 
     fn leaf(&mut self, event: &Event<'_>) {
         match event {
-            Event::Text(text) | Event::Code(text) | Event::InlineMath(text) | Event::DisplayMath(text) => {
+            Event::Text(text) | Event::Code(text) => {
                 self.line.extend(text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }));
             }
             Event::FootnoteReference(label) => {
@@ -117,7 +117,6 @@ impl<'a> Writer<'a> {
             }
             Event::SoftBreak => self.line.push(' '),
             Event::HardBreak => self.line.push('\n'),
-            Event::InlineHtml(html) if html.starts_with("<br") => self.line.push('\n'),
             Event::Rule => {
                 self.line.push_str("* * *");
                 self.end_block();
@@ -143,7 +142,6 @@ impl<'a> Writer<'a> {
             }
             Tag::List(first) => self.lists.push(*first),
             Tag::Item => self.item(),
-            Tag::DefinitionListDefinition => self.margins.push(Margin { first: None, rest: "    ".to_owned() }),
             Tag::Table(_) => self.rows.clear(),
             Tag::TableHead | Tag::TableRow => self.rows.push(Vec::new()),
             // What is written out as an address needs no number.
@@ -166,12 +164,12 @@ impl<'a> Writer<'a> {
 
     fn end(&mut self, tag: TagEnd) {
         match tag {
-            TagEnd::Paragraph | TagEnd::DefinitionList => self.end_block(),
+            TagEnd::Paragraph => self.end_block(),
             TagEnd::Heading(_) => {
                 let words = std::mem::take(&mut self.line);
                 self.headline(&words);
             }
-            TagEnd::BlockQuote(_) | TagEnd::DefinitionListDefinition => {
+            TagEnd::BlockQuote(_) => {
                 self.end_line();
                 self.margins.pop();
                 self.wants_gap = true;
