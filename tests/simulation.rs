@@ -344,7 +344,7 @@ impl Simulation {
                     let reader = self.readers.get_mut(claimed.to.as_str()).unwrap();
                     reader.got.extend(articles.iter().map(|number| (now, *number)));
                     let said = Said { relay: "r".to_owned(), code: Some(250), enhanced: None, text: String::new() };
-                    assert!(store.record(claimed.lease("relay"), Outcome::Sent, said, now).await.unwrap());
+                    assert!(store.record(&claimed, "relay", Outcome::Sent, said, now).await.unwrap());
                 }
             }
         }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::auth::{Asked, ServerKeys, asked, asking, forged_links, token_hash};
 use crate::model::{EmailAddress, SubscriberId};
 use crate::render::{Imprint, Moment, NoticeText};
-use crate::store::{Flow, FollowUp, MOVE_BACK_WITHIN, MOVE_WITHIN, NewAddress, Result, Store, Unconfirmed};
+use crate::store::{Flow, MOVE_BACK_WITHIN, MOVE_WITHIN, NewAddress, Result, Store, Unopened};
 
 /// What the token is signed for that confirms a new address; the purpose of its flow.
 pub(super) const NEW_ADDRESS: &str = "new-address";
@@ -25,7 +25,7 @@ pub async fn ask_to_move(
     client: IpAddr,
     now: DateTime<Utc>,
 ) -> Result<Asked> {
-    let (link, asking) = (follow_up(keys, NEW_ADDRESS, flow), asking(keys, SCOPES, client, &email));
+    let (link, asking) = (keys.follow_up(NEW_ADDRESS, flow), asking(keys, SCOPES, client, &email));
     asked(store, store.ask_to_move(NewAddress { subscriber, email, link, language, asking }, now).await?, now).await
 }
 
@@ -45,18 +45,13 @@ pub async fn move_address(
     flow: String,
     client: IpAddr,
     now: DateTime<Utc>,
-) -> Result<Result<(), Unconfirmed>> {
-    let link = follow_up(keys, OLD_ADDRESS, flow);
+) -> Result<Result<(), Unopened>> {
+    let link = keys.follow_up(OLD_ADDRESS, flow);
     match store.move_address(token_hash(token), link, forged_links(keys, client), now).await {
         // Somebody confirmed the address for an account of their own at this very moment.
-        Err(error) if error.is_conflict() => Ok(Err(Unconfirmed::Dead)),
+        Err(error) if error.is_conflict() => Ok(Err(Unopened::Dead)),
         moved => moved,
     }
-}
-
-/// The flow of a mail with its token's hash.
-pub(super) fn follow_up(keys: &ServerKeys, purpose: &str, flow: String) -> FollowUp {
-    FollowUp { token_hash: token_hash(&keys.sign(purpose, &flow)), flow }
 }
 
 /// What the mail with either link says.

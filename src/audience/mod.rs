@@ -29,7 +29,7 @@ use crate::auth::{Asked, ServerKeys, asked, asking, forged_links, token_hash};
 use crate::config::{Settings, is_unfit};
 use crate::model::{Access, Cadence, Choices, EmailAddress, Newsletter, NewsletterId, SubscriberId, SubscriptionState};
 use crate::store::{
-    Choice, Confirmed, Confirming, Erasing, Flow, Person, Result, SignUp, Store, Subscription, Unconfirmed,
+    Choice, Confirmed, Confirming, Erasing, Flow, Person, Result, SignUp, Store, Subscription, Unopened,
 };
 use crate::zone::Zone;
 
@@ -150,15 +150,14 @@ async fn ask(
 ) -> Result<Asked> {
     let sign_up = SignUp {
         asking: asking(keys, SCOPES, client, &request.email),
-        token_hash: token_hash(&confirm_token(keys, &flow)),
-        flow,
+        link: keys.follow_up(tokens::CONFIRM, flow),
         email: request.email,
         person: request.person,
         choices: request.choices,
         language: request.language,
         is_again,
         now,
-        expires_at: now + CONFIRM_WITHIN,
+        within: CONFIRM_WITHIN,
     };
     asked(store, store.sign_up(sign_up).await?, now).await
 }
@@ -189,7 +188,7 @@ pub async fn confirm(
     settings: &Settings,
     confirmation: Confirmation<'_>,
     now: DateTime<Utc>,
-) -> Result<Result<Confirmed, Unconfirmed>> {
+) -> Result<Result<Confirmed, Unopened>> {
     let Confirmation { token, time_zone, client, welcome: flow } = confirmation;
     let flow_of_token = awaiting(store, token, now).await?;
     let confirming = Confirming {
@@ -197,7 +196,7 @@ pub async fn confirm(
         token_hash: token_hash(token),
         time_zone: known_zone(time_zone),
         offered: offered(settings).map(|newsletter| newsletter.id.clone()).collect(),
-        welcome: address::follow_up(keys, tokens::WELCOME, flow),
+        welcome: keys.follow_up(tokens::WELCOME, flow),
         tries: forged_links(keys, client),
     };
     store.confirm(confirming, now).await
@@ -227,8 +226,7 @@ pub async fn erase(
         subscriber,
         suppressed_as: format!("erased:{}", keys.sign("erased-address", email.key())),
         email,
-        token_hash: token_hash(&keys.sign(tokens::ERASED, &flow)),
-        flow,
+        link: keys.follow_up(tokens::ERASED, flow),
         language,
     };
     store.erase(erasing, now).await

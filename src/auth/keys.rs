@@ -8,6 +8,8 @@ use aws_lc_rs::{constant_time, digest, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::store::FollowUp;
+
 /// The server key and the ones before it. Its Debug shows none of them.
 #[derive(Clone)]
 pub struct ServerKeys {
@@ -67,6 +69,11 @@ impl ServerKeys {
     /// What each of the keys makes of `text`, the current one first.
     pub fn signatures(&self, purpose: &str, text: &str) -> Vec<String> {
         self.all().map(|key| URL_SAFE_NO_PAD.encode(mac(key, purpose, text))).collect()
+    }
+
+    /// The flow of a mail, with the hash of the token that is mailed.
+    pub fn follow_up(&self, purpose: &str, flow: String) -> FollowUp {
+        FollowUp { token_hash: token_hash(&self.sign(purpose, &flow)), flow }
     }
 
     fn all(&self) -> impl Iterator<Item = &[u8]> {

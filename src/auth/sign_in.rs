@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::EmailAddress;
 use crate::render::{Imprint, Moment, NoticeText};
-use crate::store::{Flow, NotSignedIn, Proof, Result, SignInRequest, Store, StoreError};
+use crate::store::{Flow, Proof, Result, SignInRequest, Store, StoreError, Unopened};
 
 use super::limits::wrong_codes;
 use super::session::{NewBrowser, begin};
@@ -74,16 +74,15 @@ pub async fn ask(
     let flow = URL_SAFE_NO_PAD.encode(dice);
     let token = keys.sign(SIGN_IN, &flow);
     let request = SignInRequest {
-        token_hash: token_hash(&token),
         code_hash: keys.sign("code", &format!("{flow}|{}", code_of(&token))),
         browser_hash: token_hash(&sign_in.cookie),
         asking: asking(keys, SCOPES, client, &sign_in.email),
         payload: serde_json::json!(sign_in.errand).to_string(),
-        flow,
+        link: keys.follow_up(SIGN_IN, flow),
         email: sign_in.email,
         language: sign_in.language,
         now,
-        expires_at: now + SIGN_IN_WITHIN,
+        within: SIGN_IN_WITHIN,
     };
     asked(store, store.ask_to_sign_in(request).await?, now).await
 }
@@ -115,7 +114,7 @@ pub async fn by_link(
     browser: NewBrowser,
     client: IpAddr,
     now: DateTime<Utc>,
-) -> Result<Result<Errand, NotSignedIn>> {
+) -> Result<Result<Errand, Unopened>> {
     let browser_hash = token_hash(cookie.unwrap_or_default());
     let proof = Proof::Link { token_hash: token_hash(token), browser_hash, is_meant_here };
     finish(store.sign_in(proof, begin(browser, now), forged_links(keys, client), now).await?)
@@ -129,11 +128,11 @@ pub async fn by_code(
     browser: NewBrowser,
     client: IpAddr,
     now: DateTime<Utc>,
-) -> Result<Result<Errand, NotSignedIn>> {
+) -> Result<Result<Errand, Unopened>> {
     let tries = wrong_codes(keys, client);
     let tried = match store.try_code(token_hash(cookie), tries.clone(), now).await? {
-        Err(NotSignedIn::TooManyTries) => return Ok(Err(NotSignedIn::TooManyTries)),
-        Err(NotSignedIn::Dead) => None,
+        Err(Unopened::TooManyTries) => return Ok(Err(Unopened::TooManyTries)),
+        Err(Unopened::Dead) => None,
         Ok(tried) => Some(tried),
     };
     let is_right = |(flow, kept): &(String, String)| keys.verifies("code", &format!("{flow}|{}", plain(typed)), kept);
@@ -141,10 +140,10 @@ pub async fn by_code(
         return finish(store.sign_in(Proof::Code { flow }, begin(browser, now), tries, now).await?);
     }
     store.wrong_code(tried.map(|(flow, _)| flow), tries, now).await?;
-    Ok(Err(NotSignedIn::Dead))
+    Ok(Err(Unopened::Dead))
 }
 
-fn finish(signed_in: Result<String, NotSignedIn>) -> Result<Result<Errand, NotSignedIn>> {
+fn finish(signed_in: Result<String, Unopened>) -> Result<Result<Errand, Unopened>> {
     signed_in.map_or_else(|why| Ok(Err(why)), |payload| errand(&payload).map(Ok))
 }
 

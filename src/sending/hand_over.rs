@@ -68,7 +68,7 @@ impl HandOver {
             Ok(()) => {}
             Err(failure) => return self.settle(&claimed, composed.kind, &failure, rest).await,
         }
-        match self.means.store.note(claimed.lease(&self.owner), &composed.fixed, clock::now()).await {
+        match self.means.store.note(&claimed, &self.owner, &composed.fixed, clock::now()).await {
             Ok(true) => {}
             Ok(false) => {
                 self.session = None; // dropped before the dot: the relay delivers nothing
@@ -182,7 +182,7 @@ impl HandOver {
 
     async fn record(&self, claimed: &Claimed, outcome: Outcome, said: Said) -> Result<Handed, StoreError> {
         let now = clock::now();
-        self.means.store.record(claimed.lease(&self.owner), outcome, said, now).await?;
+        self.means.store.record(claimed, &self.owner, outcome, said, now).await?;
         Ok(Handed::Back)
     }
 

@@ -6,15 +6,15 @@ use chrono::{DateTime, Duration, Utc};
 use crate::model::{EmailAddress, SubscriberId};
 
 use super::audit::record_event;
-use super::database::{Result, Transaction, transact, values};
+use super::database::{Result, Transaction, transact};
 use super::erasure::blank;
-use super::flows::{FollowUp, Unconfirmed, address, dead};
+use super::flows::{Unopened, dead};
 use super::issues::unfinished;
 use super::limits::{Asking, Counted, NoRoom};
-use super::notices::{NewFlow, enter_flow};
+use super::notices::{FollowUp, NewFlow, enter_flow};
 use super::open::Store;
 use super::sessions::end_sessions;
-use super::{millis, moment};
+use super::values::values;
 
 /// How long the new address can be confirmed.
 pub const MOVE_WITHIN: Duration = Duration::hours(24);
@@ -50,27 +50,15 @@ impl Store {
             }
             let known = "SELECT 1 FROM subscribers p WHERE p.email_key = $1
                 AND (p.id = $2 OR EXISTS (SELECT 1 FROM consents c WHERE c.subscriber = p.id))";
-            let known = transaction.row(known, values![email.key(), subscriber.as_str()]).await?.is_some();
+            let known = transaction.has_any(known, values![email.key(), &subscriber]).await?;
             let unsent = asking.why_unsent(transaction, &email, now).await?;
             let unsent = unsent.or(if known { Some("known-address") } else { None });
-            end_links(transaction, subscriber.as_str(), now, now).await?;
+            end_links(transaction, &subscriber, now, now).await?;
             // Without whether it was mailed, for the person can have what happened to their account.
-            let who = (Some(subscriber.as_str()), &*email.masked());
-            record_event(transaction, "new-address-asked", who, "", now).await?;
-            let flow = NewFlow {
-                id: link.flow,
-                purpose: "new-address",
-                subscriber: Some(subscriber.as_str().to_owned()),
-                email,
-                token_hash: link.token_hash,
-                payload: String::new(),
-                language,
-                sign_in: None,
-                now,
-                expires_at: now + MOVE_WITHIN,
-            };
+            record_event(transaction, "new-address-asked", (Some(&subscriber), &email.masked()), "", now).await?;
             asking.count_mail(transaction, unsent.is_none(), now).await?;
-            enter_flow(transaction, flow, unsent).await?;
+            let flow = NewFlow::new("new-address", link, (email, language), now, MOVE_WITHIN);
+            enter_flow(transaction, NewFlow { subscriber: Some(subscriber), ..flow }, unsent).await?;
             Ok(None)
         })
     }
@@ -86,44 +74,34 @@ impl Store {
         link: FollowUp,
         tries: Counted,
         now: DateTime<Utc>,
-    ) -> Result<Result<(), Unconfirmed>> {
+    ) -> Result<Result<(), Unopened>> {
         transact!(self.write, |transaction| {
-            let sql =
-                "UPDATE flows SET used_at = $2 WHERE token_hash = $1 AND purpose IN ('new-address', 'old-address')
-                AND used_at IS NULL AND expires_at > $2 RETURNING purpose, subscriber, email, language, created_at";
-            let Some(row) = transaction.row(sql, values![&token_hash, millis(now)]).await? else {
+            let sql = "UPDATE flows SET used_at = $2
+                WHERE token_hash = $1 AND purpose IN ('new-address', 'old-address') AND used_at IS NULL
+                AND expires_at > $2 RETURNING purpose, COALESCE(subscriber, ''), email, language, created_at";
+            let used = transaction.row(sql, values![&token_hash, now]).await?;
+            let Some((purpose, subscriber, to, language, asked_at)): Option<Used> = used else {
                 return dead(transaction, &token_hash, &tries, now).await;
             };
-            let is_back = row.text(0)? == "old-address";
-            let subscriber = SubscriberId::new(row.opt_text(1)?.unwrap_or_default());
-            let (to, language) = (address(&row.text(2)?)?, row.text(3)?);
+            let is_back = purpose == "old-address";
             let Some(from) = take_over(transaction, &subscriber, &to, now).await? else {
-                return Ok(Err(Unconfirmed::Dead));
+                return Ok(Err(Unopened::Dead));
             };
             end_sessions(transaction, &subscriber).await?;
-            let since = if is_back { moment(row.int(4)?) } else { now };
-            end_links(transaction, subscriber.as_str(), since, now).await?;
+            end_links(transaction, &subscriber, if is_back { asked_at } else { now }, now).await?;
             let event = if is_back { "address-moved-back" } else { "address-moved" };
-            record_event(transaction, event, (Some(subscriber.as_str()), &to.masked()), "", now).await?;
+            record_event(transaction, event, (Some(&subscriber), &to.masked()), "", now).await?;
             if !is_back {
-                let flow = NewFlow {
-                    id: link.flow,
-                    purpose: "old-address",
-                    subscriber: Some(subscriber.as_str().to_owned()),
-                    email: from,
-                    token_hash: link.token_hash,
-                    payload: String::new(),
-                    language,
-                    sign_in: None,
-                    now,
-                    expires_at: now + MOVE_BACK_WITHIN,
-                };
-                enter_flow(transaction, flow, None).await?;
+                let flow = NewFlow::new("old-address", link, (from, language), now, MOVE_BACK_WITHIN);
+                enter_flow(transaction, NewFlow { subscriber: Some(subscriber), ..flow }, None).await?;
             }
             Ok(Ok(()))
         })
     }
 }
+
+/// Of a flow that was used: purpose, subscriber, address, language, and when it was asked for.
+type Used = (String, SubscriberId, EmailAddress, String, DateTime<Utc>);
 
 /// Gives the account its new address, and says which it had; none if the address is somebody's, or the account is gone.
 ///
@@ -135,36 +113,32 @@ async fn take_over(
     to: &EmailAddress,
     now: DateTime<Utc>,
 ) -> Result<Option<EmailAddress>> {
-    let (who, key) = (subscriber.as_str(), to.key());
     let others = "SELECT p.id FROM subscribers p WHERE p.email_key = $1 AND p.id <> $2
         AND NOT EXISTS (SELECT 1 FROM consents c WHERE c.subscriber = p.id)";
-    if let Some(row) = transaction.row(others, values![key, who]).await? {
-        let unconfirmed = SubscriberId::new(row.text(0)?);
+    if let Some(unconfirmed) = transaction.row::<SubscriberId>(others, values![to.key(), subscriber]).await? {
         end_sessions(transaction, &unconfirmed).await?;
         let ended = "UPDATE subscriptions SET state = 'ended', ended_at = $2 WHERE subscriber = $1";
-        transaction.execute(ended, values![unconfirmed.as_str(), millis(now)]).await?;
+        transaction.execute(ended, values![&unconfirmed, now]).await?;
         let blank = concat!("UPDATE subscribers SET ", blank!(), " WHERE id = $1");
-        transaction.execute(blank, values![unconfirmed.as_str()]).await?;
+        transaction.execute(blank, values![&unconfirmed]).await?;
     }
-    let Some(row) = transaction.row("SELECT email FROM subscribers WHERE id = $1", values![who]).await? else {
-        return Ok(None);
-    };
-    let from = address(&row.text(0)?)?;
+    let from = "SELECT email FROM subscribers WHERE id = $1";
+    let Some(from) = transaction.row::<EmailAddress>(from, values![subscriber]).await? else { return Ok(None) };
     let moved = "UPDATE subscribers SET email = $2, email_key = $3 WHERE id = $1
         AND NOT EXISTS (SELECT 1 FROM subscribers o WHERE o.email_key = $3 AND o.id <> $1)";
-    if transaction.execute(moved, values![who, to.as_str(), key]).await? == 0 {
+    if transaction.execute(moved, values![subscriber, to, to.key()]).await? == 0 {
         return Ok(None);
     }
     let wishes = "INSERT INTO suppressions (email_key, reason, at)
         SELECT $2, reason, at FROM suppressions WHERE email_key = $1 AND reason <> 'hard-bounce'
         ON CONFLICT (email_key) DO NOTHING";
-    transaction.execute(wishes, values![from.key(), key]).await?;
+    transaction.execute(wishes, values![from.key(), to.key()]).await?;
     let waiting = concat!(
         "UPDATE deliveries SET email = $2, email_key = $3 WHERE issue IN (",
         unfinished!(),
         ") AND subscriber = $1 AND state IN ('queued', 'deferred') AND date_at IS NULL"
     );
-    transaction.execute(waiting, values![who, to.as_str(), key]).await?;
+    transaction.execute(waiting, values![subscriber, to, to.key()]).await?;
     Ok(Some(from))
 }
 
@@ -179,7 +153,7 @@ macro_rules! their_links {
 /// their notices.
 async fn end_links(
     transaction: &mut Transaction,
-    subscriber: &str,
+    subscriber: &SubscriberId,
     since: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<()> {
@@ -192,8 +166,7 @@ async fn end_links(
         ),
         concat!("UPDATE flows SET used_at = $4 WHERE ", their_links!()),
     ] {
-        let oldest = millis(now - MOVE_BACK_WITHIN);
-        transaction.execute(sql, values![subscriber, oldest, millis(since), millis(now)]).await?;
+        transaction.execute(sql, values![subscriber, now - MOVE_BACK_WITHIN, since, now]).await?;
     }
     Ok(())
 }

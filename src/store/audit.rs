@@ -6,9 +6,9 @@ use serde::Serialize;
 use crate::clock;
 use crate::model::SubscriberId;
 
-use super::database::{Result, Transaction, values};
+use super::database::{Result, Transaction};
 use super::open::Store;
-use super::{millis, moment};
+use super::values::{columns, values};
 
 /// One thing that happened to an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,26 +21,24 @@ pub struct AccountEvent {
     pub detail: String,
 }
 
+columns! { AccountEvent: at, event, detail; }
+
 /// Appends an event. `who` is a masked address or empty, `detail` words of ours: nothing that a request brought gets in.
 pub(super) async fn record_event(
     transaction: &mut Transaction,
     event: &'static str,
-    (subscriber, who): (Option<&str>, &str),
+    (subscriber, who): (Option<&SubscriberId>, &str),
     detail: &str,
     now: DateTime<Utc>,
 ) -> Result<()> {
     let sql = "INSERT INTO audit (id, at, event, subscriber, who, detail) VALUES ($1, $2, $3, $4, $5, $6)";
-    transaction.execute(sql, values![clock::new_id(), millis(now), event, subscriber, who, detail]).await?;
-    Ok(())
+    transaction.execute(sql, values![clock::new_id(), now, event, subscriber, who, detail]).await.map(drop)
 }
 
 impl Store {
     /// The latest `most` events of an account, the latest first.
     pub async fn account_events(&self, who: &SubscriberId, most: i64) -> Result<Vec<AccountEvent>> {
         let sql = "SELECT at, event, detail FROM audit WHERE subscriber = $1 ORDER BY at DESC, id DESC LIMIT $2";
-        let rows = self.rows(sql, values![who.as_str(), most]).await?;
-        let event =
-            |row: &super::Row| Ok(AccountEvent { at: moment(row.int(0)?), event: row.text(1)?, detail: row.text(2)? });
-        rows.iter().map(event).collect()
+        self.rows(sql, values![who, most]).await
     }
 }

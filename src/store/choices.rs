@@ -5,13 +5,13 @@ use chrono::{DateTime, Utc};
 use crate::model::{Cadence, Choices, Service, SubscriberId, SubscriptionId};
 use crate::zone::Zone;
 
-use super::database::{Result, Transaction, transact, values};
+use super::database::{Result, Transaction, transact};
 use super::flows::{Choice, activate, record_consent};
 use super::ledger::lock_newsletter;
-use super::millis;
 use super::open::Store;
 use super::rhythms::enter_rhythms;
-use super::subscribers::{ONE_SUBSCRIPTION, Subscription, THEIR_SUBSCRIPTIONS, subscription};
+use super::subscribers::{ONE_SUBSCRIPTION, Subscription, THEIR_SUBSCRIPTIONS};
+use super::values::values;
 
 /// How a person wants to be called and written to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,23 +37,25 @@ impl Store {
         transact!(self.write, |transaction| {
             // Until the end, no number is given out and nobody else chooses.
             let newsletter = "SELECT newsletter FROM subscriptions WHERE id = $1";
-            if let Some(row) = transaction.row(newsletter, values![id.as_str()]).await? {
-                lock_newsletter(transaction, &row.text(0)?).await?;
+            if let Some(newsletter) = transaction.row(newsletter, values![&id]).await? {
+                lock_newsletter(transaction, &newsletter).await?;
             }
             let sql = "UPDATE subscriptions SET covered_to = covered_to WHERE id = $1 AND state = 'active'
                 RETURNING (SELECT time_zone FROM subscribers p WHERE p.id = subscriptions.subscriber),
                     CASE WHEN covered_to < (SELECT sequence FROM newsletters n
                         WHERE n.id = subscriptions.newsletter) THEN 1 ELSE 0 END";
-            let Some(row) = transaction.row(sql, values![id.as_str()]).await? else { return Ok(None) };
-            let Some(mut theirs) = one(transaction, &id).await? else { return Ok(None) };
-            let zone = row.opt_text(0)?.as_deref().and_then(Zone::parse);
+            let active: Option<(Option<String>, bool)> = transaction.row(sql, values![&id]).await?;
+            let Some((zone, is_owed)) = active else { return Ok(None) };
+            let theirs: Option<Subscription> = transaction.row(ONE_SUBSCRIPTION, values![&id]).await?;
+            let Some(mut theirs) = theirs else { return Ok(None) };
+            let zone = zone.as_deref().and_then(Zone::parse);
             let choices = choose(theirs.service.choices(now));
-            let service = theirs.service.after(&choices, zone.as_ref(), row.int(1)? == 1, now);
+            let service = theirs.service.after(&choices, zone.as_ref(), is_owed, now);
             if service != theirs.service {
                 theirs.service = service;
                 serve(transaction, &theirs, now).await?;
-                let (subscriber, newsletter) = (theirs.subscriber.as_str(), theirs.newsletter.as_str());
-                record_consent(transaction, subscriber, newsletter, "changed", source, now).await?;
+                let whose = (&theirs.subscriber, &theirs.newsletter);
+                record_consent(transaction, whose, "changed", source, now).await?;
             }
             Ok(Some(theirs))
         })
@@ -68,8 +70,8 @@ impl Store {
     pub async fn keep_person(&self, id: SubscriberId, person: Person, now: DateTime<Utc>) -> Result<()> {
         transact!(self.write, |transaction| {
             let sql = "UPDATE subscribers SET name = $2, time_zone = $3, language = $4 WHERE id = $1";
-            transaction.execute(sql, values![id.as_str(), person.name, person.time_zone, person.language]).await?;
-            keep_zone(transaction, id.as_str(), now).await.map(drop)
+            transaction.execute(sql, values![&id, person.name, person.time_zone, person.language]).await?;
+            keep_zone(transaction, &id, now).await.map(drop)
         })
     }
 }
@@ -77,13 +79,12 @@ impl Store {
 /// Moves the hours of all digests of a person to their zone, and says which that is.
 pub(super) async fn keep_zone(
     transaction: &mut Transaction,
-    subscriber: &str,
+    subscriber: &SubscriberId,
     now: DateTime<Utc>,
 ) -> Result<Option<String>> {
-    let row = transaction.row("SELECT time_zone FROM subscribers WHERE id = $1", values![subscriber]).await?;
-    let time_zone = row.map_or(Ok(None), |row| row.opt_text(0))?;
+    let time_zone = zone_of(transaction, subscriber).await?;
     let zone = time_zone.as_deref().and_then(Zone::parse);
-    for mut theirs in subscriptions_of(transaction, &SubscriberId::new(subscriber)).await? {
+    for mut theirs in subscriptions_of(transaction, subscriber).await? {
         if theirs.service.rhythm.cadence != Cadence::Instant && theirs.service.rhythm.zone != zone {
             theirs.service.rhythm.zone.clone_from(&zone);
             serve(transaction, &theirs, now).await?;
@@ -97,13 +98,13 @@ pub(super) async fn subscriptions_of(
     transaction: &mut Transaction,
     subscriber: &SubscriberId,
 ) -> Result<Vec<Subscription>> {
-    let rows = transaction.rows(THEIR_SUBSCRIPTIONS, values![subscriber.as_str()]).await?;
-    rows.iter().filter_map(|row| subscription(row, 0).transpose()).collect()
+    transaction.rows(THEIR_SUBSCRIPTIONS, values![subscriber]).await
 }
 
-async fn one(transaction: &mut Transaction, id: &SubscriptionId) -> Result<Option<Subscription>> {
-    let row = transaction.row(ONE_SUBSCRIPTION, values![id.as_str()]).await?;
-    Ok(row.as_ref().map(|row| subscription(row, 0)).transpose()?.flatten())
+/// The zone of a person, if it is known.
+pub(super) async fn zone_of(transaction: &mut Transaction, subscriber: &SubscriberId) -> Result<Option<String>> {
+    let sql = "SELECT time_zone FROM subscribers WHERE id = $1";
+    Ok(transaction.row(sql, values![subscriber]).await?.flatten())
 }
 
 /// Writes how a subscription is served, and enters its rhythm among the newsletter's: the one place that does.
@@ -111,9 +112,8 @@ async fn serve(transaction: &mut Transaction, theirs: &Subscription, now: DateTi
     let Service { rhythm, returns_to_instant, topics, paused_until } = &theirs.service;
     let sql = "UPDATE subscriptions SET cadence = $2, rhythm = $3, returns_to = $4, topics = $5, paused_until = $6
         WHERE id = $1";
-    let returns_to = returns_to_instant.then_some(Cadence::Instant.as_str());
-    let (cadence, paused_until) = (rhythm.cadence.as_str(), paused_until.map(millis));
-    let row = values![theirs.id.as_str(), cadence, rhythm.key(), returns_to, topics.join("\n"), paused_until];
+    let returns_to = returns_to_instant.then_some(Cadence::Instant);
+    let row = values![&theirs.id, rhythm.cadence, rhythm.key(), returns_to, topics, *paused_until];
     transaction.execute(sql, row).await?;
-    enter_rhythms(transaction, [(theirs.newsletter.as_str(), rhythm)], now).await
+    enter_rhythms(transaction, [(&theirs.newsletter, rhythm)], now).await
 }

@@ -1,4 +1,4 @@
-//! Values in, rows out, over both drivers; and one writer for SQLite that commits many callers' work at once.
+//! Statements over both drivers; and one writer for SQLite that commits many callers' work at once.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,15 +11,7 @@ use sqlx::{Column as _, Postgres, Row as _, SqliteConnection, TypeInfo as _, Val
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::dialect::Sql;
-
-/// What goes into a statement and comes out of a row. The types are the schema's: whole numbers and text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
-    /// BIGINT, or NULL in its place.
-    Int(Option<i64>),
-    /// TEXT, or NULL in its place.
-    Text(Option<String>),
-}
+use super::values::{Columns, Row, Value};
 
 /// Why the database did not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -75,30 +67,6 @@ impl StoreError {
     }
 }
 
-macro_rules! into_value {
-    ($($kind:ty => $variant:ident),* $(,)?) => {
-        $(
-            impl From<$kind> for Value {
-                fn from(value: $kind) -> Value {
-                    Value::$variant(Some(value.into()))
-                }
-            }
-            impl From<Option<$kind>> for Value {
-                fn from(value: Option<$kind>) -> Value {
-                    Value::$variant(value.map(Into::into))
-                }
-            }
-        )*
-    };
-}
-into_value!(i64 => Int, &str => Text, String => Text, &String => Text);
-
-/// Writes a list of [`Value`]s from whatever turns into them.
-macro_rules! values {
-    ($($value:expr),* $(,)?) => { vec![$($crate::store::database::Value::from($value)),*] };
-}
-pub(crate) use values;
-
 /// Does a block of work in one transaction, by the way to write that is named: `transact!(self.write, |transaction| …)`.
 macro_rules! transact {
     ($store:ident.$write:ident, |$transaction:ident| $work:block) => {
@@ -106,46 +74,6 @@ macro_rules! transact {
     };
 }
 pub(super) use transact;
-
-/// One row of an answer, by position of its columns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row(Vec<Value>);
-
-impl Row {
-    /// A number that the statement promises.
-    pub fn int(&self, column: usize) -> Result<i64> {
-        self.opt_int(column)?.ok_or_else(|| StoreError::Form(format!("column {column} is NULL")))
-    }
-
-    /// A number that may be missing.
-    pub fn opt_int(&self, column: usize) -> Result<Option<i64>> {
-        match self.0.get(column) {
-            Some(Value::Int(number)) => Ok(*number),
-            Some(Value::Text(None)) => Ok(None),
-            _ => Err(StoreError::Form(format!("column {column} is not a number"))),
-        }
-    }
-
-    /// A text that the statement promises.
-    pub fn text(&self, column: usize) -> Result<String> {
-        self.opt_text(column)?.ok_or_else(|| StoreError::Form(format!("column {column} is NULL")))
-    }
-
-    /// A text that may be missing.
-    pub fn opt_text(&self, column: usize) -> Result<Option<String>> {
-        match self.0.get(column) {
-            Some(Value::Text(text)) => Ok(text.clone()),
-            Some(Value::Int(None)) => Ok(None),
-            _ => Err(StoreError::Form(format!("column {column} is not a text"))),
-        }
-    }
-
-    /// A word of a fixed list that the schema keeps.
-    pub fn word<T>(&self, column: usize, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
-        let text = self.text(column)?;
-        parse(&text).ok_or_else(|| StoreError::Form(format!("`{text}` in column {column} is not a known word")))
-    }
-}
 
 /// A connection on which statements run, one after the other.
 pub(super) enum Connection {
@@ -214,14 +142,19 @@ impl Transaction {
     }
 
     /// Runs a question, or a statement with RETURNING; gives all rows.
-    pub(crate) async fn rows(&mut self, sql: impl Sql, values: Vec<Value>) -> Result<Vec<Row>> {
+    pub(crate) async fn rows<T: Columns>(&mut self, sql: impl Sql, values: Vec<Value>) -> Result<Vec<T>> {
         let sql = sql.text(self.is_postgres());
-        on!(&mut self.connection, |one| bound!(sql, values).fetch_all(one).await?.iter().map(Answered::row).collect())
+        on!(&mut self.connection, |one| bound!(sql, values).fetch_all(one).await?.iter().map(read).collect())
     }
 
     /// As [`Transaction::rows`], but the first row only.
-    pub(crate) async fn row(&mut self, sql: impl Sql, values: Vec<Value>) -> Result<Option<Row>> {
+    pub(crate) async fn row<T: Columns>(&mut self, sql: impl Sql, values: Vec<Value>) -> Result<Option<T>> {
         Ok(self.rows(sql, values).await?.into_iter().next())
+    }
+
+    /// Whether the answer has any row.
+    pub(crate) async fn has_any(&mut self, sql: impl Sql, values: Vec<Value>) -> Result<bool> {
+        Ok(self.row::<Row>(sql, values).await?.is_some())
     }
 
     /// Inserts many rows in few statements: `head` is `INSERT INTO t (a, b) VALUES`, `tail` what follows the rows.
@@ -259,10 +192,10 @@ fn placeholders(rows: &[Vec<Value>], numbered: bool) -> String {
 /// A driver's row, whose columns are known by the types they came with.
 trait Answered: sqlx::Row {
     fn value(&self, column: usize) -> Result<Value, sqlx::Error>;
+}
 
-    fn row(&self) -> Result<Row> {
-        Ok(Row((0..self.len()).map(|column| self.value(column)).collect::<Result<_, _>>()?))
-    }
+fn read<T: Columns>(answered: &impl Answered) -> Result<T> {
+    Row::new((0..answered.len()).map(|column| answered.value(column)).collect::<Result<_, _>>()?).read()
 }
 
 impl Answered for SqliteRow {
@@ -412,11 +345,12 @@ pub(super) async fn empty_log(connection: SqliteConnection, mut written: watch::
     while written.changed().await.is_ok() {
         tokio::time::sleep(BETWEEN_LOOKS).await;
         // What fails here is done by a later commit; see `wal_autocheckpoint`.
-        let Ok(log) = connection.rows("PRAGMA wal_checkpoint(NOOP)", vec![]).await else { continue };
-        let pages = |row: &Row| Ok::<_, StoreError>(row.int(1)? - row.int(2)?);
-        if log.first().is_some_and(|row| pages(row).is_ok_and(|pages| pages >= LOG_PAGES)) {
+        let log = connection.row::<(i64, i64, i64)>("PRAGMA wal_checkpoint(NOOP)", vec![]).await;
+        if let Ok(Some((_, written, brought))) = log
+            && written - brought >= LOG_PAGES
+        {
             // Only as far as readers let it, and without making anybody wait.
-            let _ = connection.rows("PRAGMA wal_checkpoint(PASSIVE)", vec![]).await;
+            let _ = connection.rows::<Row>("PRAGMA wal_checkpoint(PASSIVE)", vec![]).await;
         }
     }
 }

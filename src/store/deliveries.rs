@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use crate::model::{DeliveryId, DeliveryState, EmailAddress, IssueId, OnUnknown, SubscriptionId, Viewer};
 
-use super::database::{Result, Row, StoreError, transact, values};
+use super::database::{Result, StoreError, transact};
 use super::dialect::claim;
 use super::open::Store;
-use super::{millis, moment};
+use super::values::{Columns, Row, Value, columns, values};
 
 /// A delivery that this sender may hand over, until its lease ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,24 +32,6 @@ pub struct Claimed {
     pub first_due_at: DateTime<Utc>,
     /// Fixed by its first note: Date, and which server key its links are made with.
     pub fixed: Option<Fixed>,
-}
-
-/// A sender's right to a delivery: it ends when another claim is made.
-#[derive(Debug, Clone, Copy)]
-pub struct Lease<'a> {
-    /// The delivery.
-    pub delivery: &'a DeliveryId,
-    /// The sender.
-    pub owner: &'a str,
-    /// Which claim.
-    pub epoch: i64,
-}
-
-impl Claimed {
-    /// The right that this claim gave to `owner`.
-    pub fn lease<'a>(&'a self, owner: &'a str) -> Lease<'a> {
-        Lease { delivery: &self.id, owner, epoch: self.epoch }
-    }
 }
 
 /// What a delivery carries.
@@ -159,6 +141,26 @@ pub struct IssueMail {
     pub text: String,
 }
 
+columns! {
+    Claimed: id, content, to, epoch, attempts, drops, first_due_at, fixed;
+    Fixed: date_at, key_id, message_id;
+    Said: relay, code, enhanced, text;
+    AttemptRow: at, said;
+    DeliveryRow: id, state, reason, message_id;
+    IssueMail: subject, from_name, from_email, reply_to, newsletter, list_title, base_url, is_digest, html, text;
+}
+
+impl Columns for Content {
+    fn read(row: &mut Row) -> Result<Content> {
+        let (issue, subscription, viewer, flow) = row.read()?;
+        match (issue, subscription, viewer, flow) {
+            (Some(issue), Some(subscription), Some(viewer), _) => Ok(Content::Issue { issue, subscription, viewer }),
+            (.., Some(flow)) => Ok(Content::Notice { flow }),
+            _ => Err(StoreError::Form("a delivery carries neither an issue nor a notice".to_owned())),
+        }
+    }
+}
+
 /// Whether a person is to be mailed: active, not suppressed, and the whole not held. Said again in claim and note.
 macro_rules! may_be_mailed {
     () => {
@@ -216,44 +218,41 @@ impl Store {
         } else {
             claim!(pick!("d.issue IS NULL"), take!())
         };
-        let mut values = values![millis(now), owner, millis(lease_until), most];
-        values.extend(issue.map(|issue| issue.as_str().into()));
-        let rows = self.write(move |transaction| Box::pin(transaction.rows(sql, values))).await?;
-        rows.iter().map(claimed).collect()
+        let mut values = values![now, owner, lease_until, most];
+        values.extend(issue.map(Value::from));
+        self.write(move |transaction| Box::pin(transaction.rows(sql, values))).await
     }
 
     /// Makes the intent durable before the final dot is written. False: the lease is lost, or the person left, or the
     /// issue was paused, or all is held: the dot must not be written.
-    pub async fn note(&self, lease: Lease<'_>, fixed: &Fixed, now: DateTime<Utc>) -> Result<bool> {
+    pub async fn note(&self, claimed: &Claimed, owner: &str, fixed: &Fixed, now: DateTime<Utc>) -> Result<bool> {
         let sql = concat!(
             "UPDATE deliveries AS d SET noted_at = $4, date_at = $5, key_id = $6, message_id = $7
             WHERE d.id = $1 AND d.lease_owner = $2 AND d.epoch = $3 AND d.state = 'sending' AND d.lease_until > $4
             AND ",
             may_be_mailed!()
         );
-        let Lease { delivery, owner, epoch } = lease;
-        let date_at = millis(fixed.date_at);
-        let values = values![
-            delivery.as_str(),
-            owner,
-            epoch,
-            millis(now),
-            date_at,
-            fixed.key_id.as_str(),
-            fixed.message_id.as_str()
-        ];
+        let Fixed { date_at, key_id, message_id } = fixed;
+        let values = values![&claimed.id, owner, claimed.epoch, now, *date_at, key_id, message_id];
         Ok(self.execute(sql, values).await? == 1)
     }
 
     /// Records what became of a delivery, with the attempt, in one transaction. False: the lease was lost meanwhile,
     /// and whoever has it now will say.
-    pub async fn record(&self, lease: Lease<'_>, outcome: Outcome, said: Said, now: DateTime<Utc>) -> Result<bool> {
-        let (id, owner, epoch) = (lease.delivery.as_str().to_owned(), lease.owner.to_owned(), lease.epoch);
+    pub async fn record(
+        &self,
+        claimed: &Claimed,
+        owner: &str,
+        outcome: Outcome,
+        said: Said,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        let (id, owner, epoch) = (claimed.id.clone(), owner.to_owned(), claimed.epoch);
         transact!(self.write, |transaction| {
             let (state, due_at, reason) = resting_place(&outcome);
             let is_attempt = !matches!(outcome, Outcome::Dropped(_) | Outcome::Untouched(_));
             let is_drop = matches!(outcome, Outcome::Dropped(_));
-            let is_rest = due_at.is_none();
+            let finished_at = due_at.is_none().then_some(now);
             // A yes that comes after the lease ended is still a yes, as long as nobody claimed again.
             let sql = "UPDATE deliveries SET state = $4, due_at = $5, reason = $6, attempts = attempts + $7,
                     drops = CASE WHEN $8 = 1 THEN drops + 1 ELSE 0 END, finished_at = $9,
@@ -261,17 +260,7 @@ impl Store {
                     lease_owner = NULL, lease_until = NULL
                 WHERE id = $1 AND epoch = $3 AND ((lease_owner = $2 AND state = 'sending')
                     OR (state = 'unknown' AND $4 = 'sent'))";
-            let values = values![
-                id.as_str(),
-                owner,
-                epoch,
-                state.as_str(),
-                due_at.map(millis),
-                reason,
-                i64::from(is_attempt),
-                i64::from(is_drop),
-                is_rest.then_some(millis(now)),
-            ];
+            let values = values![&id, owner, epoch, state, due_at, reason, is_attempt, is_drop, finished_at];
             if transaction.execute(sql, values).await? == 0 {
                 return Ok(false);
             }
@@ -280,7 +269,7 @@ impl Store {
                     VALUES ($1, $2, $3, $4, $5, $6, $7)
                     ON CONFLICT (delivery, epoch) DO UPDATE SET at = excluded.at, relay = excluded.relay,
                         code = excluded.code, enhanced = excluded.enhanced, text = excluded.text";
-                let row = values![id, epoch, millis(now), said.relay, said.code, said.enhanced, said.text];
+                let row = values![&id, epoch, now, said.relay, said.code, said.enhanced, said.text];
                 transaction.execute(sql, row).await?;
             }
             Ok(true)
@@ -291,20 +280,19 @@ impl Store {
     pub async fn give_back(&self, owner: &str, now: DateTime<Utc>) -> Result<u64> {
         let sql = "UPDATE deliveries SET state = 'queued', due_at = $2, lease_owner = NULL, lease_until = NULL
             WHERE lease_owner = $1 AND state = 'sending' AND noted_at IS NULL";
-        self.execute(sql, values![owner, millis(now)]).await
+        self.execute(sql, values![owner, now]).await
     }
 
     /// Prolongs every lease of `owner`, one statement.
     pub async fn renew_leases(&self, owner: &str, until: DateTime<Utc>) -> Result<u64> {
         let sql = "UPDATE deliveries SET lease_until = $2 WHERE lease_owner = $1 AND state = 'sending'";
-        self.execute(sql, values![owner, millis(until)]).await
+        self.execute(sql, values![owner, until]).await
     }
 
     /// Takes deliveries back from senders that died: without a note they go back to the queue; with one, the final
     /// dot may have arrived: they are unknown, to be sent again or held. One transaction. Says how many.
     pub async fn release_expired(&self, now: DateTime<Utc>, on_unknown: OnUnknown) -> Result<u64> {
         transact!(self.write, |transaction| {
-            let now = millis(now);
             let attempts = "INSERT INTO attempts (delivery, epoch, at, relay, code, enhanced, text)
                 SELECT id, epoch, noted_at, '', NULL, NULL, 'the sender stopped after the mail was noted; it may have arrived'
                 FROM deliveries WHERE state = 'sending' AND lease_until <= $1 AND noted_at IS NOT NULL
@@ -330,7 +318,7 @@ impl Store {
             WHERE d.issue = $1 AND d.state IN ('queued', 'deferred', 'unknown') AND d.due_at IS NOT NULL
             AND (EXISTS (SELECT 1 FROM suppressions x WHERE x.email_key = d.email_key)
                 OR NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = d.subscription AND s.state = 'active'))";
-        self.execute(sql, values![issue.as_str(), millis(now)]).await
+        self.execute(sql, values![issue, now]).await
     }
 
     /// The earliest moment at which something may be claimed; none: nothing waits.
@@ -339,17 +327,17 @@ impl Store {
             AND state IN ('queued', 'deferred', 'unknown')";
         let of_any = "SELECT MIN(d.due_at) FROM deliveries d LEFT JOIN issues i ON i.id = d.issue
             WHERE d.state IN ('queued', 'deferred', 'unknown') AND (i.id IS NULL OR i.state = 'sending')";
-        let row = match issue {
-            Some(issue) => self.row(of_issue, values![issue.as_str()]).await?,
+        let earliest = match issue {
+            Some(issue) => self.row(of_issue, values![issue]).await?,
             None => self.row(of_any, vec![]).await?,
         };
-        Ok(row.map_or(Ok(None), |row| row.opt_int(0))?.map(moment))
+        Ok(earliest.flatten())
     }
 
     /// Whether any sender has a delivery of an issue in its hands.
     pub async fn is_being_handed_over(&self, issue: &IssueId) -> Result<bool> {
         let sql = "SELECT 1 FROM deliveries WHERE issue = $1 AND state = 'sending' LIMIT 1";
-        Ok(self.row(sql, values![issue.as_str()]).await?.is_some())
+        self.has_any(sql, values![issue]).await
     }
 
     /// How many deliveries would go once a hold is lifted, by issue (none: notices).
@@ -357,8 +345,7 @@ impl Store {
         let sql = "SELECT d.issue, COUNT(*) FROM deliveries d LEFT JOIN issues i ON i.id = d.issue
             WHERE d.due_at IS NOT NULL AND d.state IN ('queued', 'deferred', 'unknown', 'sending')
             AND (i.id IS NULL OR i.state IN ('sealing', 'sealed', 'sending')) GROUP BY d.issue";
-        let rows = self.rows(sql, vec![]).await?;
-        rows.iter().map(|row| Ok((row.opt_text(0)?.map(IssueId::new), row.int(1)?))).collect()
+        self.rows(sql, vec![]).await
     }
 
     /// The sealed parts of an issue for one viewer.
@@ -366,44 +353,19 @@ impl Store {
         let sql = "SELECT i.subject, i.from_name, i.from_email, i.reply_to, i.newsletter, i.list_title, i.base_url,
                 CASE i.kind WHEN 'digest' THEN 1 ELSE 0 END, b.html, b.text
             FROM issues i JOIN issue_bodies b ON b.issue = i.id WHERE i.id = $1 AND b.viewer = $2";
-        let Some(row) = self.row(sql, values![issue.as_str(), viewer.as_str()]).await? else { return Ok(None) };
-        Ok(Some(IssueMail {
-            subject: row.text(0)?,
-            from_name: row.text(1)?,
-            from_email: row.text(2)?,
-            reply_to: row.opt_text(3)?,
-            newsletter: row.text(4)?,
-            list_title: row.text(5)?,
-            base_url: row.text(6)?,
-            is_digest: row.int(7)? == 1,
-            html: row.text(8)?,
-            text: row.text(9)?,
-        }))
+        self.row(sql, values![issue, viewer]).await
     }
 
     /// One address's delivery of an issue.
     pub async fn delivery_to(&self, issue: &IssueId, email_key: &str) -> Result<Option<DeliveryRow>> {
         let sql = "SELECT id, state, reason, message_id FROM deliveries WHERE issue = $1 AND email_key = $2";
-        let Some(row) = self.row(sql, values![issue.as_str(), email_key]).await? else { return Ok(None) };
-        Ok(Some(DeliveryRow {
-            id: DeliveryId::new(row.text(0)?),
-            state: row.word(1, DeliveryState::parse)?,
-            reason: row.opt_text(2)?,
-            message_id: row.opt_text(3)?,
-        }))
+        self.row(sql, values![issue, email_key]).await
     }
 
     /// What relays said about a delivery, in order.
     pub async fn attempts(&self, delivery: &DeliveryId) -> Result<Vec<AttemptRow>> {
         let sql = "SELECT at, relay, code, enhanced, text FROM attempts WHERE delivery = $1 ORDER BY epoch";
-        let rows = self.rows(sql, values![delivery.as_str()]).await?;
-        rows.iter()
-            .map(|row| {
-                let (relay, code) = (row.text(1)?, row.opt_int(2)?);
-                let said = Said { relay, code, enhanced: row.opt_text(3)?, text: row.text(4)? };
-                Ok(AttemptRow { at: moment(row.int(0)?), said })
-            })
-            .collect()
+        self.rows(sql, values![delivery]).await
     }
 }
 
@@ -415,32 +377,4 @@ fn resting_place(outcome: &Outcome) -> (DeliveryState, Option<DateTime<Utc>>, Op
         Outcome::Unknown(until) => (DeliveryState::Unknown, *until, Some("unknown")),
         Outcome::Dropped(until) | Outcome::Untouched(until) => (DeliveryState::Queued, Some(*until), None),
     }
-}
-
-fn claimed(row: &Row) -> Result<Claimed> {
-    let content = match (row.opt_text(1)?, row.opt_text(2)?, row.opt_text(4)?) {
-        (Some(issue), Some(subscription), _) => Content::Issue {
-            issue: IssueId::new(issue),
-            subscription: SubscriptionId::new(subscription),
-            viewer: row.word(3, Viewer::parse)?,
-        },
-        (_, _, Some(flow)) => Content::Notice { flow },
-        _ => return Err(StoreError::Form("a delivery carries neither an issue nor a notice".to_owned())),
-    };
-    let fixed = match (row.opt_int(10)?, row.opt_text(11)?, row.opt_text(12)?) {
-        (Some(date_at), Some(key_id), Some(message_id)) => Some(Fixed { date_at: moment(date_at), key_id, message_id }),
-        _ => None,
-    };
-    let to = EmailAddress::parse(&row.text(5)?)
-        .map_err(|error| StoreError::Form(format!("an address in a delivery: {error}")))?;
-    Ok(Claimed {
-        id: DeliveryId::new(row.text(0)?),
-        content,
-        to,
-        epoch: row.int(6)?,
-        attempts: row.int(7)?,
-        drops: row.int(8)?,
-        first_due_at: moment(row.int(9)?),
-        fixed,
-    })
 }

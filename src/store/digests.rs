@@ -7,15 +7,14 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::clock;
-use crate::model::{Cadence, IssueId, NewsletterId};
+use crate::model::{Cadence, NewsletterId};
 
-use super::database::{Result, Row, Transaction, Value, transact, values};
-use super::dialect::{listed, listed_rows};
+use super::database::{Result, Transaction, transact};
+use super::dialect::listed;
 use super::ledger::lock_newsletter;
 use super::open::Store;
-use super::sealing::{IssueKey, LONGEST_WRITE, Sealing, insert_issue};
-use super::{millis, moment};
+use super::sealing::{IssueKey, LONGEST_WRITE, Sealed, Sealing, insert_issue, write_rows};
+use super::values::{Value, columns, values};
 
 /// One slot of a newsletter's digests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +57,11 @@ pub struct Group {
     pub suppressed: i64,
     /// How many more pause.
     pub paused: i64,
+}
+
+columns! {
+    KnownRhythm: key, slot_at;
+    Group: rhythm, topics, covered_to, readers, suppressed, paused;
 }
 
 /// How many rows are written between two looks at the clock.
@@ -103,8 +107,7 @@ impl Store {
     /// The rhythms of a newsletter's readers.
     pub async fn rhythms(&self, newsletter: &NewsletterId) -> Result<Vec<KnownRhythm>> {
         let sql = "SELECT rhythm, slot_at FROM rhythms WHERE newsletter = $1";
-        let rows = self.rows(sql, values![newsletter.as_str()]).await?;
-        rows.iter().map(|row| Ok(KnownRhythm { key: row.text(0)?, slot_at: moment(row.int(1)?) })).collect()
+        self.rows(sql, values![newsletter]).await
     }
 
     /// Notes that a slot of these rhythms has come, together with the last number given out by then, in one
@@ -119,23 +122,22 @@ impl Store {
         in_time: bool,
     ) -> Result<()> {
         transact!(self.write, |transaction| {
-            let (id, cadence, slot) = (newsletter.as_str(), cadence.as_str(), millis(slot_at));
-            lock_newsletter(transaction, id).await?;
+            lock_newsletter(transaction, &newsletter).await?;
             let run = "INSERT INTO digest_runs (newsletter, cadence, slot_at, covers_to, state)
                 SELECT id, $2, $3, sequence, $4 FROM newsletters WHERE id = $1
                 ON CONFLICT (newsletter, cadence, slot_at) DO NOTHING";
             let state = if in_time { "waiting" } else { "missed" };
-            transaction.execute(run, values![id, cadence, slot, state]).await?;
+            transaction.execute(run, values![&newsletter, cadence, slot_at, state]).await?;
             let seen = listed!(
                 "UPDATE rhythms SET slot_at = $3 WHERE newsletter = $2 AND slot_at < $3
                 AND rhythm IN (SELECT value FROM listed)"
             );
-            transaction.execute(seen, values![serde_json::json!(rhythms).to_string(), id, slot]).await?;
+            transaction.execute(seen, values![serde_json::json!(rhythms).to_string(), &newsletter, slot_at]).await?;
             let merged = "UPDATE digest_runs SET state = 'merged'
                 WHERE newsletter = $1 AND cadence = $2 AND state = 'waiting' AND NOT EXISTS (
                     SELECT 1 FROM rhythms r WHERE r.newsletter = $1 AND r.cadence = $2
                     AND r.slot_at = digest_runs.slot_at)";
-            transaction.execute(merged, values![id, cadence]).await.map(drop)
+            transaction.execute(merged, values![&newsletter, cadence]).await.map(drop)
         })
     }
 
@@ -144,9 +146,9 @@ impl Store {
         let newsletter = newsletter.clone();
         transact!(self.write, |transaction| {
             let passed = "UPDATE rhythms SET slot_at = $2 WHERE newsletter = $1 AND slot_at < $2";
-            transaction.execute(passed, values![newsletter.as_str(), millis(by)]).await?;
+            transaction.execute(passed, values![&newsletter, by]).await?;
             let missed = "UPDATE digest_runs SET state = 'missed' WHERE newsletter = $1 AND state = 'waiting'";
-            transaction.execute(missed, values![newsletter.as_str()]).await.map(drop)
+            transaction.execute(missed, values![&newsletter]).await.map(drop)
         })
     }
 
@@ -157,20 +159,11 @@ impl Store {
             WHERE newsletter = $1 AND state = 'waiting' AND NOT EXISTS (
                 SELECT 1 FROM issues i WHERE i.newsletter = $1 AND i.cadence = digest_runs.cadence
                 AND i.slot_at = digest_runs.slot_at AND i.state = 'sealing') ORDER BY slot_at, cadence";
-        let rows = self.rows(sql, values![newsletter.as_str()]).await?;
         let mut runs = Vec::new();
-        for row in rows {
-            let (cadence, slot_at) = (row.word(0, Cadence::parse)?, row.int(1)?);
+        for (cadence, slot_at, covers_to, issues) in self.rows(sql, values![newsletter]).await? {
             let sql = "SELECT rhythm FROM rhythms WHERE newsletter = $1 AND cadence = $2 AND slot_at = $3";
-            let rhythms = self.rows(sql, values![newsletter.as_str(), cadence.as_str(), slot_at]).await?;
-            runs.push(DigestRun {
-                newsletter: newsletter.clone(),
-                cadence,
-                slot_at: moment(slot_at),
-                covers_to: row.int(2)?,
-                issues: row.int(3)?,
-                rhythms: rhythms.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?,
-            });
+            let rhythms = self.rows(sql, values![newsletter, cadence, slot_at]).await?;
+            runs.push(DigestRun { newsletter: newsletter.clone(), cadence, slot_at, covers_to, issues, rhythms });
         }
         Ok(runs)
     }
@@ -179,16 +172,14 @@ impl Store {
     pub async fn digest_groups(&self, run: &DigestRun) -> Result<Vec<Group>> {
         // Rhythm by rhythm, in the order of the index, so that nothing is sorted.
         let counted = "SELECT rhythm, topics, covered_to,
-                COUNT(CASE WHEN paused_until IS NULL OR paused_until <= $3 THEN 1 END),
+                COUNT(CASE WHEN paused_until IS NULL OR paused_until <= $3 THEN 1 END), 0,
                 COUNT(CASE WHEN paused_until > $3 THEN 1 END)
             FROM subscriptions WHERE newsletter = $1 AND rhythm = $2 AND rhythm <> '' AND state = 'active'
             AND covered_to < $4 GROUP BY rhythm, topics, covered_to";
         let mut groups: Vec<Group> = Vec::new();
         for rhythm in &run.rhythms {
-            let values = values![run.newsletter.as_str(), rhythm, millis(run.slot_at), run.covers_to];
-            for row in self.rows(counted, values).await? {
-                groups.push(group(&row)?);
-            }
+            let values = values![&run.newsletter, rhythm, run.slot_at, run.covers_to];
+            groups.extend(self.rows(counted, values).await?);
         }
         // From the side of the suppressions, which are few.
         let suppressed = listed!(
@@ -198,10 +189,8 @@ impl Store {
             AND s.covered_to < $4 AND (s.paused_until IS NULL OR s.paused_until <= $3)
             AND s.rhythm IN (SELECT value FROM listed) GROUP BY s.rhythm, s.topics, s.covered_to"
         );
-        let mut counts = BTreeMap::new();
-        for row in self.rows(suppressed, run.values()).await? {
-            counts.insert((row.text(0)?, row.text(1)?, row.int(2)?), row.int(3)?);
-        }
+        let counts: Vec<((String, String, i64), i64)> = self.rows(suppressed, run.values()).await?;
+        let counts: BTreeMap<_, _> = counts.into_iter().collect();
         for group in &mut groups {
             let key = (group.rhythm.clone(), group.topics.clone(), group.covered_to);
             group.suppressed = counts.get(&key).copied().unwrap_or(0);
@@ -213,19 +202,18 @@ impl Store {
     /// [`Store::write_deliveries`]. False: the run is not as it was when this was planned. Nothing changed then.
     pub async fn seal_digests(&self, run: DigestRun, sealings: Vec<(Sealing, Vec<Group>)>) -> Result<bool> {
         transact!(self.write_long, |transaction| {
-            let (newsletter, cadence) = (run.newsletter.as_str(), run.cadence.as_str());
             let taken = "UPDATE digest_runs SET issues = issues + $5 WHERE newsletter = $1 AND cadence = $2
                 AND slot_at = $3 AND issues = $4 AND state = 'waiting'";
             let count = i64::try_from(sealings.len()).unwrap_or(i64::MAX);
-            let values = values![newsletter, cadence, millis(run.slot_at), run.issues, count];
+            let values = values![&run.newsletter, run.cadence, run.slot_at, run.issues, count];
             if transaction.execute(taken, values).await? == 0 {
                 return Ok(false);
             }
             for (part, (sealing, groups)) in (run.issues + 1..).zip(sealings) {
                 let issue = sealing.id.clone();
                 let key = IssueKey::Digest { cadence: run.cadence, slot_at: run.slot_at, part };
-                insert_issue(transaction, newsletter, key, sealing).await?;
-                let row = |group: Group| values![issue.as_str(), group.rhythm, group.topics, group.covered_to];
+                insert_issue(transaction, &run.newsletter, key, sealing).await?;
+                let row = |group: Group| values![&issue, group.rhythm, group.topics, group.covered_to];
                 let head = "INSERT INTO issue_groups (issue, rhythm, topics, covered_to) VALUES";
                 transaction.insert_many(head, groups.into_iter().map(row).collect(), "").await?;
             }
@@ -238,7 +226,7 @@ impl Store {
     pub async fn pass_over(&self, run: &DigestRun, groups: Vec<Group>) -> Result<Vec<Group>> {
         let run = run.clone();
         transact!(self.write_long, |transaction| {
-            lock_newsletter(transaction, run.newsletter.as_str()).await?;
+            lock_newsletter(transaction, &run.newsletter).await?;
             let started = tokio::time::Instant::now();
             let mut groups = groups;
             while let Some(group) = groups.last() {
@@ -258,7 +246,7 @@ impl Store {
     pub async fn let_go_over(&self, run: &DigestRun) -> Result<bool> {
         let run = run.clone();
         transact!(self.write_long, |transaction| {
-            lock_newsletter(transaction, run.newsletter.as_str()).await?;
+            lock_newsletter(transaction, &run.newsletter).await?;
             let over = listed!(
                 "UPDATE subscriptions SET cadence = 'instant', rhythm = '', returns_to = NULL, paused_until = NULL
                 WHERE returns_to IS NOT NULL AND id IN (
@@ -278,7 +266,7 @@ impl Store {
     pub async fn end_digest_run(&self, run: &DigestRun) -> Result<()> {
         let sql = "UPDATE digest_runs SET state = CASE issues WHEN 0 THEN 'empty' ELSE 'sealed' END
             WHERE newsletter = $1 AND cadence = $2 AND slot_at = $3 AND issues = $4 AND state = 'waiting'";
-        let row = values![run.newsletter.as_str(), run.cadence.as_str(), millis(run.slot_at), run.issues];
+        let row = values![&run.newsletter, run.cadence, run.slot_at, run.issues];
         self.execute(sql, row).await.map(drop)
     }
 }
@@ -286,75 +274,34 @@ impl Store {
 impl DigestRun {
     fn values(&self) -> Vec<Value> {
         let rhythms = serde_json::json!(self.rhythms).to_string();
-        values![rhythms, self.newsletter.as_str(), millis(self.slot_at), self.covers_to]
+        values![rhythms, &self.newsletter, self.slot_at, self.covers_to]
     }
 }
 
-fn group(row: &Row) -> Result<Group> {
-    let (rhythm, topics, covered_to) = (row.text(0)?, row.text(1)?, row.int(2)?);
-    Ok(Group { rhythm, topics, covered_to, readers: row.int(3)?, suppressed: 0, paused: row.int(4)? })
-}
-
 fn served(run: &DigestRun, group: &Group) -> Vec<Value> {
-    let (newsletter, slot_at) = (run.newsletter.as_str(), millis(run.slot_at));
-    values![newsletter, &group.rhythm, &group.topics, group.covered_to, run.covers_to, slot_at, SLICE]
-}
-
-/// What a slice of a digest's rows is written from.
-pub(super) struct SealedDigest {
-    pub issue: IssueId,
-    pub newsletter: NewsletterId,
-    pub slot_at: i64,
-    pub covers_to: i64,
+    let DigestRun { newsletter, slot_at, covers_to, .. } = run;
+    values![newsletter, &group.rhythm, &group.topics, group.covered_to, *covers_to, *slot_at, SLICE]
 }
 
 /// Writes the next rows of a digest, as many as [`SLICE`], and serves their readers. None: all are written.
 pub(super) async fn write_digest_slice(
     transaction: &mut Transaction,
-    sealed: &SealedDigest,
+    sealed: &Sealed,
     now: DateTime<Utc>,
 ) -> Result<Option<i64>> {
     let next = "SELECT rhythm, topics, covered_to FROM issue_groups WHERE issue = $1
         ORDER BY rhythm, topics, covered_to LIMIT 1";
-    let issue = sealed.issue.as_str();
-    while let Some(row) = transaction.row(next, values![issue]).await? {
-        let (rhythm, topics, covered_to) = (row.text(0)?, row.text(1)?, row.int(2)?);
-        let (newsletter, covers_to) = (sealed.newsletter.as_str(), sealed.covers_to);
-        let values = values![newsletter, &rhythm, &topics, covered_to, covers_to, sealed.slot_at, SLICE];
+    let Sealed { issue, newsletter, covers_to, slot_at, .. } = sealed;
+    while let Some(group) = transaction.row(next, values![issue]).await? {
+        let (rhythm, topics, covered_to): (String, String, i64) = group;
+        let values = values![newsletter, &rhythm, &topics, covered_to, *covers_to, *slot_at, SLICE];
         let served = concat!(serve_group!(), " RETURNING id, subscriber");
         let served = transaction.rows(served, values).await?;
         if !served.is_empty() {
-            write_rows(transaction, issue, (&rhythm, covered_to), &served, now).await?;
-            return Ok(Some(i64::try_from(served.len()).unwrap_or(i64::MAX)));
+            return write_rows(transaction, sealed, Some((&rhythm, covered_to)), &served, now).await.map(Some);
         }
         let done = "DELETE FROM issue_groups WHERE issue = $1 AND rhythm = $2 AND topics = $3 AND covered_to = $4";
         transaction.execute(done, values![issue, rhythm, topics, covered_to]).await?;
     }
     Ok(None)
-}
-
-async fn write_rows(
-    transaction: &mut Transaction,
-    issue: &str,
-    (rhythm, covered_from): (&str, i64),
-    served: &[Row],
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let listed = served.iter().map(|row| {
-        let (subscription, subscriber) = (row.text(0)?, row.text(1)?);
-        Ok(serde_json::json!({ "id": clock::new_id(), "subscription": subscription, "subscriber": subscriber }))
-    });
-    let listed = listed.collect::<Result<Vec<_>>>()?;
-    let sql = listed_rows!(
-        "INSERT INTO deliveries (id, lane, issue, subscriber, subscription, covered_from, rhythm, email, email_key,
-            state, reason, due_at, first_due_at, finished_at)
-        SELECT l.value ->> 'id', 'issue', $2, p.id, l.value ->> 'subscription', $3, $4, p.email, p.email_key,
-            CASE WHEN x.email_key IS NULL THEN 'queued' ELSE 'suppressed' END,
-            CASE WHEN x.email_key IS NULL THEN NULL ELSE 'suppressed' END,
-            CASE WHEN x.email_key IS NULL THEN $5 END, $5, CASE WHEN x.email_key IS NULL THEN NULL ELSE $5 END
-        FROM listed l CROSS JOIN subscribers p LEFT JOIN suppressions x ON x.email_key = p.email_key
-        WHERE p.id = l.value ->> 'subscriber'"
-    );
-    let values = values![serde_json::Value::from(listed).to_string(), issue, covered_from, rhythm, millis(now)];
-    transaction.execute(sql, values).await.map(drop)
 }

@@ -1,18 +1,17 @@
 //! Everything that is kept about one person: given out whole, or taken away.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde_json::{Map, Value as Json, json};
 
 use crate::model::{EmailAddress, SubscriberId};
 
 use super::audit::record_event;
-use super::database::{Result, Row, values};
-use super::moment;
-use super::notices::{NewFlow, enter_flow};
+use super::database::{Result, Transaction};
+use super::notices::{FollowUp, NewFlow, enter_flow};
 use super::open::Store;
 use super::sessions::{end_sessions, forget_flows};
 use super::subscribers::end_subscription;
-use super::{Transaction, millis};
+use super::values::{Row, values};
 
 /// An erasure, and the last mail about it.
 #[derive(Debug, Clone)]
@@ -23,10 +22,8 @@ pub struct Erasing {
     pub email: EmailAddress,
     /// What stands for the address among those not to be mailed: a keyed hash, from which nobody reads it back.
     pub suppressed_as: String,
-    /// The id of the last mail's flow.
-    pub flow: String,
-    /// SHA-256 of the token that is derived from it.
-    pub token_hash: String,
+    /// The flow of the last mail.
+    pub link: FollowUp,
     /// The language of the last mail (BCP 47).
     pub language: String,
 }
@@ -95,8 +92,8 @@ impl Store {
     pub async fn everything_about(&self, who: &SubscriberId) -> Result<Json> {
         let mut everything = Map::new();
         for (key, sql, names) in HELD {
-            let rows = self.rows(*sql, values![who.as_str()]).await?;
-            let list = rows.iter().map(|row| object(row, names)).collect::<Result<Vec<_>, _>>()?;
+            let rows = self.rows(*sql, values![who]).await?;
+            let list = rows.into_iter().map(|row| object(row, names)).collect::<Result<Vec<_>, _>>()?;
             everything.insert((*key).to_owned(), Json::Array(list));
         }
         Ok(Json::Object(everything))
@@ -110,13 +107,13 @@ impl Store {
     }
 }
 
-fn object(row: &Row, names: &[&str]) -> Result<Json> {
+fn object(mut row: Row, names: &[&str]) -> Result<Json> {
     let mut object = Map::new();
-    for (column, name) in names.iter().enumerate() {
+    for name in names {
         let value = if name.ends_with("_at") {
-            json!(row.opt_int(column)?.map(|at| moment(at).to_rfc3339()))
+            json!(row.read::<Option<DateTime<Utc>>>()?.map(|at| at.to_rfc3339()))
         } else {
-            json!(row.opt_text(column)?)
+            json!(row.read::<Option<String>>()?)
         };
         object.insert((*name).to_owned(), value);
     }
@@ -124,19 +121,18 @@ fn object(row: &Row, names: &[&str]) -> Result<Json> {
 }
 
 async fn erase(transaction: &mut Transaction, erasing: Erasing, now: DateTime<Utc>) -> Result<bool> {
-    let (who, key, at) = (erasing.subscriber.as_str(), erasing.email.key(), millis(now));
+    let (who, key) = (&erasing.subscriber, erasing.email.key());
     let blank = concat!("UPDATE subscribers SET ", blank!(), " WHERE id = $1 AND email_key = $2");
     if transaction.execute(blank, values![who, key]).await? == 0 {
         return Ok(false);
     }
     let theirs = "SELECT id FROM subscriptions WHERE subscriber = $1 AND state <> 'ended'";
-    for row in transaction.rows(theirs, values![who]).await? {
-        end_subscription(transaction, &row.text(0)?, "erased", now).await?;
+    for subscription in transaction.rows(theirs, values![who]).await? {
+        end_subscription(transaction, &subscription, "erased", now).await?;
     }
-    end_sessions(transaction, &erasing.subscriber).await?;
+    end_sessions(transaction, who).await?;
     let flows = "SELECT id FROM flows WHERE subscriber = $1 OR email_key = $2";
     let flows = transaction.rows(flows, values![who, key]).await?;
-    let flows = flows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
     forget_flows(transaction, &flows).await?;
     for sql in [
         "UPDATE attempts SET text = '' WHERE delivery IN (
@@ -150,20 +146,10 @@ async fn erase(transaction: &mut Transaction, erasing: Erasing, now: DateTime<Ut
     transaction.execute("DELETE FROM suppressions WHERE email_key = $1", values![key]).await?;
     let suppressed = "INSERT INTO suppressions (email_key, reason, at) VALUES ($1, 'request', $2)
         ON CONFLICT (email_key) DO NOTHING";
-    transaction.execute(suppressed, values![&erasing.suppressed_as, at]).await?;
+    transaction.execute(suppressed, values![&erasing.suppressed_as, now]).await?;
     record_event(transaction, "erased", (Some(who), ""), "", now).await?;
-    let flow = NewFlow {
-        id: erasing.flow,
-        purpose: "erased",
-        subscriber: None,
-        email: erasing.email,
-        token_hash: erasing.token_hash,
-        payload: String::new(),
-        language: erasing.language,
-        sign_in: None,
-        now,
-        expires_at: now + chrono::Duration::hours(24),
-    };
+    let to = (erasing.email, erasing.language);
+    let flow = NewFlow::new("erased", erasing.link, to, now, Duration::hours(24));
     enter_flow(transaction, flow, None).await?;
     Ok(true)
 }

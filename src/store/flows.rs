@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 use crate::clock;
 use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriberId};
 
-use super::choices::{Person, keep_zone, subscriptions_of};
-use super::database::{Result, Row, StoreError, Transaction, transact, values};
+use super::choices::{Person, keep_zone, subscriptions_of, zone_of};
+use super::database::{Result, StoreError, Transaction, transact};
 use super::ledger::lock_newsletter;
 use super::limits::{Asking, Counted, NoRoom};
-use super::notices::{NewFlow, end_flows, enter_flow};
+use super::notices::{FollowUp, NewFlow, end_flows, enter_flow};
 use super::open::Store;
 use super::rhythms::{enter_rhythms, goes_over_later, keeps_time, plain_rhythm};
 use super::subscribers::Subscription;
-use super::{millis, moment};
+use super::values::{columns, values};
 
 /// A newsletter and how often it is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,10 +32,8 @@ pub struct Choice {
 /// Everything that one sign-up writes. The token itself is not among it.
 #[derive(Debug, Clone)]
 pub struct SignUp {
-    /// 256 bits that nobody can guess; the token is derived from them and the server key.
-    pub flow: String,
-    /// SHA-256 of the token.
-    pub token_hash: String,
+    /// The flow of the notice.
+    pub link: FollowUp,
     /// Who is to confirm.
     pub email: EmailAddress,
     /// What they say of themselves.
@@ -50,8 +48,8 @@ pub struct SignUp {
     pub asking: Asking,
     /// When it was asked for.
     pub now: DateTime<Utc>,
-    /// Until when the link holds.
-    pub expires_at: DateTime<Utc>,
+    /// How long the link holds.
+    pub within: Duration,
 }
 
 /// What somebody asked for and a mailed link will do, or did.
@@ -107,15 +105,6 @@ pub struct Confirming {
     pub tries: Counted,
 }
 
-/// The flow of a mail that is written when something is asked for, or done.
-#[derive(Debug, Clone)]
-pub struct FollowUp {
-    /// 256 bits that nobody can guess.
-    pub flow: String,
-    /// SHA-256 of the token that is derived from them.
-    pub token_hash: String,
-}
-
 /// What a mail of welcome is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Welcome {
@@ -125,12 +114,12 @@ pub struct Welcome {
     pub subscriptions: BTreeMap<String, (String, String)>,
 }
 
-/// Why a confirmation changed nothing.
+/// Why a link or a code did nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unconfirmed {
-    /// The link is unknown, used, overtaken or too old.
+pub enum Unopened {
+    /// It is unknown, used, overtaken, too old, or of another browser.
     Dead,
-    /// This client has tried too many links that nobody was ever mailed.
+    /// This client has tried too many links that nobody was ever mailed, or wrong codes.
     TooManyTries,
 }
 
@@ -145,6 +134,8 @@ impl Flow {
         serde_json::from_str(&self.payload).map_err(|error| StoreError::Form(format!("a welcome: {error}")))
     }
 }
+
+columns! { Flow: id, purpose, email, token_hash, payload, language, created_at, expires_at, used_at; }
 
 const FLOW: &str = "SELECT id, purpose, email, token_hash, payload, language, created_at, expires_at, used_at FROM flows WHERE id = $1";
 const LIVE_FLOW: &str =
@@ -169,48 +160,37 @@ impl Store {
             end_flows(transaction, "confirm", ended, sign_up.now).await?;
             let payload = write_payload(&sign_up.person, &sign_up.choices);
             sign_up.asking.count_mail(transaction, unsent.is_none(), sign_up.now).await?;
-            let SignUp { flow: id, email, token_hash, language, now, expires_at, .. } = sign_up;
-            let flow = NewFlow {
-                id,
-                purpose: "confirm",
-                subscriber: None,
-                email,
-                token_hash,
-                payload,
-                language,
-                sign_in: None,
-                now,
-                expires_at,
-            };
-            enter_flow(transaction, flow, unsent).await?;
+            let SignUp { link, email, language, now, .. } = sign_up;
+            let flow = NewFlow::new("confirm", link, (email, language), now, sign_up.within);
+            enter_flow(transaction, NewFlow { payload, ..flow }, unsent).await?;
             Ok(None)
         })
     }
 
     /// A flow by its id, whatever became of it.
     pub async fn flow(&self, id: &str) -> Result<Option<Flow>> {
-        self.row(FLOW, values![id]).await?.as_ref().map(flow).transpose()
+        self.row(FLOW, values![id]).await
     }
 
     /// A flow that a token with this hash would use now. Changes nothing.
     pub async fn live_flow(&self, token_hash: &str, now: DateTime<Utc>) -> Result<Option<Flow>> {
-        self.row(LIVE_FLOW, values![token_hash, millis(now)]).await?.as_ref().map(flow).transpose()
+        self.row(LIVE_FLOW, values![token_hash, now]).await
     }
 
     /// Uses a flow and makes its subscriptions active, in one transaction: of many at once, exactly one gets an answer.
     ///
     /// What is new owes nothing older than now. The reader's own act lifts a suppression that was not a bounce.
     /// Whoever confirms for the first time is written a mail of welcome.
-    pub async fn confirm(&self, confirming: Confirming, now: DateTime<Utc>) -> Result<Result<Confirmed, Unconfirmed>> {
+    pub async fn confirm(&self, confirming: Confirming, now: DateTime<Utc>) -> Result<Result<Confirmed, Unopened>> {
         transact!(self.write, |transaction| {
             let Confirming { token_hash, time_zone, offered, erased_as, welcome, tries } = confirming;
             let sql = "UPDATE flows SET used_at = $2 WHERE token_hash = $1 AND purpose = 'confirm'
                 AND used_at IS NULL AND expires_at > $2 RETURNING email, payload, language";
-            let Some(row) = transaction.row(sql, values![&token_hash, millis(now)]).await? else {
+            let used = transaction.row(sql, values![&token_hash, now]).await?;
+            let Some((email, payload, language)): Option<(EmailAddress, String, String)> = used else {
                 return dead(transaction, &token_hash, &tries, now).await;
             };
-            let (email, (person, mut choices)) = (address(&row.text(0)?)?, read_payload(&row.text(1)?)?);
-            let language = row.text(2)?;
+            let (person, mut choices) = read_payload(&payload)?;
             let time_zone = time_zone.or(person.time_zone);
             let person = Person { time_zone, language: Some(language.clone()), ..person };
             choices.retain(|choice| offered.contains(&choice.newsletter));
@@ -222,11 +202,11 @@ impl Store {
                 transaction.execute(lift, values![erased]).await?;
             }
             let earlier = "SELECT 1 FROM consents WHERE subscriber = $1 AND event = 'confirmed'";
-            let is_first = transaction.row(earlier, values![subscriber.as_str()]).await?.is_none();
+            let is_first = !transaction.has_any(earlier, values![&subscriber]).await?;
             for choice in &choices {
                 activate(transaction, &subscriber, choice, "link", now).await?;
             }
-            let time_zone = keep_zone(transaction, subscriber.as_str(), now).await?;
+            let time_zone = keep_zone(transaction, &subscriber, now).await?;
             let mut subscriptions = subscriptions_of(transaction, &subscriber).await?;
             subscriptions.retain(|theirs| choices.iter().any(|choice| choice.newsletter == theirs.newsletter));
             let confirmed = Confirmed { subscriber, is_first, time_zone, subscriptions };
@@ -243,8 +223,8 @@ impl Store {
 async fn why_unsent(transaction: &mut Transaction, sign_up: &mut SignUp) -> Result<Option<&'static str>> {
     let pending = "SELECT 1 FROM flows WHERE email_key = $1 AND purpose = 'confirm' AND used_at IS NULL
         AND expires_at > $2 AND created_at > $3 LIMIT 1";
-    let (now, since) = (millis(sign_up.now), millis(sign_up.now - Duration::hours(1)));
-    let is_pending = transaction.row(pending, values![sign_up.email.key(), now, since]).await?.is_some();
+    let values = values![sign_up.email.key(), sign_up.now, sign_up.now - Duration::hours(1)];
+    let is_pending = transaction.has_any(pending, values).await?;
     let is_refused = is_pending && !sign_up.is_again;
     if is_refused {
         // Counts for nothing, or else whoever floods an address would keep it shut for its owner.
@@ -261,11 +241,11 @@ pub(super) async fn dead<Done>(
     token_hash: &str,
     tries: &Counted,
     now: DateTime<Utc>,
-) -> Result<Result<Done, Unconfirmed>> {
+) -> Result<Result<Done, Unopened>> {
     let made = "SELECT 1 FROM flows WHERE token_hash = $1";
-    let is_forged = transaction.row(made, values![token_hash]).await?.is_none();
+    let is_forged = !transaction.has_any(made, values![token_hash]).await?;
     let is_over = is_forged && !tries.try_one(transaction, now).await?;
-    Ok(Err(if is_over { Unconfirmed::TooManyTries } else { Unconfirmed::Dead }))
+    Ok(Err(if is_over { Unopened::TooManyTries } else { Unopened::Dead }))
 }
 
 async fn enter_welcome(
@@ -281,19 +261,9 @@ async fn enter_welcome(
     };
     let subscriptions = confirmed.subscriptions.iter().map(subscription).collect();
     let payload = Welcome { time_zone: confirmed.time_zone.clone(), subscriptions };
-    let flow = NewFlow {
-        id: welcome.flow,
-        purpose: "welcome",
-        subscriber: Some(confirmed.subscriber.as_str().to_owned()),
-        email,
-        token_hash: welcome.token_hash,
-        payload: serde_json::json!(payload).to_string(),
-        language,
-        sign_in: None,
-        now,
-        expires_at: now + Duration::hours(24),
-    };
-    enter_flow(transaction, flow, None).await
+    let flow = NewFlow::new("welcome", welcome, (email, language), now, Duration::hours(24));
+    let (subscriber, payload) = (Some(confirmed.subscriber.clone()), serde_json::json!(payload).to_string());
+    enter_flow(transaction, NewFlow { subscriber, payload, ..flow }, None).await
 }
 
 /// Whoever is known stays as they are; the statements write a row either way, so that both take the same time.
@@ -304,8 +274,7 @@ async fn enter_as_pending(transaction: &mut Transaction, sign_up: &SignUp) -> Re
             SELECT $1, $2, id, $4, 'pending', sequence, $5 FROM newsletters WHERE id = $3
             ON CONFLICT (subscriber, newsletter) DO UPDATE SET cadence =
                 CASE subscriptions.state WHEN 'pending' THEN excluded.cadence ELSE subscriptions.cadence END";
-        let (newsletter, cadence) = (choice.newsletter.as_str(), choice.cadence.as_str());
-        let row = values![clock::new_id(), subscriber.as_str(), newsletter, cadence, millis(sign_up.now)];
+        let row = values![clock::new_id(), &subscriber, &choice.newsletter, choice.cadence, sign_up.now];
         transaction.execute(sql, row).await?;
     }
     Ok(())
@@ -324,10 +293,9 @@ async fn enter_subscriber(
             time_zone = COALESCE(subscribers.time_zone, excluded.time_zone),
             language = COALESCE(subscribers.language, excluded.language) RETURNING id";
     let Person { name, time_zone, language } = person.clone();
-    let row = values![clock::new_id(), email.as_str(), email.key(), name, time_zone, language, millis(now)];
-    let row = transaction.row(sql, row).await?;
-    let row = row.ok_or_else(|| StoreError::Form("a subscriber was written without an answer".to_owned()))?;
-    Ok(SubscriberId::new(row.text(0)?))
+    let row = values![clock::new_id(), email, email.key(), name, time_zone, language, now];
+    let id = transaction.row(sql, row).await?;
+    id.ok_or_else(|| StoreError::Form("a subscriber was written without an answer".to_owned()))
 }
 
 /// An active subscription keeps what it has been served to, whatever its cadence becomes.
@@ -351,32 +319,28 @@ pub(super) async fn activate(
                 WHEN 'active' THEN subscriptions.activated_at ELSE excluded.activated_at END,
             ended_at = NULL"
     );
-    let (newsletter, cadence) = (choice.newsletter.as_str(), choice.cadence.as_str());
+    let Choice { newsletter, cadence, topics } = choice;
     lock_newsletter(transaction, newsletter).await?;
-    let zone = transaction.row("SELECT time_zone FROM subscribers WHERE id = $1", values![subscriber.as_str()]).await?;
-    let zone = zone.map_or(Ok(None), |row| row.opt_text(0))?;
-    let rhythm = plain_rhythm(choice.cadence, zone.as_deref());
+    let zone = zone_of(transaction, subscriber).await?;
+    let rhythm = plain_rhythm(*cadence, zone.as_deref());
     enter_rhythms(transaction, [(newsletter, &rhythm)], now).await?;
-    let (id, topics) = (clock::new_id(), choice.topics.join("\n"));
-    let row = values![id, subscriber.as_str(), newsletter, cadence, millis(now), rhythm.key(), topics];
+    let row = values![clock::new_id(), subscriber, newsletter, *cadence, now, rhythm.key(), topics];
     if transaction.execute(sql, row).await? == 0 {
         return Err(StoreError::Form(format!("the newsletter `{newsletter}` is not in the database")));
     }
-    record_consent(transaction, subscriber.as_str(), newsletter, "confirmed", source, now).await
+    record_consent(transaction, (subscriber, newsletter), "confirmed", source, now).await
 }
 
 /// Appends what a person agreed to, or no longer.
 pub(super) async fn record_consent(
     transaction: &mut Transaction,
-    subscriber: &str,
-    newsletter: &str,
+    (subscriber, newsletter): (&SubscriberId, &NewsletterId),
     event: &str,
     source: &str,
     now: DateTime<Utc>,
 ) -> Result<()> {
     let sql = "INSERT INTO consents (id, subscriber, newsletter, event, source, at) VALUES ($1, $2, $3, $4, $5, $6)";
-    transaction.execute(sql, values![clock::new_id(), subscriber, newsletter, event, source, millis(now)]).await?;
-    Ok(())
+    transaction.execute(sql, values![clock::new_id(), subscriber, newsletter, event, source, now]).await.map(drop)
 }
 
 /// What stands in the row of a sign-up.
@@ -406,22 +370,4 @@ fn read_payload(payload: &str) -> Result<(Person, Vec<Choice>)> {
     let Payload { name, time_zone, choices } = payload;
     let choices = choices.into_iter().map(choice).collect::<Result<_>>()?;
     Ok((Person { name, time_zone, language: None }, choices))
-}
-
-fn flow(row: &Row) -> Result<Flow> {
-    Ok(Flow {
-        id: row.text(0)?,
-        purpose: row.text(1)?,
-        email: address(&row.text(2)?)?,
-        token_hash: row.text(3)?,
-        payload: row.text(4)?,
-        language: row.text(5)?,
-        created_at: moment(row.int(6)?),
-        expires_at: moment(row.int(7)?),
-        used_at: row.opt_int(8)?.map(moment),
-    })
-}
-
-pub(super) fn address(text: &str) -> Result<EmailAddress> {
-    EmailAddress::parse(text).map_err(|error| StoreError::Form(format!("an address of a flow: {error}")))
 }

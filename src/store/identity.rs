@@ -1,7 +1,8 @@
 //! What the database knows about itself: whose it is, where it lives, and whether sending is held.
 
-use super::database::{Result, transact, values};
+use super::database::{Result, transact};
 use super::open::Store;
+use super::values::values;
 
 /// Where a database believes it is at home. Opened anywhere else, it must not send by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +19,7 @@ const SET: &str = "INSERT INTO facts (name, value) VALUES ($1, $2)
 impl Store {
     /// A fact by its name.
     async fn fact(&self, name: &'static str) -> Result<Option<String>> {
-        let row = self.row("SELECT value FROM facts WHERE name = $1", values![name]).await?;
-        row.map(|row| row.text(0)).transpose()
+        self.row("SELECT value FROM facts WHERE name = $1", values![name]).await
     }
 
     /// Where the database was last at home; none: it is new.
@@ -68,6 +68,6 @@ impl Store {
         }
         let sql = "SELECT c.system_identifier::text || '/' || d.oid::text
             FROM pg_control_system() c, pg_database d WHERE d.datname = current_database()";
-        self.row(sql, vec![]).await?.map(|row| row.text(0)).transpose()
+        self.row(sql, vec![]).await
     }
 }

@@ -2,11 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{ArticleId, DeliveryState, IssueEvent, IssueId, IssueKind, IssueState, NewsletterId, meets_topics};
+use crate::model::{
+    ArticleId, DeliveryState, IssueEvent, IssueId, IssueKind, IssueState, NewsletterId, SubscriptionState, meets_topics,
+};
 
-use super::database::{Result, Row, Transaction, transact, values};
+use super::database::{Result, Transaction, transact};
 use super::open::Store;
-use super::{millis, moment};
+use super::values::{columns, values};
 
 /// One issue as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,16 +37,21 @@ pub struct IssueRow {
     pub finished_at: Option<DateTime<Utc>>,
 }
 
-/// A SELECT of the columns that [`issue_row`] reads.
+columns! {
+    IssueRow: id, newsletter, kind, subject, state, plan, send_at, created_at, started_at, finished_at, article;
+}
+
+/// A SELECT of [`IssueRow`]s.
 macro_rules! select_issues {
-    ($head:literal, $tail:literal) => {
+    ($tail:literal) => {
         concat!(
-            $head,
-            "id, newsletter, kind, article, edition, subject, state, plan, send_at, created_at, started_at, finished_at",
+            "SELECT id, newsletter, kind, subject, state, plan, send_at, created_at, started_at, finished_at, article,
+                edition FROM issues ",
             $tail
         )
     };
 }
+
 /// The ids of issues whose deliveries are not all at rest.
 macro_rules! unfinished {
     () => {
@@ -60,28 +67,26 @@ impl Store {
         let sql = "SELECT largest_audience, (SELECT COUNT(DISTINCT i.article)
                 FROM issues i WHERE i.newsletter = n.id AND i.created_at > $2 AND i.state <> 'cancelled')
             FROM newsletters n WHERE n.id = $1";
-        let row = self.row(sql, values![newsletter.as_str(), millis(since)]).await?;
-        row.map_or(Ok((None, 0)), |row| Ok((row.opt_int(0)?, row.int(1)?)))
+        Ok(self.row(sql, values![newsletter, since]).await?.unwrap_or_default())
     }
 
     /// Issues whose rows are still being written.
     pub async fn unfinished_sealings(&self) -> Result<Vec<IssueId>> {
-        let rows = self.rows("SELECT id FROM issues WHERE state = 'sealing' ORDER BY created_at", vec![]).await?;
-        rows.iter().map(|row| Ok(IssueId::new(row.text(0)?))).collect()
+        self.rows("SELECT id FROM issues WHERE state = 'sealing' ORDER BY created_at", vec![]).await
     }
 
     /// Lets every sealed issue begin whose moment has come, unless all sending is held. Says how many began.
     pub async fn start_due_issues(&self, now: DateTime<Utc>) -> Result<u64> {
         let sql = "UPDATE issues SET state = 'sending', started_at = COALESCE(started_at, $1)
             WHERE state = 'sealed' AND send_at <= $1 AND NOT EXISTS (SELECT 1 FROM facts WHERE name = 'hold')";
-        self.execute(sql, values![millis(now)]).await
+        self.execute(sql, values![now]).await
     }
 
     /// An editor's word that an issue is to go now, without the rest of its undo time. Its rows need no change: they
     /// are claimed as soon as it is being sent.
     pub async fn hasten(&self, issue: &IssueId, now: DateTime<Utc>) -> Result<()> {
         let sql = "UPDATE issues SET send_at = $2 WHERE id = $1 AND send_at > $2 AND state IN ('sealing', 'sealed')";
-        self.execute(sql, values![issue.as_str(), millis(now)]).await.map(drop)
+        self.execute(sql, values![issue, now]).await.map(drop)
     }
 
     /// Moves an issue by an editor's word and does what follows from it, in one transaction: after `pause` and
@@ -101,73 +106,69 @@ impl Store {
         let sql = "UPDATE issues SET state = 'finished', finished_at = $1 WHERE state = 'sending' AND NOT EXISTS (
             SELECT 1 FROM deliveries d WHERE d.issue = issues.id AND (d.state IN ('queued', 'sending', 'deferred')
             OR (d.state = 'unknown' AND d.due_at IS NOT NULL)))";
-        self.execute(sql, values![millis(now)]).await
+        self.execute(sql, values![now]).await
     }
 
     /// All issues, the newest first.
     pub async fn issues(&self) -> Result<Vec<IssueRow>> {
-        let sql = select_issues!("SELECT ", " FROM issues ORDER BY created_at DESC, id DESC");
-        self.rows(sql, vec![]).await?.iter().map(issue_row).collect()
+        let sql = select_issues!("ORDER BY created_at DESC, id DESC");
+        self.rows(sql, vec![]).await
     }
 
     /// One issue by its id.
     pub async fn issue(&self, issue: &IssueId) -> Result<Option<IssueRow>> {
-        let sql = select_issues!("SELECT ", " FROM issues WHERE id = $1");
-        self.row(sql, values![issue.as_str()]).await?.as_ref().map(issue_row).transpose()
+        let sql = select_issues!("WHERE id = $1");
+        self.row(sql, values![issue]).await
     }
 
     /// The instant issues of an article in one newsletter, the latest edition first.
     pub async fn editions(&self, newsletter: &NewsletterId, article: &ArticleId) -> Result<Vec<IssueRow>> {
-        let sql =
-            select_issues!("SELECT ", " FROM issues WHERE newsletter = $1 AND article = $2 ORDER BY edition DESC");
-        let rows = self.rows(sql, values![newsletter.as_str(), article.as_str()]).await?;
-        rows.iter().map(issue_row).collect()
+        let sql = select_issues!("WHERE newsletter = $1 AND article = $2 ORDER BY edition DESC");
+        self.rows(sql, values![newsletter, article]).await
     }
 
     /// The issues that may be claimed from, the longest waiting first.
     pub async fn sending_issues(&self) -> Result<Vec<IssueId>> {
-        let rows = self.rows("SELECT id FROM issues WHERE state = 'sending' ORDER BY send_at", vec![]).await?;
-        rows.iter().map(|row| Ok(IssueId::new(row.text(0)?))).collect()
+        self.rows("SELECT id FROM issues WHERE state = 'sending' ORDER BY send_at", vec![]).await
     }
 
     /// How many deliveries of an issue are in each state.
     pub async fn count_deliveries(&self, issue: &IssueId) -> Result<Vec<(DeliveryState, i64)>> {
         let sql = "SELECT state, COUNT(*) FROM deliveries WHERE issue = $1 GROUP BY state";
-        let rows = self.rows(sql, values![issue.as_str()]).await?;
-        rows.iter().map(|row| Ok((row.word(0, DeliveryState::parse)?, row.int(1)?))).collect()
+        self.rows(sql, values![issue]).await
     }
 
     /// The titles of an issue's articles, in order.
     pub async fn issue_titles(&self, issue: &IssueId) -> Result<Vec<String>> {
         let sql = "SELECT title FROM issue_articles WHERE issue = $1 ORDER BY position";
-        self.rows(sql, values![issue.as_str()]).await?.iter().map(|row| row.text(0)).collect()
+        self.rows(sql, values![issue]).await
     }
 
     /// The page at `/issues/ID/`, once the issue has begun to go out; what an editor takes back in time is not shown.
     pub async fn issue_page(&self, issue: &IssueId) -> Result<Option<String>> {
         let sql = "SELECT web_page FROM issues WHERE id = $1 AND started_at IS NOT NULL";
-        self.row(sql, values![issue.as_str()]).await?.map(|row| row.text(0)).transpose()
+        self.row(sql, values![issue]).await
     }
 
     /// Why an address has no delivery of an issue.
     pub async fn why_not_in_audience(&self, issue: &IssueId, email_key: &str) -> Result<&'static str> {
+        /// State, whether they pause, another cadence, whether they came later, whether it is an instant issue, topics,
+        /// the issue's tags.
+        type Theirs = (SubscriptionState, Option<bool>, bool, Option<bool>, bool, String, Vec<String>);
         let sql =
-            "SELECT s.state, s.cadence, i.cadence, s.activated_at, i.created_at, s.paused_until, s.topics, i.tags,
-                i.kind
+            "SELECT s.state, s.paused_until > i.created_at, s.cadence <> i.cadence, s.activated_at > i.created_at,
+                i.kind = 'instant', s.topics, i.tags
             FROM issues i JOIN subscriptions s ON s.newsletter = i.newsletter
             JOIN subscribers p ON p.id = s.subscriber WHERE i.id = $1 AND p.email_key = $2";
-        let Some(row) = self.row(sql, values![issue.as_str(), email_key]).await? else {
-            return Ok("not subscribed to this newsletter");
-        };
-        let tags: Vec<String> = row.text(7)?.lines().map(str::to_owned).collect();
-        let sealed_at = row.int(4)?;
-        Ok(match row.text(0)?.as_str() {
-            "pending" => "has not confirmed",
-            "ended" => "had left",
-            _ if row.opt_int(5)?.is_some_and(|until| until > sealed_at) => "pauses",
-            _ if row.text(1)? != row.text(2)? => "gets this newsletter at another cadence",
-            _ if row.opt_int(3)?.is_some_and(|at| at > sealed_at) => "subscribed after it was sealed",
-            _ if row.text(8)? == "instant" && !meets_topics(&row.text(6)?, &tags) => "chose other topics",
+        let theirs: Option<Theirs> = self.row(sql, values![issue, email_key]).await?;
+        Ok(match theirs {
+            None => "not subscribed to this newsletter",
+            Some((SubscriptionState::Pending, ..)) => "has not confirmed",
+            Some((SubscriptionState::Ended, ..)) => "had left",
+            Some((_, Some(true), ..)) => "pauses",
+            Some((_, _, true, ..)) => "gets this newsletter at another cadence",
+            Some((_, _, _, Some(true), ..)) => "subscribed after it was sealed",
+            Some((.., true, topics, tags)) if !meets_topics(&topics, &tags) => "chose other topics",
             _ => "was served with its articles before, gets them with another issue of the run, or chose other topics",
         })
     }
@@ -176,7 +177,7 @@ impl Store {
     pub async fn is_active(&self, newsletter: &NewsletterId, email_key: &str) -> Result<bool> {
         let sql = "SELECT 1 FROM subscriptions s JOIN subscribers p ON p.id = s.subscriber
             WHERE s.newsletter = $1 AND p.email_key = $2 AND s.state = 'active'";
-        Ok(self.row(sql, values![newsletter.as_str(), email_key]).await?.is_some())
+        self.has_any(sql, values![newsletter, email_key]).await
     }
 
     /// Puts an issue's failed and held deliveries back in the queue, in one transaction. Says how many.
@@ -186,7 +187,7 @@ impl Store {
             let sql = "UPDATE deliveries SET state = CASE state WHEN 'unknown' THEN 'unknown' ELSE 'queued' END,
                     due_at = $2, first_due_at = $2, attempts = 0, drops = 0, reason = NULL, finished_at = NULL
                 WHERE issue = $1 AND (state = 'failed' OR (state = 'unknown' AND due_at IS NULL))";
-            let count = transaction.execute(sql, values![issue.as_str(), millis(now)]).await?;
+            let count = transaction.execute(sql, values![&issue, now]).await?;
             if count > 0 {
                 move_issue(transaction, issue, IssueEvent::Retry, now).await?;
             }
@@ -201,26 +202,24 @@ async fn move_issue(
     event: IssueEvent,
     now: DateTime<Utc>,
 ) -> Result<Option<(IssueState, Option<IssueState>)>> {
-    let id = issue.as_str();
     let lock = "UPDATE issues SET state = state WHERE id = $1 RETURNING state";
-    let Some(row) = transaction.row(lock, values![id]).await? else { return Ok(None) };
-    let before = row.word(0, IssueState::parse)?;
+    let Some(before) = transaction.row::<IssueState>(lock, values![&issue]).await? else { return Ok(None) };
     let Some(after) = before.after(event) else { return Ok(Some((before, None))) };
-    let finished_at = (after == IssueState::Cancelled).then_some(millis(now));
+    let finished_at = (after == IssueState::Cancelled).then_some(now);
     let sql = "UPDATE issues SET state = $2, finished_at = $3 WHERE id = $1";
-    transaction.execute(sql, values![id, after.as_str(), finished_at]).await?;
+    transaction.execute(sql, values![&issue, after, finished_at]).await?;
     if event == IssueEvent::Cancel {
         let stop = "UPDATE deliveries SET state = 'suppressed', reason = 'cancelled', due_at = NULL, finished_at = $2
             WHERE issue = $1 AND (state IN ('queued', 'deferred') OR (state = 'sending' AND noted_at IS NULL))";
-        transaction.execute(stop, values![id, millis(now)]).await?;
-        uncover(transaction, id).await?;
+        transaction.execute(stop, values![&issue, now]).await?;
+        uncover(transaction, &issue).await?;
     }
     Ok(Some((before, Some(after))))
 }
 
 /// A digest's readers who were not reached are owed again what they were, unless something newer has served them since.
 /// Whoever went over to each at once with it stays with digests until the next one.
-async fn uncover(transaction: &mut Transaction, issue: &str) -> Result<()> {
+async fn uncover(transaction: &mut Transaction, issue: &IssueId) -> Result<()> {
     let sql = "UPDATE subscriptions SET covered_to = d.covered_from,
             cadence = CASE subscriptions.cadence WHEN 'instant' THEN i.cadence ELSE subscriptions.cadence END,
             rhythm = CASE subscriptions.cadence WHEN 'instant' THEN d.rhythm ELSE subscriptions.rhythm END,
@@ -228,20 +227,4 @@ async fn uncover(transaction: &mut Transaction, issue: &str) -> Result<()> {
         FROM deliveries d, issues i WHERE i.id = $1 AND i.kind = 'digest' AND d.issue = i.id
         AND d.reason = 'cancelled' AND d.subscription = subscriptions.id AND subscriptions.covered_to = i.covers_to";
     transaction.execute(sql, values![issue]).await.map(drop)
-}
-
-fn issue_row(row: &Row) -> Result<IssueRow> {
-    Ok(IssueRow {
-        id: IssueId::new(row.text(0)?),
-        newsletter: NewsletterId::new(row.text(1)?),
-        kind: row.word(2, IssueKind::parse)?,
-        article: row.opt_text(3)?.map(ArticleId::new).zip(row.opt_int(4)?),
-        subject: row.text(5)?,
-        state: row.word(6, IssueState::parse)?,
-        plan: row.text(7)?,
-        send_at: moment(row.int(8)?),
-        created_at: moment(row.int(9)?),
-        started_at: row.opt_int(10)?.map(moment),
-        finished_at: row.opt_int(11)?.map(moment),
-    })
 }

@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 
 use crate::model::{ArticleId, NewsletterId, words};
 
-use super::database::{Result, StoreError, Transaction, transact, values};
+use super::database::{Result, StoreError, Transaction, transact};
 use super::open::Store;
-use super::{millis, moment};
+use super::values::{columns, values};
 
 words! {
     /// Why an article is in the ledger.
@@ -58,6 +58,8 @@ pub struct Sighting {
     pub in_time: bool,
 }
 
+columns! { Entry: article, standing, sequence, instant_waits, is_unsealed, first_seen_at; }
+
 const ENTER: &str = "INSERT INTO ledger (newsletter, article, state, sequence, instant, published_at, first_seen_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (newsletter, article) DO NOTHING";
 /// Giving out a number locks the newsletter's row, so that two schedulers never give out the same one.
@@ -74,14 +76,12 @@ impl Store {
     ) -> Result<bool> {
         transact!(self.write, |transaction| {
             let sql = "INSERT INTO newsletters (id, first_seen_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
-            let id = newsletter.as_str();
-            if transaction.execute(sql, values![id, millis(now)]).await? == 0 {
+            if transaction.execute(sql, values![&newsletter, now]).await? == 0 {
                 return Ok(false);
             }
             for (article, published_at) in already_due {
-                let standing = Standing::BeforeStart.as_str();
-                let (at, now) = (millis(published_at), millis(now));
-                let row = values![id, article.as_str(), standing, None::<i64>, "none", at, now];
+                let number = None::<i64>;
+                let row = values![&newsletter, &article, Standing::BeforeStart, number, "none", published_at, now];
                 transaction.execute(ENTER, row).await?;
             }
             Ok(true)
@@ -90,25 +90,13 @@ impl Store {
 
     /// All that a newsletter's ledger knows, by number.
     pub async fn seen_articles(&self, newsletter: &NewsletterId) -> Result<Vec<Entry>> {
-        let sql = "SELECT article, state, sequence, instant, first_seen_at, CASE
+        let sql = "SELECT article, state, sequence, instant = 'waiting', CASE
                 WHEN instant = 'sealed' OR state = 'before-start' THEN 0
                 WHEN instant = 'waiting' OR state <> 'owed' THEN 1
                 WHEN EXISTS (SELECT 1 FROM issue_articles a JOIN issues i ON i.id = a.issue
-                    WHERE a.article = ledger.article AND i.newsletter = $1) THEN 0 ELSE 1 END
+                    WHERE a.article = ledger.article AND i.newsletter = $1) THEN 0 ELSE 1 END, first_seen_at
             FROM ledger WHERE newsletter = $1 ORDER BY sequence";
-        let rows = self.rows(sql, values![newsletter.as_str()]).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Entry {
-                    article: ArticleId::new(row.text(0)?),
-                    standing: row.word(1, Standing::parse)?,
-                    sequence: row.opt_int(2)?,
-                    instant_waits: row.text(3)? == "waiting",
-                    first_seen_at: moment(row.int(4)?),
-                    is_unsealed: row.int(5)? == 1,
-                })
-            })
-            .collect()
+        self.rows(sql, values![newsletter]).await
     }
 
     /// Enters articles at first sight, in the order given: seen in time, each gets the next number; else it is late.
@@ -120,18 +108,18 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<()> {
         transact!(self.write, |transaction| {
-            let id = newsletter.as_str();
-            lock_newsletter(transaction, id).await?;
+            lock_newsletter(transaction, &newsletter).await?;
             for sighting in sightings {
                 let known = "SELECT 1 FROM ledger WHERE newsletter = $1 AND article = $2";
-                if transaction.row(known, values![id, sighting.article.as_str()]).await?.is_some() {
+                if transaction.has_any(known, values![&newsletter, &sighting.article]).await? {
                     continue;
                 }
-                let number = if sighting.in_time { Some(next_number(transaction, id).await?) } else { None };
-                let (standing, instant) =
-                    if sighting.in_time { (Standing::Owed, "waiting") } else { (Standing::Late, "none") };
-                let (article, at) = (sighting.article.as_str(), millis(sighting.published_at));
-                let row = values![id, article, standing.as_str(), number, instant, at, millis(now)];
+                let Sighting { article, published_at, in_time } = sighting;
+                let (standing, number, instant) = match in_time {
+                    true => (Standing::Owed, Some(next_number(transaction, &newsletter).await?), "waiting"),
+                    false => (Standing::Late, None, "none"),
+                };
+                let row = values![&newsletter, &article, standing, number, instant, published_at, now];
                 transaction.execute(ENTER, row).await?;
             }
             Ok(())
@@ -148,22 +136,19 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<i64> {
         transact!(self.write, |transaction| {
-            let (id, article) = (newsletter.as_str(), article.as_str());
-            lock_newsletter(transaction, id).await?;
+            lock_newsletter(transaction, &newsletter).await?;
             let wanted = "UPDATE ledger SET instant = 'waiting'
                 WHERE newsletter = $1 AND article = $2 AND sequence IS NOT NULL AND instant IN ('none', 'skipped')";
-            transaction.execute(wanted, values![id, article]).await?;
+            transaction.execute(wanted, values![&newsletter, &article]).await?;
             let found = "SELECT sequence FROM ledger WHERE newsletter = $1 AND article = $2";
-            let row = transaction.row(found, values![id, article]).await?;
-            if let Some(number) = row.map_or(Ok(None), |row| row.opt_int(0))? {
+            if let Some(number) = transaction.row(found, values![&newsletter, &article]).await?.flatten() {
                 return Ok(number);
             }
-            let number = next_number(transaction, id).await?;
+            let number = next_number(transaction, &newsletter).await?;
             let sql = "INSERT INTO ledger (newsletter, article, state, sequence, instant, published_at, first_seen_at)
                 VALUES ($1, $2, 'owed', $3, 'waiting', $4, $5) ON CONFLICT (newsletter, article)
                 DO UPDATE SET state = 'owed', sequence = excluded.sequence, instant = 'waiting'";
-            let row = values![id, article, number, millis(published_at), millis(now)];
-            transaction.execute(sql, row).await?;
+            transaction.execute(sql, values![&newsletter, &article, number, published_at, now]).await?;
             Ok(number)
         })
     }
@@ -172,13 +157,13 @@ impl Store {
     pub async fn withdraw(&self, newsletter: &NewsletterId, article: &ArticleId) -> Result<()> {
         let sql = "UPDATE ledger SET state = 'withdrawn', sequence = NULL, instant = 'none'
             WHERE newsletter = $1 AND article = $2 AND instant IN ('waiting', 'skipped')";
-        self.execute(sql, values![newsletter.as_str(), article.as_str()]).await.map(drop)
+        self.execute(sql, values![newsletter, article]).await.map(drop)
     }
 
     /// Forgets what was never mailed, because its date has moved: it is seen anew when that comes.
     pub async fn forget_article(&self, newsletter: &NewsletterId, article: &ArticleId) -> Result<()> {
         let sql = "DELETE FROM ledger WHERE newsletter = $1 AND article = $2 AND instant <> 'sealed'";
-        self.execute(sql, values![newsletter.as_str(), article.as_str()]).await.map(drop)
+        self.execute(sql, values![newsletter, article]).await.map(drop)
     }
 
     /// There will be no instant issue of this article: nobody wants it at once, or an editor said no. False: none was
@@ -186,7 +171,7 @@ impl Store {
     pub async fn skip_instant(&self, newsletter: &NewsletterId, article: &ArticleId) -> Result<bool> {
         let sql = "UPDATE ledger SET instant = 'skipped'
             WHERE newsletter = $1 AND article = $2 AND instant = 'waiting'";
-        Ok(self.execute(sql, values![newsletter.as_str(), article.as_str()]).await? > 0)
+        Ok(self.execute(sql, values![newsletter, article]).await? > 0)
     }
 
     /// Whatever was owed before this moment, and whose instant issue is not sealed, waits for an editor from now on; for a
@@ -200,43 +185,43 @@ impl Store {
     pub async fn show_plan(&self, plan: &str, recipients: i64, now: DateTime<Utc>) -> Result<()> {
         let sql = "INSERT INTO plans (id, recipients, shown_at) VALUES ($1, $2, $3)
             ON CONFLICT (id) DO UPDATE SET recipients = excluded.recipients, shown_at = excluded.shown_at";
-        self.execute(sql, values![plan, recipients, millis(now)]).await.map(drop)
+        self.execute(sql, values![plan, recipients, now]).await.map(drop)
     }
 
     /// An editor's yes to a plan that was shown. False: no such plan was ever shown.
     pub async fn approve_plan(&self, plan: &str, now: DateTime<Utc>) -> Result<bool> {
         let sql = "UPDATE plans SET approved_at = $2, approved_for = recipients WHERE id = $1";
-        Ok(self.execute(sql, values![plan, millis(now)]).await? > 0)
+        Ok(self.execute(sql, values![plan, now]).await? > 0)
     }
 
     /// What tells whether plans may have changed although nothing was published: the last approval, and how many
     /// rhythms there are.
     pub async fn planning_mark(&self) -> Result<(i64, i64)> {
         let sql = "SELECT COALESCE(MAX(approved_at), 0), (SELECT COUNT(*) FROM rhythms) FROM plans";
-        self.row(sql, vec![]).await?.map_or(Ok((0, 0)), |row| Ok((row.int(0)?, row.int(1)?)))
+        Ok(self.row(sql, vec![]).await?.unwrap_or_default())
     }
 
     /// To how many a plan would have gone when it was last shown; none: it never was.
     pub async fn shown_plan(&self, plan: &str) -> Result<Option<i64>> {
         let sql = "SELECT recipients FROM plans WHERE id = $1";
-        self.row(sql, values![plan]).await?.map(|row| row.int(0)).transpose()
+        self.row(sql, values![plan]).await
     }
 
     /// To how many a plan would have gone when an editor said yes to it; none: nobody did.
     pub async fn approved_plan(&self, plan: &str) -> Result<Option<i64>> {
         let sql = "SELECT approved_for FROM plans WHERE id = $1";
-        self.row(sql, values![plan]).await?.map_or(Ok(None), |row| row.opt_int(0))
+        Ok(self.row(sql, values![plan]).await?.flatten())
     }
 }
 
 /// Holds other schedulers off until the transaction ends, so that numbers, sealings and changes of cadence of a newsletter
 /// have one order. To be taken before the rows of its subscriptions, and newsletters in the order of their ids.
-pub(super) async fn lock_newsletter(transaction: &mut Transaction, newsletter: &str) -> Result<()> {
+pub(super) async fn lock_newsletter(transaction: &mut Transaction, newsletter: &NewsletterId) -> Result<()> {
     let sql = "UPDATE newsletters SET sequence = sequence WHERE id = $1";
     transaction.execute(sql, values![newsletter]).await.map(drop)
 }
 
-async fn next_number(transaction: &mut Transaction, newsletter: &str) -> Result<i64> {
-    let row = transaction.row(NEXT_NUMBER, values![newsletter]).await?;
-    row.ok_or_else(|| StoreError::Form(format!("newsletter `{newsletter}` is not in the database")))?.int(0)
+async fn next_number(transaction: &mut Transaction, newsletter: &NewsletterId) -> Result<i64> {
+    let number = transaction.row(NEXT_NUMBER, values![newsletter]).await?;
+    number.ok_or_else(|| StoreError::Form(format!("newsletter `{newsletter}` is not in the database")))
 }

@@ -4,9 +4,10 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::model::EmailAddress;
 
-use super::database::{Result, Transaction, transact, values};
-use super::millis;
+use super::database::{Result, Transaction, transact};
+
 use super::open::Store;
+use super::values::values;
 
 /// At most `times` within `window`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,13 +34,12 @@ impl Counted {
     pub(super) async fn has_room(&self, transaction: &mut Transaction, now: DateTime<Utc>) -> Result<bool> {
         if transaction.is_postgres() {
             let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 7305721411))::text";
-            transaction.rows(lock, values![format!("{}|{}", self.scope, self.key)]).await?;
+            transaction.has_any(lock, values![format!("{}|{}", self.scope, self.key)]).await?;
         }
         for limit in self.limits {
             let sql = "SELECT COUNT(*) FROM limit_events WHERE scope = $1 AND key = $2 AND at > $3";
-            let since = millis(now - limit.window);
-            let row = transaction.row(sql, values![self.scope, &self.key, since]).await?;
-            if row.map_or(Ok(0), |row| row.int(0))? >= limit.times {
+            let values = values![self.scope, &self.key, now - limit.window];
+            if transaction.row(sql, values).await?.unwrap_or(0) >= limit.times {
                 return Ok(false);
             }
         }
@@ -58,7 +58,7 @@ impl Counted {
     /// Remembers one more.
     pub(super) async fn count(&self, transaction: &mut Transaction, now: DateTime<Utc>) -> Result<()> {
         let sql = "INSERT INTO limit_events (scope, key, at) VALUES ($1, $2, $3)";
-        transaction.execute(sql, values![self.scope, &self.key, millis(now)]).await?;
+        transaction.execute(sql, values![self.scope, &self.key, now]).await?;
         Ok(())
     }
 }
@@ -120,7 +120,7 @@ impl Asking {
     ) -> Result<Option<&'static str>> {
         let has_room = self.address.has_room(transaction, now).await?;
         let bounced = "SELECT 1 FROM suppressions WHERE email_key = $1 AND reason = 'hard-bounce'";
-        let bounced = transaction.row(bounced, values![email.key()]).await?.is_some();
+        let bounced = transaction.has_any(bounced, values![email.key()]).await?;
         // What was refused counts for nothing, or else whoever floods an address would keep it shut for its owner.
         let scope = if has_room { self.address.scope } else { "over-limit" };
         Counted { scope, ..self.address.clone() }.count(transaction, now).await?;
@@ -140,6 +140,6 @@ impl Store {
 
     /// Forgets what no limit counts any more: whatever is older than `before`. One statement.
     pub async fn forget_counts(&self, before: DateTime<Utc>) -> Result<u64> {
-        self.execute("DELETE FROM limit_events WHERE at < $1", values![millis(before)]).await
+        self.execute("DELETE FROM limit_events WHERE at < $1", values![before]).await
     }
 }

@@ -31,34 +31,25 @@ mod sessions;
 mod sign_ins;
 mod subscribers;
 mod upkeep;
+mod values;
 
 pub use addresses::{MOVE_BACK_WITHIN, MOVE_WITHIN, NewAddress};
 pub use audit::AccountEvent;
 pub use choices::Person;
-pub use database::{Result, Row, StoreError, Transaction, Value, Work};
-pub use deliveries::{AttemptRow, Claimed, Content, DeliveryRow, Fixed, IssueMail, Lease, Outcome, Said};
+pub use database::{Result, StoreError, Transaction, Work};
+pub use deliveries::{AttemptRow, Claimed, Content, DeliveryRow, Fixed, IssueMail, Outcome, Said};
 pub use digests::{DigestRun, Group, KnownRhythm};
 pub use erasure::Erasing;
-pub use flows::{Choice, Confirmed, Confirming, Flow, FollowUp, SignUp, Unconfirmed, Welcome};
+pub use flows::{Choice, Confirmed, Confirming, Flow, SignUp, Unopened, Welcome};
 pub use identity::Home;
 pub use issues::IssueRow;
 pub use ledger::{Entry, Sighting, Standing};
 pub use limits::{Asking, Counted, Limit, NoRoom};
+pub use notices::FollowUp;
 pub use open::{Store, StoreAddress};
 pub use sealing::{Audience, Count, Sealing};
-pub use sessions::{Ending, NewSession, Session};
-pub use sign_ins::{NotSignedIn, Proof, SignInRequest};
+pub use sessions::{NewSession, Session};
+pub use sign_ins::{Proof, SignInRequest};
 pub use subscribers::{Newcomer, Subscriber, Subscription};
 pub use upkeep::{hold_copy, look_over};
-
-use chrono::{DateTime, Utc};
-
-/// A moment as the database keeps it: milliseconds since 1970 in UTC.
-pub(crate) fn millis(at: DateTime<Utc>) -> i64 {
-    at.timestamp_millis()
-}
-
-/// A moment as the database keeps it, read back.
-pub(crate) fn moment(millis: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(millis).unwrap_or_default()
-}
+pub use values::{Columns, Row, Value};

@@ -9,11 +9,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, PgPool, SqlitePool};
 use tokio::sync::watch;
 
-use super::database::{
-    Connection, Result, Row, StoreError, Transaction, Value, Work, Writer, empty_log, transact, values,
-};
+use super::database::{Connection, Result, StoreError, Transaction, Work, Writer, empty_log, transact};
 use super::dialect::Sql;
 use super::schema::STEPS;
+use super::values::{Columns, Row, Value, values};
 
 /// Where a database is.
 #[derive(Debug, Clone)]
@@ -40,6 +39,8 @@ enum Backend {
 const BUSY: Duration = Duration::from_secs(30);
 /// Before this release, a bug could lose pages when a WAL is reset.
 const _: () = assert!(libsqlite3_sys::SQLITE_VERSION_NUMBER >= 3_051_003, "build with SQLite 3.51.3 or later");
+
+pub(super) const VERSION: &str = "SELECT MAX(version) FROM schema_steps";
 
 impl Store {
     /// Opens the database, makes it if it is not there, and brings its schema up to date.
@@ -107,7 +108,7 @@ impl Store {
     }
 
     /// One question.
-    pub(crate) async fn rows(&self, sql: impl Sql, values: Vec<Value>) -> Result<Vec<Row>> {
+    pub(crate) async fn rows<T: Columns>(&self, sql: impl Sql, values: Vec<Value>) -> Result<Vec<T>> {
         let connection = match &self.backend {
             Backend::Sqlite { readers, .. } => Connection::SqliteReader(readers.acquire().await?),
             Backend::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
@@ -116,25 +117,28 @@ impl Store {
     }
 
     /// One question with at most one row for an answer.
-    pub(crate) async fn row(&self, sql: impl Sql, values: Vec<Value>) -> Result<Option<Row>> {
+    pub(crate) async fn row<T: Columns>(&self, sql: impl Sql, values: Vec<Value>) -> Result<Option<T>> {
         Ok(self.rows(sql, values).await?.into_iter().next())
+    }
+
+    /// Whether the answer has any row.
+    pub(crate) async fn has_any(&self, sql: impl Sql, values: Vec<Value>) -> Result<bool> {
+        Ok(self.row::<Row>(sql, values).await?.is_some())
     }
 
     /// The version of the schema; 0 for an empty database.
     pub async fn version(&self) -> Result<i64> {
-        let row = self.row("SELECT MAX(version) FROM schema_steps", vec![]).await?;
-        row.map_or(Ok(0), |row| Ok(row.opt_int(0)?.unwrap_or(0)))
+        Ok(self.row(VERSION, vec![]).await?.flatten().unwrap_or(0))
     }
 
     /// Takes the steps that are missing, all in one transaction, so that two processes starting at once do not collide.
     async fn migrate(&self) -> Result<()> {
         transact!(self.write, |transaction| {
             if transaction.is_postgres() {
-                transaction.rows("SELECT pg_advisory_xact_lock(7305721411)::text", vec![]).await?;
+                transaction.has_any("SELECT pg_advisory_xact_lock(7305721411)::text", vec![]).await?;
             }
             transaction.script("CREATE TABLE IF NOT EXISTS schema_steps (version BIGINT PRIMARY KEY)").await?;
-            let row = transaction.row("SELECT MAX(version) FROM schema_steps", vec![]).await?;
-            let found = row.map_or(Ok(None), |row| row.opt_int(0))?.unwrap_or(0);
+            let found = transaction.row(VERSION, vec![]).await?.flatten().unwrap_or(0);
             let known = STEPS.last().map_or(0, |step| step.version);
             if found > known {
                 return Err(StoreError::Newer { found, known });

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{Cadence, Rhythm};
+use crate::model::{Cadence, NewsletterId, Rhythm};
 use crate::zone::Zone;
 
-use super::database::{Result, Transaction, values};
-use super::millis;
+use super::database::{Result, Transaction};
+use super::values::values;
 
 /// What becomes of cadence, rhythm, pause and return of a subscription that exists, when a row with another cadence is
 /// inserted whose `covered_to` is the newsletter's present number. Whoever goes from digests to each at once, and is
@@ -45,15 +45,15 @@ pub(super) fn plain_rhythm(cadence: Cadence, time_zone: Option<&str>) -> Rhythm 
 /// subscriptions. A slot before `now` is not made up for where a rhythm is new.
 pub(super) async fn enter_rhythms<'a>(
     transaction: &mut Transaction,
-    rhythms: impl IntoIterator<Item = (&'a str, &'a Rhythm)>,
+    rhythms: impl IntoIterator<Item = (&'a NewsletterId, &'a Rhythm)>,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let rows: BTreeSet<(&str, String, &str)> = rhythms
+    let rows: BTreeSet<(&NewsletterId, String, Cadence)> = rhythms
         .into_iter()
         .filter(|(_, rhythm)| rhythm.cadence != Cadence::Instant)
-        .map(|(newsletter, rhythm)| (newsletter, rhythm.key(), rhythm.cadence.as_str()))
+        .map(|(newsletter, rhythm)| (newsletter, rhythm.key(), rhythm.cadence))
         .collect();
-    let rows = rows.into_iter().map(|(newsletter, key, cadence)| values![newsletter, key, cadence, millis(now)]);
+    let rows = rows.into_iter().map(|(newsletter, key, cadence)| values![newsletter, key, cadence, now]);
     let head = "INSERT INTO rhythms (newsletter, rhythm, cadence, slot_at) VALUES";
     transaction.insert_many(head, rows.collect(), "ON CONFLICT (newsletter, rhythm) DO NOTHING").await.map(drop)
 }
@@ -61,7 +61,7 @@ pub(super) async fn enter_rhythms<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{EmailAddress, NewsletterId, SubscriptionState};
+    use crate::model::{EmailAddress, SubscriptionState};
     use crate::store::fresh::stores;
     use crate::store::{Newcomer, Sighting, Store};
 
@@ -74,8 +74,9 @@ mod tests {
             subscription: (NewsletterId::new("main"), cadence, SubscriptionState::Active),
         };
         store.import(vec![newcomer], now).await.unwrap();
-        let row = store.row("SELECT cadence, rhythm, returns_to FROM subscriptions", vec![]).await.unwrap().unwrap();
-        (0..3).map(|column| row.opt_text(column).unwrap().unwrap_or_default()).collect()
+        let sql = "SELECT cadence, rhythm, COALESCE(returns_to, '') FROM subscriptions";
+        let (cadence, rhythm, returns_to) = store.row(sql, vec![]).await.unwrap().unwrap();
+        vec![cadence, rhythm, returns_to]
     }
 
     #[tokio::test]
@@ -94,9 +95,9 @@ mod tests {
             store.enter_articles(newsletter, vec![sighting], now).await.unwrap();
             let later = imports(&store, Cadence::Instant, None, now).await;
             assert_eq!(later, ["daily", "daily|||Europe/Berlin", "instant"]);
-            let rhythms = store.rows("SELECT rhythm, cadence FROM rhythms", vec![]).await.unwrap();
-            let rhythms: Vec<_> = rhythms.iter().map(|row| (row.text(0).unwrap(), row.text(1).unwrap())).collect();
-            assert_eq!(rhythms, [("daily|||Europe/Berlin".to_owned(), "daily".to_owned())]);
+            let sql = "SELECT rhythm, cadence FROM rhythms";
+            let rhythms: Vec<(String, Cadence)> = store.rows(sql, vec![]).await.unwrap();
+            assert_eq!(rhythms, [("daily|||Europe/Berlin".to_owned(), Cadence::Daily)]);
         }
     }
 }

@@ -6,15 +6,16 @@ use chrono::{DateTime, Utc};
 
 use crate::clock;
 use crate::model::{
-    ArticleId, Cadence, DeliveryState, EmailAddress, IssueId, IssueKind, NewsletterId, Sender, Viewer, meets_topics,
+    ArticleId, Cadence, EmailAddress, IssueId, IssueKind, NewsletterId, Sender, SubscriberId, SubscriptionId, Viewer,
+    meets_topics,
 };
 
-use super::database::{Result, Row, Transaction, Value, transact, values};
-use super::dialect::listed;
-use super::digests::{SealedDigest, write_digest_slice};
+use super::database::{Result, Transaction, transact};
+use super::dialect::{listed, listed_rows};
+use super::digests::write_digest_slice;
 use super::ledger::lock_newsletter;
-use super::millis;
 use super::open::Store;
+use super::values::{Value, columns, values};
 
 /// Who gets an instant issue: a rule over subscriptions, not a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,13 +110,8 @@ macro_rules! has_article {
 
 impl Audience {
     fn values(&self) -> Vec<Value> {
-        values![
-            self.newsletter.as_str(),
-            self.covered_before,
-            self.replaces.as_ref().map(IssueId::as_str),
-            self.article.0.as_str(),
-            self.article.1,
-        ]
+        let (article, edition) = &self.article;
+        values![&self.newsletter, self.covered_before, self.replaces.as_ref(), article, *edition]
     }
 }
 
@@ -143,8 +139,8 @@ impl Store {
             ["not confirmed", "left", "other cadence", "not owed", "suppressed", "has it from another newsletter"];
         let mut excluded: BTreeMap<&str, i64> = BTreeMap::new();
         let mut recipients = 0;
-        for row in self.rows(sql, audience.values()).await? {
-            let (reason, topics, people) = (row.text(0)?, row.text(1)?, row.int(2)?);
+        let counted: Vec<(String, String, i64)> = self.rows(sql, audience.values()).await?;
+        for (reason, topics, people) in counted {
             match REASONS.into_iter().find(|known| *known == reason) {
                 Some(reason) => *excluded.entry(reason).or_default() += people,
                 None if meets_topics(&topics, &audience.tags) => recipients += people,
@@ -158,7 +154,7 @@ impl Store {
     pub async fn has_instant_readers(&self, newsletter: &NewsletterId, number: i64) -> Result<bool> {
         let sql = "SELECT 1 FROM subscriptions
             WHERE newsletter = $1 AND cadence = 'instant' AND state = 'active' AND covered_to < $2 LIMIT 1";
-        Ok(self.row(sql, values![newsletter.as_str(), number]).await?.is_some())
+        self.has_any(sql, values![newsletter, number]).await
     }
 
     /// Serves instant readers to the number of an article that none of them gets, some in one transaction. True: there
@@ -167,7 +163,7 @@ impl Store {
         let sql = "UPDATE subscriptions SET covered_to = $2 WHERE id IN (SELECT id FROM subscriptions
             WHERE newsletter = $1 AND cadence = 'instant' AND state = 'active' AND covered_to < $2 LIMIT $3)
             AND covered_to < $2";
-        let passed = self.execute(sql, values![newsletter.as_str(), number, SLICE]).await?;
+        let passed = self.execute(sql, values![newsletter, number, SLICE]).await?;
         Ok(passed == SLICE.unsigned_abs())
     }
 
@@ -191,17 +187,17 @@ impl Store {
 
     /// How many of an issue's audience have no delivery row yet, because it is still being sealed.
     pub async fn count_unwritten(&self, issue: &IssueId) -> Result<i64> {
-        let issue = issue.clone();
         let id = issue.clone();
-        match transact!(self.write, |transaction| { sealed(transaction, &id).await })? {
-            Some(Sealed::Instant { audience, .. }) => Ok(self.count_audience(&audience).await?.recipients),
-            Some(Sealed::Digest(_)) => {
+        let sealed = transact!(self.write, |transaction| { sealed(transaction, &id).await })?;
+        match sealed.map(|sealed| sealed.audience()) {
+            Some(Some(audience)) => Ok(self.count_audience(&audience).await?.recipients),
+            Some(None) => {
                 let sql = "SELECT COUNT(*) FROM issue_groups g JOIN issues i ON i.id = g.issue
                     JOIN subscriptions s ON s.newsletter = i.newsletter AND s.rhythm = g.rhythm
                         AND s.topics = g.topics AND s.covered_to = g.covered_to
                     WHERE g.issue = $1 AND s.state = 'active' AND s.rhythm <> ''
                     AND (s.paused_until IS NULL OR s.paused_until <= i.slot_at)";
-                self.row(sql, values![issue.as_str()]).await?.map_or(Ok(0), |row| row.int(0))
+                Ok(self.row(sql, values![issue]).await?.unwrap_or(0))
             }
             None => Ok(0),
         }
@@ -209,16 +205,15 @@ impl Store {
 }
 
 async fn seal(transaction: &mut Transaction, audience: Audience, sealing: Sealing) -> Result<bool> {
-    let newsletter = audience.newsletter.clone();
-    let newsletter = newsletter.as_str();
+    let newsletter = &audience.newsletter.clone();
     lock_newsletter(transaction, newsletter).await?;
     let busy = "SELECT 1 FROM issues WHERE newsletter = $1 AND kind = 'instant' AND state = 'sealing'";
-    if transaction.row(busy, values![newsletter]).await?.is_some() {
+    if transaction.has_any(busy, values![newsletter]).await? {
         return Ok(false);
     }
     if audience.replaces.is_none() {
         let sql = "UPDATE ledger SET instant = 'sealed' WHERE newsletter = $1 AND article = $2 AND instant = 'waiting'";
-        if transaction.execute(sql, values![newsletter, audience.article.0.as_str()]).await? == 0 {
+        if transaction.execute(sql, values![newsletter, &audience.article.0]).await? == 0 {
             return Ok(false);
         }
     }
@@ -229,7 +224,7 @@ async fn seal(transaction: &mut Transaction, audience: Audience, sealing: Sealin
 /// Writes an issue with its content, to be filled with deliveries.
 pub(super) async fn insert_issue(
     transaction: &mut Transaction,
-    newsletter: &str,
+    newsletter: &NewsletterId,
     key: IssueKey,
     sealing: Sealing,
 ) -> Result<()> {
@@ -239,178 +234,166 @@ pub(super) async fn insert_issue(
             tags)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'sealing', $12, $13, $14, $15, $16, $17, $18, $19, $20,
             $21)";
+    let Sealing { id, from, .. } = sealing;
     let mut row = values![
-        sealing.id.as_str(),
+        &id,
         newsletter,
         sealing.covers_to,
         sealing.plan,
         sealing.subject,
-        sealing.from.name,
-        sealing.from.address.as_str(),
-        sealing.reply_to.as_ref().map(EmailAddress::as_str),
+        from.name,
+        &from.address,
+        sealing.reply_to.as_ref(),
         sealing.list_title,
         sealing.base_url,
         sealing.web_page,
-        millis(sealing.send_at),
-        millis(sealing.sealed_at),
+        sealing.send_at,
+        sealing.sealed_at
     ];
     row.extend(match key {
         IssueKey::Digest { cadence, slot_at, part } => {
-            let (kind, none) = (IssueKind::Digest.as_str(), None::<&str>);
-            values![kind, cadence.as_str(), millis(slot_at), part, none, None::<i64>, none, ""]
+            let none = None::<&str>;
+            values![IssueKind::Digest, cadence, slot_at, part, none, None::<i64>, none, ""]
         }
         IssueKey::Instant(Audience { article: (article, edition), replaces, tags, .. }) => {
-            let (kind, none, tags) = (IssueKind::Instant.as_str(), None::<i64>, tags.join("\n"));
-            let replaces = replaces.as_ref().map(IssueId::as_str);
-            values![kind, Cadence::Instant.as_str(), none, none, article.as_str(), edition, replaces, tags]
+            let none = None::<i64>;
+            values![IssueKind::Instant, Cadence::Instant, none, none, &article, edition, replaces.as_ref(), &tags]
         }
     });
     transaction.execute(sql, row).await?;
     for (viewer, html, text) in sealing.bodies {
         let sql = "INSERT INTO issue_bodies (issue, viewer, html, text) VALUES ($1, $2, $3, $4)";
-        transaction.execute(sql, values![sealing.id.as_str(), viewer.as_str(), html, text]).await?;
+        transaction.execute(sql, values![&id, viewer, html, text]).await?;
     }
     for (position, (article, title)) in (0_i64..).zip(sealing.articles) {
         let sql = "INSERT INTO issue_articles (issue, position, article, title) VALUES ($1, $2, $3, $4)";
-        transaction.execute(sql, values![sealing.id.as_str(), position, article.as_str(), title]).await?;
+        transaction.execute(sql, values![&id, position, &article, title]).await?;
     }
     Ok(())
 }
 
-/// What a chunk of delivery rows is written from.
-enum Sealed {
-    Instant { audience: Audience, covers_to: i64, cursor: String },
-    Digest(SealedDigest),
+/// An issue whose delivery rows are being written.
+pub(super) struct Sealed {
+    pub issue: IssueId,
+    pub newsletter: NewsletterId,
+    /// Its readers are served to this number.
+    pub covers_to: i64,
+    /// Of a digest.
+    pub slot_at: Option<DateTime<Utc>>,
+    /// Of an instant issue, as all that follows: the last subscription that was looked at.
+    cursor: String,
+    tags: Vec<String>,
+    replaces: Option<IssueId>,
+    article: Option<(ArticleId, i64)>,
+}
+
+columns! { Sealed: issue, newsletter, covers_to, slot_at, cursor, tags, replaces, article; }
+
+impl Sealed {
+    /// Of an instant issue.
+    fn audience(&self) -> Option<Audience> {
+        let Sealed { newsletter, covers_to, tags, replaces, article, .. } = self;
+        let (newsletter, tags, replaces) = (newsletter.clone(), tags.clone(), replaces.clone());
+        Some(Audience { newsletter, covered_before: *covers_to, tags, article: article.clone()?, replaces })
+    }
 }
 
 async fn sealed(transaction: &mut Transaction, issue: &IssueId) -> Result<Option<Sealed>> {
     // The UPDATE locks the row, so that two schedulers never write the same chunk.
     let sql = "UPDATE issues SET state = state WHERE id = $1 AND state = 'sealing'
-        RETURNING newsletter, covers_to, slot_at, article, edition, replaces, tags, cursor";
-    let Some(row) = transaction.row(sql, values![issue.as_str()]).await? else { return Ok(None) };
-    let (newsletter, covers_to) = (NewsletterId::new(row.text(0)?), row.int(1)?);
-    if let Some(slot_at) = row.opt_int(2)? {
-        return Ok(Some(Sealed::Digest(SealedDigest { issue: issue.clone(), newsletter, slot_at, covers_to })));
-    }
-    let audience = Audience {
-        newsletter,
-        covered_before: covers_to,
-        tags: row.text(6)?.lines().map(str::to_owned).collect(),
-        article: (ArticleId::new(row.text(3)?), row.int(4)?),
-        replaces: row.opt_text(5)?.map(IssueId::new),
-    };
-    Ok(Some(Sealed::Instant { audience, covers_to, cursor: row.text(7)? }))
+        RETURNING id, newsletter, covers_to, slot_at, cursor, tags, replaces, article, edition";
+    transaction.row(sql, values![issue]).await
 }
 
 async fn write_chunk(transaction: &mut Transaction, issue: IssueId, now: DateTime<Utc>) -> Result<bool> {
     let Some(mut sealed) = sealed(transaction, &issue).await? else { return Ok(false) };
-    let newsletter = match &sealed {
-        Sealed::Instant { audience, .. } => audience.newsletter.clone(),
-        Sealed::Digest(digest) => digest.newsletter.clone(),
-    };
-    lock_newsletter(transaction, newsletter.as_str()).await?;
+    lock_newsletter(transaction, &sealed.newsletter).await?;
+    let audience = sealed.audience();
     let (started, mut written) = (tokio::time::Instant::now(), 0);
     let mut is_whole = false;
     while !is_whole && written < CHUNK && started.elapsed() < LONGEST_WRITE {
-        let slice = match &mut sealed {
-            Sealed::Instant { audience, covers_to, cursor } => {
-                write_instant_slice(transaction, &issue, (audience, *covers_to), cursor, now).await?
-            }
-            Sealed::Digest(digest) => write_digest_slice(transaction, digest, now).await?,
+        let slice = match &audience {
+            Some(audience) => write_instant_slice(transaction, &mut sealed, audience, now).await?,
+            None => write_digest_slice(transaction, &sealed, now).await?,
         };
         written += slice.unwrap_or(0);
         is_whole = slice.is_none();
     }
-    let cursor = match &sealed {
-        Sealed::Instant { cursor, .. } => cursor,
-        Sealed::Digest(_) => "",
-    };
     let sql = "UPDATE issues SET cursor = $2, written = written + $3 WHERE id = $1";
-    transaction.execute(sql, values![issue.as_str(), cursor, written]).await?;
+    transaction.execute(sql, values![&issue, &sealed.cursor, written]).await?;
     if is_whole {
-        seal_whole(transaction, &issue, newsletter.as_str()).await?;
+        seal_whole(transaction, &sealed).await?;
     }
     Ok(!is_whole)
 }
 
-/// Writes the rows of the next instant readers after `cursor` and serves them: those whose topics the article does not
-/// meet are served without a row, so that no later choice brings it. None: there are no more readers.
+/// Writes the rows of the next instant readers after the cursor and serves them: those whose topics the article does
+/// not meet are served without a row, so that no later choice brings it. None: there are no more readers.
 async fn write_instant_slice(
     transaction: &mut Transaction,
-    issue: &IssueId,
-    (audience, covers_to): (&Audience, i64),
-    cursor: &mut String,
+    sealed: &mut Sealed,
+    audience: &Audience,
     now: DateTime<Utc>,
 ) -> Result<Option<i64>> {
     let pick = concat!(
-        "SELECT s.id, s.subscriber, p.email, p.email_key,
-            CASE WHEN x.email_key IS NULL THEN 0 ELSE 1 END, CASE WHEN ",
+        "SELECT s.id, s.subscriber, ",
         has_article!(),
-        " THEN 1 ELSE 0 END, s.topics
-        FROM subscriptions s JOIN subscribers p ON p.id = s.subscriber
-        LEFT JOIN suppressions x ON x.email_key = p.email_key
-        WHERE ",
+        ", s.topics FROM subscriptions s WHERE ",
         in_audience!(),
         " AND s.id > $6 ORDER BY s.id LIMIT $7"
     );
     let mut values = audience.values();
-    values.extend(values![cursor.as_str(), SLICE]);
-    let rows = transaction.rows(pick, values).await?;
-    let Some(last) = rows.last() else { return Ok(None) };
-    *cursor = last.text(0)?;
-    let is_new = |row: &&Row| {
-        matches!(row.int(5), Ok(0)) && row.text(6).is_ok_and(|topics| meets_topics(&topics, &audience.tags))
-    };
-    let new: Vec<Vec<Value>> =
-        rows.iter().filter(is_new).map(|row| delivery(row, issue, &audience.article, now)).collect::<Result<_, _>>()?;
-    let written = transaction
-        .insert_many(
-            "INSERT INTO deliveries (id, lane, issue, subscriber, subscription, article, edition, email, email_key,
-                state, reason, due_at, first_due_at, finished_at) VALUES",
-            new,
-            "ON CONFLICT DO NOTHING",
-        )
-        .await?;
+    values.extend(values![&sealed.cursor, SLICE]);
+    let picked: Vec<(String, SubscriberId, bool, String)> = transaction.rows(pick, values).await?;
+    let Some((last, ..)) = picked.last() else { return Ok(None) };
+    sealed.cursor.clone_from(last);
     // By their ids, so that nobody is covered who was not picked.
     let cover = listed!(
         "UPDATE subscriptions SET covered_to = $2
         WHERE id IN (SELECT value FROM listed) AND covered_to < $2"
     );
-    let picked: Vec<String> = rows.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?;
-    transaction.execute(cover, values![serde_json::json!(picked).to_string(), covers_to]).await?;
-    Ok(Some(i64::try_from(written).unwrap_or(i64::MAX)))
+    let ids: Vec<&String> = picked.iter().map(|(id, ..)| id).collect();
+    transaction.execute(cover, values![serde_json::json!(ids).to_string(), sealed.covers_to]).await?;
+    let new = picked.into_iter().filter(|(.., has_it, topics)| !has_it && meets_topics(topics, &audience.tags));
+    let new: Vec<Reader> = new.map(|(id, subscriber, ..)| (SubscriptionId::new(id), subscriber)).collect();
+    write_rows(transaction, sealed, None, &new, now).await.map(Some)
 }
 
-fn delivery(
-    row: &Row,
-    issue: &IssueId,
-    (article, edition): &(ArticleId, i64),
+/// A subscription that is served, and whose it is.
+type Reader = (SubscriptionId, SubscriberId);
+
+/// Writes the rows of an issue's readers, for a digest with the rhythm and the number that they came from. Says how many.
+pub(super) async fn write_rows(
+    transaction: &mut Transaction,
+    sealed: &Sealed,
+    from: Option<(&str, i64)>,
+    readers: &[Reader],
     now: DateTime<Utc>,
-) -> Result<Vec<Value>> {
-    let is_suppressed = row.int(4)? == 1;
-    let (state, reason) =
-        if is_suppressed { (DeliveryState::Suppressed, Some("suppressed")) } else { (DeliveryState::Queued, None) };
-    Ok(values![
-        clock::new_id(),
-        "issue",
-        issue.as_str(),
-        row.text(1)?,
-        row.text(0)?,
-        article.as_str(),
-        *edition,
-        row.text(2)?,
-        row.text(3)?,
-        state.as_str(),
-        reason,
-        (!is_suppressed).then_some(millis(now)),
-        millis(now),
-        is_suppressed.then_some(millis(now)),
-    ])
+) -> Result<i64> {
+    let row = |(subscription, subscriber): &Reader| {
+        let (subscription, subscriber) = (subscription.as_str(), subscriber.as_str());
+        serde_json::json!({ "id": clock::new_id(), "subscription": subscription, "subscriber": subscriber })
+    };
+    let listed = serde_json::Value::from_iter(readers.iter().map(row));
+    let sql = listed_rows!(
+        "INSERT INTO deliveries (id, lane, issue, subscriber, subscription, article, edition, rhythm, covered_from,
+            email, email_key, state, reason, due_at, first_due_at, finished_at)
+        SELECT l.value ->> 'id', 'issue', $2, p.id, l.value ->> 'subscription', $3, $4, $5, $6, p.email, p.email_key,
+            CASE WHEN x.email_key IS NULL THEN 'queued' ELSE 'suppressed' END,
+            CASE WHEN x.email_key IS NULL THEN NULL ELSE 'suppressed' END,
+            CASE WHEN x.email_key IS NULL THEN $7 END, $7, CASE WHEN x.email_key IS NULL THEN NULL ELSE $7 END
+        FROM listed l CROSS JOIN subscribers p LEFT JOIN suppressions x ON x.email_key = p.email_key
+        WHERE p.id = l.value ->> 'subscriber' ON CONFLICT DO NOTHING"
+    );
+    let (article, edition) = sealed.article.as_ref().map(|(article, edition)| (article, *edition)).unzip();
+    let (rhythm, covered_from) = from.unzip();
+    let values = values![listed.to_string(), &sealed.issue, article, edition, rhythm, covered_from, now];
+    Ok(i64::try_from(transaction.execute(sql, values).await?).unwrap_or(i64::MAX))
 }
 
-async fn seal_whole(transaction: &mut Transaction, issue: &IssueId, newsletter: &str) -> Result<()> {
+async fn seal_whole(transaction: &mut Transaction, sealed: &Sealed) -> Result<()> {
     let whole = "UPDATE issues SET state = 'sealed' WHERE id = $1 AND state = 'sealing'";
-    transaction.execute(whole, values![issue.as_str()]).await?;
+    transaction.execute(whole, values![&sealed.issue]).await?;
     // The issues of one digest run count together.
     let largest = "UPDATE newsletters SET largest_audience = (
             SELECT CASE WHEN SUM(j.written) > COALESCE(largest_audience, 0)
@@ -418,6 +401,5 @@ async fn seal_whole(transaction: &mut Transaction, issue: &IssueId, newsletter: 
             FROM issues i JOIN issues j ON j.id = i.id OR (j.newsletter = i.newsletter AND j.cadence = i.cadence
                 AND j.slot_at = i.slot_at) WHERE i.id = $2)
         WHERE id = $1";
-    transaction.execute(largest, values![newsletter, issue.as_str()]).await?;
-    Ok(())
+    transaction.execute(largest, values![&sealed.newsletter, &sealed.issue]).await.map(drop)
 }

@@ -5,10 +5,10 @@ use chrono::{DateTime, Duration, Utc};
 use crate::model::{EmailAddress, SubscriberId};
 
 use super::audit::record_event;
-use super::database::{Result, Row, StoreError, Transaction, transact, values};
+use super::database::{Result, Transaction, transact};
 use super::dialect::listed;
 use super::open::Store;
-use super::{millis, moment};
+use super::values::{columns, values};
 
 /// A clock may be set back by this much without shutting anybody out.
 pub(super) const SLACK: Duration = Duration::minutes(1);
@@ -47,14 +47,7 @@ pub struct Session {
     pub seen_at: DateTime<Utc>,
 }
 
-/// Which sessions of a person end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// The one with this id.
-    One(String),
-    /// All.
-    All,
-}
+columns! { Session: id, subscriber, email, language, browser, signed_in_at, seen_at; }
 
 macro_rules! holding {
     ($condition:literal) => {
@@ -75,8 +68,7 @@ impl Store {
         now: DateTime<Utc>,
         idle_since: DateTime<Utc>,
     ) -> Result<Option<Session>> {
-        let times = values![id_hash, millis(now), millis(idle_since), millis(now + SLACK)];
-        self.row(holding!("s.id_hash = $1"), times).await?.as_ref().map(session).transpose()
+        self.row(holding!("s.id_hash = $1"), values![id_hash, now, idle_since, now + SLACK]).await
     }
 
     /// All of a person's sessions that hold, the latest first.
@@ -86,34 +78,24 @@ impl Store {
         now: DateTime<Utc>,
         idle_since: DateTime<Utc>,
     ) -> Result<Vec<Session>> {
-        let times = values![subscriber.as_str(), millis(now), millis(idle_since), millis(now + SLACK)];
         let sql = holding!("s.subscriber = $1 ORDER BY s.signed_in_at DESC, s.id");
-        self.rows(sql, times).await?.iter().map(session).collect()
+        self.rows(sql, values![subscriber, now, idle_since, now + SLACK]).await
     }
 
     /// Remembers that a session was seen.
     pub async fn see_session(&self, id: &str, now: DateTime<Utc>) -> Result<()> {
-        self.execute("UPDATE sessions SET seen_at = $2 WHERE id = $1", values![id, millis(now)]).await.map(drop)
+        self.execute("UPDATE sessions SET seen_at = $2 WHERE id = $1", values![id, now]).await.map(drop)
     }
 
-    /// Ends sessions of a person, and remembers that, in one transaction. From its commit on, they hold in no process.
-    pub async fn sign_out(&self, who: &Session, ending: Ending, now: DateTime<Utc>) -> Result<()> {
+    /// Ends a person's session with the id `one` (none: all), and remembers that, in one transaction. From its commit on,
+    /// they hold in no process.
+    pub async fn sign_out(&self, who: &Session, one: Option<String>, now: DateTime<Utc>) -> Result<()> {
         let (subscriber, masked) = (who.subscriber.clone(), who.email.masked());
         transact!(self.write, |transaction| {
-            let detail = match &ending {
-                Ending::All => "everywhere",
-                Ending::One(_) => "one browser",
-            };
-            let ended = match &ending {
-                Ending::All => end_sessions(transaction, &subscriber).await?,
-                Ending::One(id) => {
-                    let sql = "DELETE FROM sessions WHERE subscriber = $1 AND id = $2";
-                    transaction.execute(sql, values![subscriber.as_str(), id]).await?
-                }
-            };
-            if ended > 0 {
-                let who = (Some(subscriber.as_str()), masked.as_str());
-                record_event(transaction, "signed-out", who, detail, now).await?;
+            let detail = if one.is_none() { "everywhere" } else { "one browser" };
+            let sql = "DELETE FROM sessions WHERE subscriber = $1 AND ($2 IS NULL OR id = $2)";
+            if transaction.execute(sql, values![&subscriber, one]).await? > 0 {
+                record_event(transaction, "signed-out", (Some(&subscriber), &masked), detail, now).await?;
             }
             Ok(())
         })
@@ -127,28 +109,27 @@ impl Store {
             let sessions = "DELETE FROM sessions WHERE id_hash IN (
                 SELECT id_hash FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
             let audit = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2)";
-            let sessions = transaction.execute(sessions, values![millis(now), AT_ONCE]).await?;
-            let year = millis(now - Duration::days(365));
-            let audit = transaction.execute(audit, values![year, AT_ONCE]).await?;
             // What strangers tried is not kept as long, so that an attack does not fill the disk.
             let strangers = "DELETE FROM audit WHERE id IN (
                 SELECT id FROM audit WHERE subscriber IS NULL AND at < $1 ORDER BY at LIMIT $2)";
-            let week = millis(now - Duration::days(7));
-            let audit = audit.max(transaction.execute(strangers, values![week, AT_ONCE]).await?);
+            let mut most = 0;
+            for (sql, days) in [(sessions, 0), (audit, 365), (strangers, 7)] {
+                let gone = transaction.execute(sql, values![now - Duration::days(days), AT_ONCE]).await?;
+                most = gone.max(most);
+            }
             let flows = "SELECT id FROM flows WHERE expires_at < $1
                 AND purpose IN ('sign-in', 'erased', 'new-address', 'old-address') ORDER BY expires_at LIMIT $2";
-            let flows = transaction.rows(flows, values![millis(now - Duration::days(1)), AT_ONCE]).await?;
-            let ids = flows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
-            forget_flows(transaction, &ids).await?;
-            let most = sessions.max(audit).max(u64::try_from(ids.len()).unwrap_or(0));
+            let flows = transaction.rows(flows, values![now - Duration::days(1), AT_ONCE]).await?;
+            forget_flows(transaction, &flows).await?;
+            let most = most.max(u64::try_from(flows.len()).unwrap_or(0));
             Ok(i64::try_from(most).is_ok_and(|most| most >= AT_ONCE))
         })
     }
 }
 
-/// Ends all sessions of a person. Says how many.
-pub(super) async fn end_sessions(transaction: &mut Transaction, subscriber: &SubscriberId) -> Result<u64> {
-    transaction.execute("DELETE FROM sessions WHERE subscriber = $1", values![subscriber.as_str()]).await
+/// Ends all sessions of a person.
+pub(super) async fn end_sessions(transaction: &mut Transaction, subscriber: &SubscriberId) -> Result<()> {
+    transaction.execute("DELETE FROM sessions WHERE subscriber = $1", values![subscriber]).await.map(drop)
 }
 
 /// Takes flows away with their notices and what relays said about those.
@@ -164,17 +145,4 @@ pub(super) async fn forget_flows(transaction: &mut Transaction, ids: &[String]) 
         transaction.execute(sql, values![&ids]).await?;
     }
     Ok(())
-}
-
-fn session(row: &Row) -> Result<Session> {
-    let email = EmailAddress::parse(&row.text(2)?);
-    Ok(Session {
-        id: row.text(0)?,
-        subscriber: SubscriberId::new(row.text(1)?),
-        email: email.map_err(|error| StoreError::Form(format!("a subscriber's address: {error}")))?,
-        language: row.opt_text(3)?,
-        browser: row.text(4)?,
-        signed_in_at: moment(row.int(5)?),
-        seen_at: moment(row.int(6)?),
-    })
 }

@@ -4,27 +4,25 @@
 //! mailed, after five wrong codes, and when its time is over. Used in any other browser, the link is spent, and the
 //! code goes on for the browser that asked: a program that presses every button shuts nobody out.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 
 use crate::clock;
-use crate::model::EmailAddress;
+use crate::model::{EmailAddress, SubscriberId};
 
 use super::audit::record_event;
-use super::database::{Result, Row, StoreError, Transaction, transact, values};
-use super::flows::address;
+use super::database::{Result, Transaction, transact};
+use super::flows::Unopened;
 use super::limits::{Asking, Counted, NoRoom};
-use super::millis;
-use super::notices::{NewFlow, end_flows, enter_flow};
+use super::notices::{FollowUp, NewFlow, end_flows, enter_flow};
 use super::open::Store;
 use super::sessions::{NewSession, SLACK};
+use super::values::values;
 
 /// Everything that one request to sign in writes. Token, code and the browser's cookie are not among it.
 #[derive(Debug, Clone)]
 pub struct SignInRequest {
-    /// 256 bits that nobody can guess.
-    pub flow: String,
-    /// SHA-256 of the token.
-    pub token_hash: String,
+    /// The flow of the notice.
+    pub link: FollowUp,
     /// What the server key makes of flow and code.
     pub code_hash: String,
     /// SHA-256 of what the browser that asked keeps in a cookie.
@@ -39,8 +37,8 @@ pub struct SignInRequest {
     pub asking: Asking,
     /// When it was asked for.
     pub now: DateTime<Utc>,
-    /// Until when link and code hold.
-    pub expires_at: DateTime<Utc>,
+    /// How long link and code hold.
+    pub within: Duration,
 }
 
 /// What a reader brings to sign in.
@@ -62,15 +60,6 @@ pub enum Proof {
     },
 }
 
-/// Why nobody was signed in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotSignedIn {
-    /// Unknown, used, overtaken, too old, or of another browser.
-    Dead,
-    /// This client has tried too many forged links and wrong codes.
-    TooManyTries,
-}
-
 macro_rules! is_live {
     () => {
         "purpose = 'sign-in' AND expires_at > $2 AND created_at <= $3"
@@ -85,24 +74,13 @@ impl Store {
     /// but end at once.
     pub async fn ask_to_sign_in(&self, request: SignInRequest) -> Result<Option<NoRoom>> {
         transact!(self.write, |transaction| {
-            let SignInRequest {
-                flow,
-                token_hash,
-                code_hash,
-                browser_hash,
-                email,
-                payload,
-                language,
-                asking,
-                now,
-                expires_at,
-            } = request;
+            let SignInRequest { email, asking, now, .. } = &request;
+            let (email, now) = (email.clone(), *now);
             if let Some(no_room) = asking.admit(transaction, now).await? {
                 return Ok(Some(no_room));
             }
             let known = "SELECT id FROM subscribers WHERE email_key = $1";
-            let known = transaction.row(known, values![email.key()]).await?;
-            let subscriber = known.map(|row| row.text(0)).transpose()?;
+            let subscriber: Option<SubscriberId> = transaction.row(known, values![email.key()]).await?;
             let unsent = asking.why_unsent(transaction, &email, now).await?;
             let unsent = unsent.or(if subscriber.is_none() { Some("unknown-address") } else { None });
             // The same statements either way, so that the time tells nothing; nobody has an empty key.
@@ -112,23 +90,12 @@ impl Store {
                 None => ("sign-in-asked", ""),
                 Some(why) => ("sign-in-not-mailed", why),
             };
-            let masked = email.masked();
-            record_event(transaction, event, (subscriber.as_deref(), &masked), detail, now).await?;
-            let sign_in = Some((code_hash, browser_hash));
-            let flow = NewFlow {
-                id: flow,
-                purpose: "sign-in",
-                subscriber,
-                email,
-                token_hash,
-                payload,
-                language,
-                sign_in,
-                now,
-                expires_at,
-            };
+            record_event(transaction, event, (subscriber.as_ref(), &email.masked()), detail, now).await?;
             asking.count_mail(transaction, unsent.is_none(), now).await?;
-            enter_flow(transaction, flow, unsent).await?;
+            let SignInRequest { link, code_hash, browser_hash, payload, language, within, .. } = request;
+            let flow = NewFlow::new("sign-in", link, (email, language), now, within);
+            let sign_in = Some((code_hash, browser_hash));
+            enter_flow(transaction, NewFlow { subscriber, payload, sign_in, ..flow }, unsent).await?;
             Ok(None)
         })
     }
@@ -142,16 +109,15 @@ impl Store {
     ) -> Result<Option<(EmailAddress, bool)>> {
         let sql =
             concat!("SELECT email, browser_hash FROM flows WHERE token_hash = $1 AND used_at IS NULL AND ", is_live!());
-        let row = self.row(sql, values![token_hash, millis(now), millis(now + SLACK)]).await?;
-        row.map(|row| Ok((address(&row.text(0)?)?, row.opt_text(1)?.as_deref() == Some(browser_hash)))).transpose()
+        let live: Option<(_, Option<String>)> = self.row(sql, values![token_hash, now, now + SLACK]).await?;
+        Ok(live.map(|(email, asked_by)| (email, asked_by.as_deref() == Some(browser_hash))))
     }
 
     /// For whom and with what a browser last asked, since some moment; whatever became of it.
     pub async fn last_asked(&self, browser_hash: &str, since: DateTime<Utc>) -> Result<Option<(EmailAddress, String)>> {
         let sql = "SELECT email, payload FROM flows WHERE browser_hash = $1 AND created_at > $2
             ORDER BY created_at DESC, id LIMIT 1";
-        let row = self.row(sql, values![browser_hash, millis(since)]).await?;
-        row.map(|row| Ok((address(&row.text(0)?)?, row.text(1)?))).transpose()
+        self.row(sql, values![browser_hash, since]).await
     }
 
     /// Counts one more code for the flow that this browser asked for last, then gives the flow's id and what its code
@@ -161,10 +127,10 @@ impl Store {
         browser_hash: String,
         tries: Counted,
         now: DateTime<Utc>,
-    ) -> Result<Result<(String, String), NotSignedIn>> {
+    ) -> Result<Result<(String, String), Unopened>> {
         transact!(self.write, |transaction| {
             if !tries.has_room(transaction, now).await? {
-                return Ok(Err(NotSignedIn::TooManyTries));
+                return Ok(Err(Unopened::TooManyTries));
             }
             // OWASP ASVS 5.0, 6.6.3. The link goes on: whoever asks for another cannot shut them out.
             let sql = concat!(
@@ -173,12 +139,8 @@ impl Store {
                 is_live!(),
                 " ORDER BY created_at DESC, id LIMIT 1) RETURNING id, code_hash"
             );
-            let row = transaction.row(sql, values![browser_hash, millis(now), millis(now + SLACK)]).await?;
-            let found = row.map(|row| Ok::<_, StoreError>((row.text(0)?, row.opt_text(1)?))).transpose()?;
-            Ok(match found {
-                Some((flow, Some(code_hash))) => Ok((flow, code_hash)),
-                _ => Err(NotSignedIn::Dead),
-            })
+            let found = transaction.row(sql, values![browser_hash, now, now + SLACK]).await?;
+            Ok(found.ok_or(Unopened::Dead))
         })
     }
 
@@ -187,10 +149,8 @@ impl Store {
         transact!(self.write, |transaction| {
             tries.count(transaction, now).await?;
             let sql = "SELECT subscriber, email FROM flows WHERE id = $1";
-            let row = transaction.row(sql, values![flow.unwrap_or_default()]).await?;
-            let (subscriber, masked) = row.as_ref().map(whose).transpose()?.unwrap_or_default();
-            let who = (subscriber.as_deref(), masked.as_str());
-            record_event(transaction, "sign-in-failed", who, "wrong code", now).await
+            let tried = transaction.row(sql, values![flow.unwrap_or_default()]).await?;
+            record_failure(transaction, tried, "wrong code", now).await
         })
     }
 
@@ -202,28 +162,30 @@ impl Store {
         session: NewSession,
         tries: Counted,
         now: DateTime<Utc>,
-    ) -> Result<Result<String, NotSignedIn>> {
+    ) -> Result<Result<String, Unopened>> {
         transact!(self.write, |transaction| {
             let used = match &proof {
                 Proof::Code { flow } => use_code(transaction, flow, now).await?,
                 Proof::Link { token_hash, browser_hash, is_meant_here } => {
                     let used = use_link(transaction, token_hash, browser_hash, *is_meant_here, now).await?;
                     if used.is_none() && !dead_link(transaction, token_hash, &tries, now).await? {
-                        return Ok(Err(NotSignedIn::TooManyTries));
+                        return Ok(Err(Unopened::TooManyTries));
                     }
                     used
                 }
             };
-            let Some(row) = used else { return Ok(Err(NotSignedIn::Dead)) };
-            let (Some(subscriber), masked) = whose(&row)? else { return Ok(Err(NotSignedIn::Dead)) };
+            let Some((subscriber, email, payload)) = used else { return Ok(Err(Unopened::Dead)) };
             let means = if matches!(proof, Proof::Code { .. }) { "code" } else { "link" };
             begin_session(transaction, &subscriber, &session, now).await?;
             let detail = format!("{means}, {}", session.browser);
-            record_event(transaction, "signed-in", (Some(&subscriber), &masked), &detail, now).await?;
-            Ok(Ok(row.text(2)?))
+            record_event(transaction, "signed-in", (Some(&subscriber), &email.masked()), &detail, now).await?;
+            Ok(Ok(payload))
         })
     }
 }
+
+/// Who signs in with a flow, and with what they asked for it.
+type Used = (SubscriberId, EmailAddress, String);
 
 /// The browser that asked ends the flow; another one, if that is meant, spends the link alone.
 async fn use_link(
@@ -232,7 +194,7 @@ async fn use_link(
     browser_hash: &str,
     is_meant_here: bool,
     now: DateTime<Utc>,
-) -> Result<Option<Row>> {
+) -> Result<Option<Used>> {
     let sql = concat!(
         "UPDATE flows SET used_at = $2, code_hash = CASE WHEN browser_hash = $4 THEN NULL ELSE code_hash END
         WHERE token_hash = $1 AND used_at IS NULL AND (browser_hash = $4 OR $5 = 1)
@@ -240,16 +202,15 @@ async fn use_link(
         is_live!(),
         " RETURNING subscriber, email, payload"
     );
-    let times = values![token_hash, millis(now), millis(now + SLACK), browser_hash, i64::from(is_meant_here)];
-    transaction.row(sql, times).await
+    transaction.row(sql, values![token_hash, now, now + SLACK, browser_hash, is_meant_here]).await
 }
 
-async fn use_code(transaction: &mut Transaction, flow: &str, now: DateTime<Utc>) -> Result<Option<Row>> {
+async fn use_code(transaction: &mut Transaction, flow: &str, now: DateTime<Utc>) -> Result<Option<Used>> {
     let sql = "UPDATE flows SET used_at = $2, code_hash = NULL
         WHERE id = $1 AND code_hash IS NOT NULL AND expires_at > $2
         AND EXISTS (SELECT 1 FROM subscribers p WHERE p.id = flows.subscriber AND p.email_key = flows.email_key)
         RETURNING subscriber, email, payload";
-    transaction.row(sql, values![flow, millis(now)]).await
+    transaction.row(sql, values![flow, now]).await
 }
 
 /// What was mailed once and is dead now harms nobody; what never was counts against whoever tried it. Says whether
@@ -261,18 +222,17 @@ async fn dead_link(
     now: DateTime<Utc>,
 ) -> Result<bool> {
     let made = "SELECT subscriber, email FROM flows WHERE token_hash = $1 AND purpose = 'sign-in'";
-    let made = transaction.row(made, values![token_hash]).await?;
+    let made: Option<Tried> = transaction.row(made, values![token_hash]).await?;
     if made.is_none() && !tries.try_one(transaction, now).await? {
         return Ok(false);
     }
-    let (subscriber, masked) = made.as_ref().map(whose).transpose()?.unwrap_or_default();
-    record_event(transaction, "sign-in-failed", (subscriber.as_deref(), &masked), "dead link", now).await?;
+    record_failure(transaction, made, "dead link", now).await?;
     Ok(true)
 }
 
 async fn begin_session(
     transaction: &mut Transaction,
-    subscriber: &str,
+    subscriber: &SubscriberId,
     session: &NewSession,
     now: DateTime<Utc>,
 ) -> Result<()> {
@@ -280,12 +240,20 @@ async fn begin_session(
     let sql = "INSERT INTO sessions (id_hash, id, subscriber, browser, signed_in_at, seen_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $5, $6)";
     let NewSession { id_hash, browser, expires_at, .. } = session;
-    let id = clock::new_id();
-    transaction.execute(sql, values![id_hash, id, subscriber, browser, millis(now), millis(*expires_at)]).await?;
-    Ok(())
+    let row = values![id_hash, clock::new_id(), subscriber, browser, now, *expires_at];
+    transaction.execute(sql, row).await.map(drop)
 }
 
-/// The subscriber of a flow and the masked address, from the first two columns.
-fn whose(row: &Row) -> Result<(Option<String>, String)> {
-    Ok((row.opt_text(0)?, address(&row.text(1)?)?.masked()))
+/// Whose a flow is, if that is known, and who was mailed.
+type Tried = (Option<SubscriberId>, EmailAddress);
+
+async fn record_failure(
+    transaction: &mut Transaction,
+    tried: Option<Tried>,
+    detail: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let (subscriber, email) = tried.unzip();
+    let masked = email.map_or(String::new(), |email| email.masked());
+    record_event(transaction, "sign-in-failed", (subscriber.flatten().as_ref(), &masked), detail, now).await
 }

@@ -10,14 +10,14 @@ use crate::model::{
     SuppressionReason,
 };
 
-use super::database::{Result, Row, StoreError, Transaction, transact, values};
+use super::database::{Result, StoreError, Transaction, transact};
 use super::dialect::listed;
 use super::flows::record_consent;
 use super::issues::unfinished;
 use super::ledger::lock_newsletter;
 use super::open::Store;
 use super::rhythms::{enter_rhythms, goes_over_later, keeps_time, plain_rhythm};
-use super::{millis, moment};
+use super::values::{Columns, Row, columns, values};
 
 /// A person whose address we know, with everything they were ever subscribed to.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,7 +74,39 @@ pub struct Newcomer {
     pub subscription: (NewsletterId, Cadence, SubscriptionState),
 }
 
-/// A SELECT of the columns that [`people`] reads, of the people `s` that `$from` names.
+columns! { Subscription: id, subscriber, newsletter, service, state, activated_at, ended_at; }
+
+impl Columns for Subscriber {
+    fn read(row: &mut Row) -> Result<Subscriber> {
+        Ok(Subscriber {
+            id: row.read()?,
+            email: row.read()?,
+            email_key: row.read()?,
+            name: row.read()?,
+            details: [row.read()?, row.read()?, row.read()?],
+            created_at: row.read()?,
+            suppression: row.read()?,
+            subscriptions: Vec::new(),
+        })
+    }
+}
+
+impl Columns for Service {
+    fn read(row: &mut Row) -> Result<Service> {
+        let (cadence, rhythm): (Cadence, String) = row.read()?;
+        Ok(Service {
+            rhythm: Rhythm::parse(&rhythm).unwrap_or(Rhythm::of(cadence)),
+            returns_to_instant: row.read::<Option<Cadence>>()?.is_some(),
+            topics: row.read()?,
+            paused_until: row.read()?,
+        })
+    }
+}
+
+/// A subscription, its subscriber and its newsletter.
+type Whose = (SubscriptionId, SubscriberId, NewsletterId);
+
+/// A SELECT of what [`people`] folds, of the people `s` that `$from` names.
 macro_rules! select_people {
     ($from:literal) => {
         concat!(
@@ -92,7 +124,8 @@ macro_rules! select_people {
 const PEOPLE: &str =
     select_people!("(SELECT * FROM subscribers WHERE id > $1 AND email <> 'erased' ORDER BY id LIMIT $2) s");
 const ONE_PERSON: &str = select_people!("(SELECT * FROM subscribers WHERE id = $1) s");
-/// A SELECT of the columns that [`subscription`] reads.
+
+/// A SELECT of [`Subscription`]s.
 macro_rules! select_subscriptions {
     ($where:literal) => {
         concat!(
@@ -115,31 +148,29 @@ impl Subscription {
 impl Store {
     /// The next `most` people after the one with the id `after` (empty: from the first), by id.
     pub async fn subscribers_after(&self, after: &str, most: i64) -> Result<Vec<Subscriber>> {
-        people(&self.rows(PEOPLE, values![after, most]).await?)
+        Ok(people(self.rows(PEOPLE, values![after, most]).await?))
     }
 
     /// One person; none once they are unknown.
     pub async fn subscriber(&self, id: &SubscriberId) -> Result<Option<Subscriber>> {
-        Ok(people(&self.rows(ONE_PERSON, values![id.as_str()]).await?)?.pop())
+        Ok(people(self.rows(ONE_PERSON, values![id]).await?).pop())
     }
 
     /// The people with these address keys, those who are known; in one question.
     pub async fn subscribers_with(&self, keys: &[&str]) -> Result<Vec<Subscriber>> {
         let sql = listed!(select_people!("listed JOIN subscribers s ON s.email_key = listed.value"));
-        people(&self.rows(sql, values![serde_json::json!(keys).to_string()]).await?)
+        Ok(people(self.rows(sql, values![serde_json::json!(keys).to_string()]).await?))
     }
 
     /// Which of these address keys are not to be mailed, and why.
     pub async fn suppressions_of(&self, keys: &[&str]) -> Result<BTreeMap<String, SuppressionReason>> {
         let sql = listed!("SELECT x.email_key, x.reason FROM listed JOIN suppressions x ON x.email_key = listed.value");
-        let rows = self.rows(sql, values![serde_json::json!(keys).to_string()]).await?;
-        rows.iter().map(|row| Ok((row.text(0)?, row.word(1, SuppressionReason::parse)?))).collect()
+        Ok(self.rows(sql, values![serde_json::json!(keys).to_string()]).await?.into_iter().collect())
     }
 
     /// One subscription.
     pub async fn subscription(&self, id: &SubscriptionId) -> Result<Option<Subscription>> {
-        let row = self.row(ONE_SUBSCRIPTION, values![id.as_str()]).await?;
-        Ok(row.as_ref().map(|row| subscription(row, 0)).transpose()?.flatten())
+        self.row(ONE_SUBSCRIPTION, values![id]).await
     }
 
     /// Ends a subscription, remembers that, and suppresses what waits to be sent for it, in one transaction. What had
@@ -151,9 +182,8 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<Subscription>> {
         transact!(self.write, |transaction| {
-            end_subscription(transaction, id.as_str(), source, now).await?;
-            let row = transaction.row(ONE_SUBSCRIPTION, values![id.as_str()]).await?;
-            Ok(row.as_ref().map(|row| subscription(row, 0)).transpose()?.flatten())
+            end_subscription(transaction, &id, source, now).await?;
+            transaction.row(ONE_SUBSCRIPTION, values![&id]).await
         })
     }
 
@@ -172,8 +202,8 @@ impl Store {
                 AND state = 'ended' AND ended_at = $2 AND activated_at IS NOT NULL
                 RETURNING id, subscriber, newsletter";
             let mut undone = Vec::new();
-            for row in transaction.rows(sql, values![id.as_str(), millis(ended_at)]).await? {
-                let (id, subscriber, newsletter) = (row.text(0)?, row.text(1)?, row.text(2)?);
+            let left: Vec<Whose> = transaction.rows(sql, values![&id, ended_at]).await?;
+            for (id, subscriber, newsletter) in left {
                 let back = concat!(
                     "UPDATE deliveries SET state = 'queued', reason = NULL, due_at = $2, finished_at = NULL
                     WHERE issue IN (",
@@ -181,9 +211,9 @@ impl Store {
                     ") AND subscriber = $4 AND subscription = $1 AND state = 'suppressed' AND reason = 'left'
                     AND finished_at >= $3"
                 );
-                transaction.execute(back, values![id, millis(now), millis(ended_at), &subscriber]).await?;
-                record_consent(transaction, &subscriber, &newsletter, "undone", "page", now).await?;
-                undone.push(NewsletterId::new(newsletter));
+                transaction.execute(back, values![&id, now, ended_at, &subscriber]).await?;
+                record_consent(transaction, (&subscriber, &newsletter), "undone", "page", now).await?;
+                undone.push(newsletter);
             }
             Ok(undone)
         })
@@ -202,8 +232,7 @@ impl Store {
             let sql = "SELECT t.id, t.newsletter FROM subscriptions t JOIN subscribers s ON s.id = t.subscriber
                 WHERE s.email_key = $1 AND t.state <> 'ended' ORDER BY t.newsletter";
             let mut ended = Vec::new();
-            for row in transaction.rows(sql, values![email_key]).await? {
-                let (id, theirs) = (row.text(0)?, NewsletterId::new(row.text(1)?));
+            for (id, theirs) in transaction.rows(sql, values![email_key]).await? {
                 if newsletter.as_ref().is_none_or(|wanted| *wanted == theirs) {
                     end_subscription(transaction, &id, source, now).await?;
                     ended.push(theirs);
@@ -222,7 +251,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<u64> {
         transact!(self.write, |transaction| {
-            let rows = email_keys.iter().map(|key| values![key, reason.as_str(), millis(now)]).collect();
+            let rows = email_keys.iter().map(|key| values![key, reason, now]).collect();
             let head = "INSERT INTO suppressions (email_key, reason, at) VALUES";
             let new = transaction.insert_many(head, rows, "ON CONFLICT (email_key) DO NOTHING").await?;
             let waiting = listed!(
@@ -232,7 +261,7 @@ impl Store {
                     JOIN subscriptions t ON t.subscriber = s.id)"
             );
             let keys = serde_json::json!(email_keys).to_string();
-            transaction.execute(waiting, values![keys, millis(now)]).await?;
+            transaction.execute(waiting, values![keys, now]).await?;
             Ok(new)
         })
     }
@@ -252,47 +281,36 @@ impl Store {
 /// A goodbye: once, with its record, and with everything that waits for it.
 pub(super) async fn end_subscription(
     transaction: &mut Transaction,
-    id: &str,
+    id: &SubscriptionId,
     source: &'static str,
     now: DateTime<Utc>,
 ) -> Result<()> {
     let sql = "UPDATE subscriptions SET state = 'ended', ended_at = $2 WHERE id = $1 AND state <> 'ended'
         RETURNING subscriber, newsletter";
-    let Some(row) = transaction.row(sql, values![id, millis(now)]).await? else { return Ok(()) };
-    record_consent(transaction, &row.text(0)?, &row.text(1)?, "left", source, now).await?;
+    let Some((subscriber, newsletter)) = transaction.row(sql, values![id, now]).await? else { return Ok(()) };
+    record_consent(transaction, (&subscriber, &newsletter), "left", source, now).await?;
     let waiting = concat!(
         "UPDATE deliveries SET state = 'suppressed', reason = 'left', due_at = NULL, finished_at = $2
         WHERE issue IN (",
         unfinished!(),
         ") AND subscriber = $3 AND subscription = $1 AND state IN ('queued', 'deferred')"
     );
-    transaction.execute(waiting, values![id, millis(now), row.text(0)?]).await?;
-    Ok(())
+    transaction.execute(waiting, values![id, now, &subscriber]).await.map(drop)
 }
 
 async fn enter_people(transaction: &mut Transaction, newcomers: &[Newcomer]) -> Result<()> {
     let people: BTreeMap<&str, &Newcomer> = newcomers.iter().map(|newcomer| (newcomer.email.key(), newcomer)).collect();
     let row = |person: &&Newcomer| {
-        let (email, [time_zone, language, tags]) = (&person.email, person.details.clone());
-        let name = person.name.clone();
-        values![
-            clock::new_id(),
-            email.as_str(),
-            email.key(),
-            name,
-            time_zone,
-            language,
-            tags,
-            millis(person.created_at)
-        ]
+        let Newcomer { email, name, details, created_at, .. } = *person;
+        let [time_zone, language, tags] = details.each_ref().map(Option::as_ref);
+        values![clock::new_id(), email, email.key(), name.as_ref(), time_zone, language, tags, *created_at]
     };
     let head = "INSERT INTO subscribers (id, email, email_key, name, time_zone, language, tags, created_at) VALUES";
     let tail = "ON CONFLICT (email_key) DO UPDATE SET name = COALESCE(excluded.name, subscribers.name),
         time_zone = COALESCE(excluded.time_zone, subscribers.time_zone),
         language = COALESCE(excluded.language, subscribers.language),
         tags = COALESCE(excluded.tags, subscribers.tags)";
-    transaction.insert_many(head, people.values().map(row).collect(), tail).await?;
-    Ok(())
+    transaction.insert_many(head, people.values().map(row).collect(), tail).await.map(drop)
 }
 
 async fn enter_subscriptions(transaction: &mut Transaction, newcomers: &[Newcomer], now: DateTime<Utc>) -> Result<()> {
@@ -300,23 +318,32 @@ async fn enter_subscriptions(transaction: &mut Transaction, newcomers: &[Newcome
     let known =
         listed!("SELECT s.email_key, s.id, s.time_zone FROM listed JOIN subscribers s ON s.email_key = listed.value");
     let keys: Vec<&str> = newcomers.iter().map(|newcomer| newcomer.email.key()).collect();
-    let rows = transaction.rows(known, values![serde_json::json!(keys).to_string()]).await?;
-    let people: BTreeMap<String, (String, Option<String>)> =
-        rows.iter().map(|row| Ok((row.text(0)?, (row.text(1)?, row.opt_text(2)?)))).collect::<Result<_>>()?;
+    let people = transaction.rows(known, values![serde_json::json!(keys).to_string()]).await?;
+    let people: BTreeMap<String, (SubscriberId, Option<String>)> = people.into_iter().collect();
     let (mut subscriptions, mut consents, mut rhythms) = (Vec::new(), Vec::new(), Vec::new());
     for newcomer in newcomers {
         let (newsletter, cadence, state) = &newcomer.subscription;
-        let (newsletter, at) = (newsletter.as_str(), millis(now));
-        let number = numbers.get(newsletter).copied();
-        let (subscriber, zone) = people.get(newcomer.email.key()).cloned().unwrap_or_default();
+        let person = people.get(newcomer.email.key());
+        let (subscriber, zone) =
+            person.ok_or_else(|| StoreError::Form("whoever was entered is not there".to_owned()))?;
         let rhythm = plain_rhythm(*cadence, zone.as_deref());
-        let activated_at = (*state == SubscriptionState::Active).then_some(at);
-        let ended_at = (*state == SubscriptionState::Ended).then_some(at);
-        consents.push(values![clock::new_id(), &subscriber, newsletter, "imported", state.as_str(), at]);
-        let (id, cadence, state, key) = (clock::new_id(), cadence.as_str(), state.as_str(), rhythm.key());
+        let activated_at = (*state == SubscriptionState::Active).then_some(now);
+        let ended_at = (*state == SubscriptionState::Ended).then_some(now);
+        consents.push(values![clock::new_id(), subscriber, newsletter, "imported", state.as_str(), now]);
+        let number = numbers.get(newsletter).copied();
+        subscriptions.push(values![
+            clock::new_id(),
+            subscriber,
+            newsletter,
+            *cadence,
+            rhythm.key(),
+            *state,
+            number,
+            now,
+            activated_at,
+            ended_at
+        ]);
         rhythms.push((newsletter, rhythm));
-        subscriptions
-            .push(values![id, subscriber, newsletter, cadence, key, state, number, at, activated_at, ended_at]);
     }
     enter_rhythms(transaction, rhythms.iter().map(|(newsletter, rhythm)| (*newsletter, rhythm)), now).await?;
     let head = "INSERT INTO subscriptions
@@ -333,69 +360,36 @@ async fn enter_subscriptions(transaction: &mut Transaction, newcomers: &[Newcome
     );
     transaction.insert_many(head, subscriptions, tail).await?;
     let head = "INSERT INTO consents (id, subscriber, newsletter, event, source, at) VALUES";
-    transaction.insert_many(head, consents, "").await?;
-    Ok(())
+    transaction.insert_many(head, consents, "").await.map(drop)
 }
 
 /// The present numbers of the newsletters that people are entered into, which stay so until the transaction ends.
-async fn lock_newsletters(transaction: &mut Transaction, newcomers: &[Newcomer]) -> Result<BTreeMap<String, i64>> {
-    let newsletters: BTreeSet<&str> = newcomers.iter().map(|newcomer| newcomer.subscription.0.as_str()).collect();
+async fn lock_newsletters(
+    transaction: &mut Transaction,
+    newcomers: &[Newcomer],
+) -> Result<BTreeMap<NewsletterId, i64>> {
+    let newsletters: BTreeSet<&NewsletterId> = newcomers.iter().map(|newcomer| &newcomer.subscription.0).collect();
     let mut numbers = BTreeMap::new();
     for newsletter in newsletters {
         lock_newsletter(transaction, newsletter).await?;
-        let row = transaction.row("SELECT sequence FROM newsletters WHERE id = $1", values![newsletter]).await?;
-        numbers.insert(newsletter.to_owned(), row.ok_or_else(|| not_entered(newsletter))?.int(0)?);
+        let number = transaction.row("SELECT sequence FROM newsletters WHERE id = $1", values![newsletter]).await?;
+        numbers.insert(newsletter.clone(), number.ok_or_else(|| not_entered(newsletter))?);
     }
     Ok(numbers)
 }
 
-fn not_entered(newsletter: &str) -> StoreError {
+fn not_entered(newsletter: &NewsletterId) -> StoreError {
     StoreError::Place(format!("the newsletter `{newsletter}` is not in the database yet"))
 }
 
 /// Folds rows of (person, subscription) into people.
-fn people(rows: &[Row]) -> Result<Vec<Subscriber>> {
+fn people(rows: Vec<(Subscriber, Option<Subscription>)>) -> Vec<Subscriber> {
     let mut people: Vec<Subscriber> = Vec::new();
-    for row in rows {
-        let id = SubscriberId::new(row.text(0)?);
-        if people.last().is_none_or(|person| person.id != id) {
-            people.push(person(id, row)?);
-        }
-        if let (Some(person), Some(subscription)) = (people.last_mut(), subscription(row, 9)?) {
-            person.subscriptions.push(subscription);
+    for (person, subscription) in rows {
+        match people.last_mut() {
+            Some(last) if last.id == person.id => last.subscriptions.extend(subscription),
+            _ => people.push(Subscriber { subscriptions: subscription.into_iter().collect(), ..person }),
         }
     }
-    Ok(people)
-}
-
-fn person(id: SubscriberId, row: &Row) -> Result<Subscriber> {
-    Ok(Subscriber {
-        id,
-        email: row.text(1)?,
-        email_key: row.text(2)?,
-        name: row.opt_text(3)?,
-        details: [row.opt_text(4)?, row.opt_text(5)?, row.opt_text(6)?],
-        created_at: moment(row.int(7)?),
-        suppression: row.opt_text(8)?.map(|_| row.word(8, SuppressionReason::parse)).transpose()?,
-        subscriptions: Vec::new(),
-    })
-}
-
-/// A subscription from eleven columns, the first of which is `from`; none if they are empty.
-pub(super) fn subscription(row: &Row, from: usize) -> Result<Option<Subscription>> {
-    let Some(id) = row.opt_text(from)? else { return Ok(None) };
-    Ok(Some(Subscription {
-        id: SubscriptionId::new(id),
-        subscriber: SubscriberId::new(row.text(from + 1)?),
-        newsletter: NewsletterId::new(row.text(from + 2)?),
-        service: Service {
-            rhythm: Rhythm::parse(&row.text(from + 4)?).unwrap_or(Rhythm::of(row.word(from + 3, Cadence::parse)?)),
-            returns_to_instant: row.opt_text(from + 5)?.is_some(),
-            topics: row.text(from + 6)?.lines().map(str::to_owned).collect(),
-            paused_until: row.opt_int(from + 7)?.map(moment),
-        },
-        state: row.word(from + 8, SubscriptionState::parse)?,
-        activated_at: row.opt_int(from + 9)?.map(moment),
-        ended_at: row.opt_int(from + 10)?.map(moment),
-    }))
+    people
 }

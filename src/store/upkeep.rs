@@ -5,8 +5,9 @@ use std::path::Path;
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
 
-use super::database::{Connection, Result, StoreError, Transaction, values};
-use super::open::Store;
+use super::database::{Connection, Result, StoreError, Transaction};
+use super::open::{Store, VERSION};
+use super::values::{Row, values};
 
 /// Sums that must add up; each question gives one row for each place where they do not.
 const RULES: &[(&str, &str)] = &[
@@ -30,27 +31,23 @@ impl Store {
     /// Copies an SQLite database to a new file as it is at one moment, while it is in use.
     pub async fn copy_to(&self, file: &Path) -> Result<()> {
         let name = file.to_str().ok_or_else(|| StoreError::Place("the file's name is not text".to_owned()))?;
-        self.rows("VACUUM INTO $1", values![name]).await.map(drop)
+        self.rows::<Row>("VACUUM INTO $1", values![name]).await.map(drop)
     }
 
     /// What is wrong with the database: damage that the engine finds, and sums that do not add up.
     pub async fn problems(&self) -> Result<Vec<String>> {
         let mut problems = Vec::new();
         if !self.is_postgres() {
-            let integrity = self.rows("PRAGMA integrity_check", vec![]).await?;
-            for row in &integrity {
-                let said = row.text(0)?;
-                if said != "ok" {
-                    problems.push(format!("the file is damaged: {said}"));
-                }
-            }
-            for row in self.rows("PRAGMA foreign_key_check", vec![]).await? {
-                problems.push(format!("a row of `{}` refers to one that is not there", row.text(0)?));
+            let said = self.rows::<String>("PRAGMA integrity_check", vec![]).await?;
+            let damage = said.iter().filter(|said| *said != "ok");
+            problems.extend(damage.map(|said| format!("the file is damaged: {said}")));
+            for table in self.rows::<String>("PRAGMA foreign_key_check", vec![]).await? {
+                problems.push(format!("a row of `{table}` refers to one that is not there"));
             }
         }
         for (problem, sql) in RULES {
-            for row in self.rows(*sql, vec![]).await? {
-                problems.push(format!("{problem}: {}", row.text(0)?));
+            for id in self.rows::<String>(*sql, vec![]).await? {
+                problems.push(format!("{problem}: {id}"));
             }
         }
         Ok(problems)
@@ -71,12 +68,11 @@ pub async fn look_over(file: &Path) -> Result<()> {
         return Err(StoreError::Place("there is no such file".to_owned()));
     }
     let mut copy = alone(file, true).await?;
-    let said = copy.row("PRAGMA integrity_check", vec![]).await?.map(|row| row.text(0)).transpose()?;
+    let said: Option<String> = copy.row("PRAGMA integrity_check", vec![]).await?;
     if said.as_deref() != Some("ok") {
         return Err(StoreError::Place("the file is damaged".to_owned()));
     }
-    let found = copy.row("SELECT MAX(version) FROM schema_steps", vec![]).await?;
-    let found = found.map_or(Ok(None), |row| row.opt_int(0))?.unwrap_or(0);
+    let found = copy.row(VERSION, vec![]).await?.flatten().unwrap_or(0);
     let known = super::schema::STEPS.last().map_or(0, |step| step.version);
     if found > known { Err(StoreError::Newer { found, known }) } else { Ok(()) }
 }

@@ -14,7 +14,7 @@ use crate::model::{self, Newsletter, NewsletterId, SubscriptionState};
 use crate::render::{
     AccountPage, FieldError, Moment, NamedAddress, Notice, NoticeKind, Offer, ReaderPage, SessionLine, Words,
 };
-use crate::store::{Ending, Person, Session, Subscriber, Subscription};
+use crate::store::{Person, Session, Subscriber, Subscription};
 use crate::zone::Zone;
 
 use super::answer::{self, Secured as _};
@@ -194,13 +194,12 @@ pub(super) fn is_recent(reader: &Session) -> bool {
 pub(super) async fn sign_out(visit: &Visit, body: Incoming) -> Answered {
     let form = visit.own_form(body).await?.only(&["session", "everywhere"])?;
     let Some(reader) = visit.reader().await? else { return Ok(signed_out(visit)) };
-    let ending = match (form.one("everywhere")?, form.one("session")?) {
-        (Some(_), _) => Ending::All,
-        (None, Some(id)) => Ending::One(id.to_owned()),
-        (None, None) => Ending::One(reader.id.clone()),
+    let one = form.one("session")?.unwrap_or(&reader.id);
+    let (one, is_another) = match form.one("everywhere")? {
+        Some(_) => (None, false),
+        None => (Some(one.to_owned()), one != reader.id),
     };
-    let is_another = matches!(&ending, Ending::One(id) if *id != reader.id);
-    visit.state.store.sign_out(&reader, ending, clock::now()).await?;
+    visit.state.store.sign_out(&reader, one, clock::now()).await?;
     Ok(if is_another { answer::see_other(ACCOUNT) } else { signed_out(visit) })
 }
 

@@ -7,7 +7,7 @@ use crate::audience;
 use crate::clock;
 use crate::model::EmailAddress;
 use crate::render::{FieldError, Notice, NoticeKind, ReaderPage};
-use crate::store::Unconfirmed;
+use crate::store::Unopened;
 
 use super::account::{ACCOUNT, is_recent, show};
 use super::sign_up::email_key;
@@ -55,7 +55,7 @@ pub(super) async fn act(visit: &Visit, token: &str, body: Incoming) -> Answered 
     let (store, keys, flow) = (&visit.state.store, &visit.state.keys, audience::flow_id(clock::random()));
     match audience::move_address(store, keys, token, flow, visit.client, clock::now()).await? {
         Ok(()) => Ok(visit.after(&visit.path, &[Notice::new(NoticeKind::AddressMoved, Vec::new())])),
-        Err(Unconfirmed::TooManyTries) => Err(Problem::TooOften),
-        Err(Unconfirmed::Dead) => Err(Problem::DeadSignIn),
+        Err(Unopened::TooManyTries) => Err(Problem::TooOften),
+        Err(Unopened::Dead) => Err(Problem::DeadSignIn),
     }
 }

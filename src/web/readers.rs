@@ -14,7 +14,7 @@ use crate::auth;
 use crate::clock;
 use crate::model::NewsletterId;
 use crate::render::{Next, Notice, NoticeKind, ReaderPage, UndoForm, rhythm};
-use crate::store::{Choice, Subscription, Unconfirmed};
+use crate::store::{Choice, Subscription, Unopened};
 use crate::zone::Zone;
 
 use super::answer::{self, Secured as _};
@@ -41,8 +41,8 @@ pub(super) async fn confirm(visit: &Visit, token: &str, body: Incoming) -> Answe
     let confirmation = Confirmation { token, time_zone, client: visit.client, welcome };
     let confirmed = audience::confirm(store, keys, settings, confirmation, clock::now()).await?;
     let mut confirmed = confirmed.map_err(|why| match why {
-        Unconfirmed::Dead => Problem::Expired,
-        Unconfirmed::TooManyTries => Problem::TooOften,
+        Unopened::Dead => Problem::Expired,
+        Unopened::TooManyTries => Problem::TooOften,
     })?;
     confirmed.subscriptions.sort_by_key(|theirs| visit.place_of(&theirs.newsletter));
     let mut notices = Vec::new();

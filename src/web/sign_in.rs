@@ -14,7 +14,7 @@ use crate::auth::{self, Asked, Errand, NewBrowser, SESSION_LASTS, SIGN_IN_WITHIN
 use crate::clock;
 use crate::model::EmailAddress;
 use crate::render::{FieldError, Notice, NoticeKind, ReaderPage};
-use crate::store::NotSignedIn;
+use crate::store::Unopened;
 
 use super::account::ACCOUNT;
 use super::answer::Secured as _;
@@ -110,8 +110,8 @@ pub(super) async fn by_code(visit: &Visit, body: Incoming) -> Answered {
     let signed_in = auth::by_code(store, keys, (typed, &cookie), browser, visit.client, clock::now()).await?;
     match signed_in {
         Ok(errand) => Ok(welcome(visit, &session, &errand)),
-        Err(NotSignedIn::TooManyTries) => Err(Problem::TooOften),
-        Err(NotSignedIn::Dead) => {
+        Err(Unopened::TooManyTries) => Err(Problem::TooOften),
+        Err(Unopened::Dead) => {
             let message = visit.words().say("sign-in-wrong-code", &[]);
             let errors = vec![FieldError { field: "code", message }];
             visit.page(StatusCode::UNPROCESSABLE_ENTITY, &code_form(Vec::new(), errors))
@@ -142,8 +142,8 @@ pub(super) async fn by_link(visit: &Visit, token: &str, body: Incoming) -> Answe
     let (session, means) = (browser.cookie.clone(), (token, cookie.as_deref(), is_meant_here));
     match auth::by_link(store, keys, means, browser, visit.client, clock::now()).await? {
         Ok(errand) => Ok(welcome(visit, &session, &errand)),
-        Err(NotSignedIn::TooManyTries) => Err(Problem::TooOften),
-        Err(NotSignedIn::Dead) => Err(Problem::DeadSignIn),
+        Err(Unopened::TooManyTries) => Err(Problem::TooOften),
+        Err(Unopened::Dead) => Err(Problem::DeadSignIn),
     }
 }
 

@@ -52,8 +52,8 @@ impl<'s> Movers<'s> {
         let sql =
             "SELECT f.purpose, d.email, COALESCE(d.reason, d.state) FROM deliveries d JOIN flows f ON f.id = d.flow
             ORDER BY f.created_at, f.purpose";
-        let rows = self.store.rows(sql, vec![]).await.unwrap();
-        rows.iter().map(|row| [0, 1, 2].map(|column| row.text(column).unwrap())).collect()
+        let rows: Vec<(String, String, String)> = self.store.rows(sql, vec![]).await.unwrap();
+        rows.into_iter().map(Into::into).collect()
     }
 }
 
