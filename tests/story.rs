@@ -1,10 +1,11 @@
 //! What is owed to whom: told from the first start to the last reader, on both databases.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use pressrun::model::{Brake, Cadence, DeliveryState, IssueEvent, IssueId, IssueState};
+use pressrun::clock;
+use pressrun::model::{Brake, Cadence, DeliveryState, IssueEvent, IssueId, IssueState, Viewer};
 use pressrun::publishing::{self, Sent, WaitsFor};
 use pressrun::relay::{Act, Memory, Phase, Reply};
-use pressrun::store::{Claimed, Fixed, Home, Outcome, Said};
+use pressrun::store::{Claimed, Fixed, Home, Outcome, Said, Store};
 
 use crate::world::{World, article, on_both_databases};
 
@@ -36,6 +37,7 @@ on_both_databases! {
     what_cannot_be_cancelled_is_said
     a_line_that_drops_after_each_dot_is_not_tried_for_ever
     subscribers_only_text_stays_with_subscribers
+    what_is_paid_for_stays_with_members
 }
 
 const DAY: TimeDelta = TimeDelta::days(1);
@@ -216,7 +218,7 @@ async fn an_older_folder_takes_nothing_back(mut world: World) {
 async fn an_editor_hastens_what_is_held(mut world: World) {
     world.readers(2, "main", Cadence::Instant).await;
     broken_in(&mut world).await;
-    world.now = pressrun::clock::now(); // the sender's own clock rules when a mail is due
+    world.now = clock::now(); // the sender's own clock rules when a mail is due
     world.editor_writes("news", "", "Text.");
     world.turn().await;
     world.sender_works().await;
@@ -262,7 +264,7 @@ async fn the_issue(world: &World) -> IssueId {
 /// The one issue has begun, and some sender, "me", has claimed so many of its mails.
 async fn in_hand(world: &World, mails: i64) -> (IssueId, Vec<Claimed>, DateTime<Utc>) {
     world.store.start_due_issues(world.now).await.unwrap();
-    let (issue, now) = (the_issue(world).await, pressrun::clock::now());
+    let (issue, now) = (the_issue(world).await, clock::now());
     let claimed = world.store.claim(Some(&issue), "me", now, now + HOUR, mails).await.unwrap();
     (issue, claimed, now)
 }
@@ -358,7 +360,7 @@ async fn a_dead_sender_loses_nobody(mut world: World) {
     world.editor_sends("news").await.unwrap();
     world.store.start_due_issues(world.now).await.unwrap();
     let issue = the_issue(&world).await;
-    let (now, over) = (pressrun::clock::now(), pressrun::clock::now() - HOUR);
+    let (now, over) = (clock::now(), clock::now() - HOUR);
     // A sender dies with one delivery claimed and one noted, an hour ago.
     let claimed = world.store.claim(Some(&issue), "dead", now, over + TimeDelta::seconds(30), 2).await.unwrap();
     let fixed = Fixed { date_at: over, key_id: "k".to_owned(), message_id: "<the-same@example.com>".to_owned() };
@@ -391,7 +393,7 @@ async fn two_senders_send_each_mail_once(mut world: World) {
 }
 
 async fn a_relay_that_says_no_is_remembered(mut world: World) {
-    world.now = pressrun::clock::now(); // what is put off for long is given up
+    world.now = clock::now(); // what is put off for long is given up
     world.readers(4, "main", Cadence::Instant).await;
     world.relay = Memory::deciding(|step| {
         let to = step.mail.as_ref().map_or("", |(_, envelope)| envelope.to.as_str()).to_owned();
@@ -518,8 +520,42 @@ async fn a_line_that_drops_after_each_dot_is_not_tried_for_ever(mut world: World
     world.editor_sends("news").await.unwrap();
     world.sender_works().await;
     let issue = the_issue(&world).await;
-    let wait = world.store.next_due(Some(&issue)).await.unwrap().unwrap() - pressrun::clock::now();
+    let wait = world.store.next_due(Some(&issue)).await.unwrap().unwrap() - clock::now();
     assert!(wait > TimeDelta::minutes(4), "as long as after any other first try, not {wait}");
+}
+
+async fn what_is_paid_for_stays_with_members(mut world: World) {
+    world.imports("email,state\nmember@example.com,active\nreader@example.com,active\n").await;
+    let [member, reader] = ["member@example.com", "reader@example.com"];
+    let person = world.store.subscribers_with(&[member]).await.unwrap().remove(0).id;
+    // Senders go by the real clock.
+    let grants = async |store: &Store, hours| {
+        let now = clock::now();
+        store.grant_membership(&person, now + HOUR * hours, now).await.unwrap();
+    };
+    grants(&world.store, 1).await;
+    let text = "For everybody.\n\n<!-- more -->\n\nThe paid sentence.";
+    let reads = |reader: &str, world: &World| {
+        let mail = world.relay.final_dots().into_iter().rfind(|dot| dot.envelope.to.as_str() == reader).unwrap();
+        String::from_utf8_lossy(&mail.message).contains("The paid sentence.")
+    };
+    world.editor_writes("paid", "access: paid", text);
+    world.editor_sends("paid").await.unwrap();
+    world.sender_works().await;
+    assert!(reads(member, &world) && !reads(reader, &world));
+    let issue = the_issue(&world).await;
+    assert!(!world.store.issue_page(&issue).await.unwrap().unwrap().contains("paid sentence"));
+    for (address, page) in &world.edition().site.pages {
+        assert!(!String::from_utf8_lossy(&page.body).contains("paid sentence"), "{address}");
+    }
+    // The membership ends after the next issue was sealed, and before its mail is claimed.
+    world.editor_writes("later", "access: paid", text);
+    world.editor_sends("later").await.unwrap();
+    grants(&world.store, 0).await;
+    world.sender_works().await;
+    assert_eq!(world.mails(), 4);
+    assert!(!reads(member, &world), "who was a member reads as everybody else");
+    assert_eq!(world.store.viewer(&person, clock::now()).await.unwrap(), Viewer::Subscriber);
 }
 
 async fn subscribers_only_text_stays_with_subscribers(mut world: World) {

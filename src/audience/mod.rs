@@ -27,7 +27,9 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::auth::{Asked, ServerKeys, asked, asking, forged_links, token_hash};
 use crate::config::{Settings, is_unfit};
-use crate::model::{Access, Cadence, Choices, EmailAddress, Newsletter, NewsletterId, SubscriberId, SubscriptionState};
+use crate::model::{
+    Access, Cadence, Choices, EmailAddress, Newsletter, NewsletterId, SubscriberId, SubscriptionState, Viewer,
+};
 use crate::store::{
     Choice, Confirmed, Confirming, Erasing, Flow, Person, Result, SignUp, Store, Subscription, Unopened,
 };
@@ -59,7 +61,12 @@ pub struct Request {
 
 /// The newsletters that anybody may sign up to.
 pub fn offered(settings: &Settings) -> impl Iterator<Item = &Newsletter> {
-    settings.newsletters.iter().filter(|newsletter| newsletter.access != Access::Paid)
+    offered_to(settings, Viewer::Anybody)
+}
+
+/// The newsletters that somebody may get who reads as `viewer`: those that are paid for, if they are a member.
+pub fn offered_to(settings: &Settings, viewer: Viewer) -> impl Iterator<Item = &Newsletter> {
+    settings.newsletters.iter().filter(move |newsletter| newsletter.access != Access::Paid || viewer == Viewer::Member)
 }
 
 /// What is signed up to when `cadence` is wanted of `newsletter`: where it does not have it, the next less frequent one,

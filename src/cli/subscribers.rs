@@ -2,20 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use crate::audience::{self, ImportError, ImportOptions, Imported};
 use crate::clock;
+use crate::content;
 use crate::files;
 use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriptionState, SuppressionReason};
 use crate::publishing;
 use crate::store::{AccountEvent, Subscriber};
+use crate::zone::Zone;
 
 use super::opened::{Opened, data, open};
 use super::{Context, Done, Failure, Format};
 
-/// List, add, import, export and erase readers
+/// List, add, import, export and erase readers, and make them members
 ///
 /// Nothing here mails anybody, but for the last mail to whoever is erased.
 #[derive(Debug, Args)]
@@ -73,6 +76,19 @@ enum Command {
         /// Only to this newsletter
         #[arg(long, value_name = "ID")]
         newsletter: Option<String>,
+    },
+    /// Make a reader a member, who reads what is `access: paid`, without paying
+    ///
+    /// It takes the place of what was granted before. The reader stays subscribed when it ends.
+    Grant {
+        /// Their address
+        address: String,
+        /// Until when: a day, which counts to its end, or a moment as `2026-12-01 07:00`
+        #[arg(long, value_name = "TIME", required_unless_present = "end", conflicts_with = "end")]
+        until: Option<String>,
+        /// Until now: end it
+        #[arg(long)]
+        end: bool,
     },
     /// Mail an address no more, unless its owner signs up and confirms anew
     Suppress {
@@ -142,6 +158,8 @@ struct Person<'a> {
     state: &'static str,
     subscriptions: Vec<Subscribed<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    member_until: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     events: Option<&'a [AccountEvent]>,
 }
 
@@ -170,6 +188,7 @@ pub async fn run(subscribers: Subscribers, context: &Context) -> Done {
         Command::Export { newsletter } => export(&opened, context, newsletter).await,
         Command::Erase { address, yes: _ } => erase(&opened, context, &address).await,
         Command::Unsubscribe { address, newsletter } => unsubscribe(&opened, context, &address, newsletter).await,
+        Command::Grant { address, until, end: _ } => grant(&opened, context, &address, until.as_deref()).await,
         Command::Suppress { addresses, reason } => suppress(&opened, context, &addresses, reason).await,
     }
 }
@@ -193,11 +212,14 @@ async fn show(opened: &Opened, context: &Context, address: &str) -> Done {
     let people = opened.store.subscribers_with(&[email.key()]).await?;
     let person = people.first().ok_or_else(|| unknown(address))?;
     let events = opened.store.account_events(&person.id, EVENTS_SHOWN).await?;
-    context.print(&line(person, Some(&events), context.format))
+    let member_until = opened.store.membership_end(&person.id).await?.filter(|end| *end > clock::now());
+    context.print(&line(person, Some((&events, member_until)), context.format))
 }
 
-/// One person: an object, or one line for people; and what happened to their account, if that is asked for.
-fn line(person: &Subscriber, events: Option<&[AccountEvent]>, format: Format) -> String {
+/// One person: an object, or one line for people; and what happened to their account and until when they are a member,
+/// if that is asked for.
+fn line(person: &Subscriber, more: Option<(&[AccountEvent], Option<DateTime<Utc>>)>, format: Format) -> String {
+    let (events, member_until) = more.map_or((None, None), |(events, end)| (Some(events), end));
     let subscription = |theirs: &crate::store::Subscription| {
         format!("{} ({}, {})", theirs.newsletter, theirs.cadence().as_str(), theirs.state.as_str())
     };
@@ -208,7 +230,8 @@ fn line(person: &Subscriber, events: Option<&[AccountEvent]>, format: Format) ->
         let events = events.unwrap_or_default().iter().map(|AccountEvent { at, event, detail }| {
             format!("  {} UTC  {event:<18} {detail}\n", at.format("%Y-%m-%d %H:%M:%S"))
         });
-        return line + &events.collect::<String>();
+        let member = member_until.map(|end| format!("  a member until {} UTC\n", end.format("%Y-%m-%d %H:%M")));
+        return line + &member.unwrap_or_default() + &events.collect::<String>();
     }
     let subscriptions = person.subscriptions.iter().map(|theirs| Subscribed {
         newsletter: theirs.newsletter.as_str(),
@@ -221,9 +244,38 @@ fn line(person: &Subscriber, events: Option<&[AccountEvent]>, format: Format) ->
         name: person.name.as_deref(),
         state: audience::standing(person),
         subscriptions: subscriptions.collect(),
+        member_until,
         events,
     };
     format!("{}\n", serde_json::to_string(&person).unwrap_or_default())
+}
+
+async fn grant(opened: &Opened, context: &Context, address: &str, until: Option<&str>) -> Done {
+    let (zone, now) = (&opened.edition.settings.publication.zone, clock::now());
+    let until = match until {
+        None => now,
+        Some(text) => {
+            let wrong = || Failure::yours(format!("`{text}` is not a day or moment"), "write it as `2026-12-31`");
+            let end = end_of(text, zone).ok_or_else(wrong)?;
+            if end <= now {
+                return Err(Failure::yours(format!("`{text}` is over"), "give a later one, or `--end`"));
+            }
+            end
+        }
+    };
+    let email = parsed(address)?;
+    let people = opened.store.subscribers_with(&[email.key()]).await?;
+    let person = people.first().ok_or_else(|| unknown(address))?;
+    opened.store.grant_membership(&person.id, until, now).await?;
+    show(opened, context, address).await
+}
+
+/// The end of a day in the publication's zone, or a moment.
+fn end_of(text: &str, zone: &Zone) -> Option<DateTime<Utc>> {
+    match text.parse::<NaiveDate>() {
+        Ok(day) => Some(zone.to_instant(day.succ_opt()?.and_time(NaiveTime::MIN))),
+        Err(_) => content::parse_moment(text, zone),
+    }
 }
 
 async fn add(opened: &Opened, context: &Context, address: &str, name: Option<&str>, wanted: &Wanted) -> Done {

@@ -17,12 +17,14 @@ words! {
 }
 
 words! {
-    /// On whose behalf an article is about to be shown.
+    /// On whose behalf an article is about to be shown. Each reads whatever those before it read.
     pub enum Viewer {
         /// Anybody: the web, feeds, crawlers, the static site, a forwarded link.
         Anybody = "anybody",
         /// A subscriber with an active subscription.
         Subscriber = "subscriber",
+        /// A subscriber with a membership.
+        Member = "member",
     }
 }
 
@@ -39,8 +41,12 @@ impl Access {
     /// The one decision about who reads what.
     pub fn portion_for(self, viewer: Viewer) -> Portion {
         match (self, viewer) {
-            (Access::Public, _) | (Access::Subscribers, Viewer::Subscriber) => Portion::Whole,
-            (Access::Subscribers, Viewer::Anybody) | (Access::Paid, _) => Portion::Preview,
+            (Access::Public, _)
+            | (Access::Subscribers, Viewer::Subscriber | Viewer::Member)
+            | (Access::Paid, Viewer::Member) => Portion::Whole,
+            (Access::Subscribers, Viewer::Anybody) | (Access::Paid, Viewer::Anybody | Viewer::Subscriber) => {
+                Portion::Preview
+            }
         }
     }
 }
@@ -58,9 +64,9 @@ mod tests {
         assert_eq!(
             table,
             [
-                ("public", [Portion::Whole, Portion::Whole]),
-                ("subscribers", [Portion::Preview, Portion::Whole]),
-                ("paid", [Portion::Preview, Portion::Preview]),
+                ("public", [Portion::Whole, Portion::Whole, Portion::Whole]),
+                ("subscribers", [Portion::Preview, Portion::Whole, Portion::Whole]),
+                ("paid", [Portion::Preview, Portion::Preview, Portion::Whole]),
             ]
         );
     }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use flate2::write::GzEncoder;
 
 use crate::content::{Article, Catalog, fingerprint};
+use crate::model::Access;
 use crate::render::{self, Imprint, RenderError, RenderedPage};
 
 /// Everything that is answered without asking the database, by address.
@@ -15,6 +16,8 @@ use crate::render::{self, Imprint, RenderError, RenderedPage};
 pub struct Site {
     /// By path, such as `/`, `/an-article/`, `/feed.xml`.
     pub pages: BTreeMap<String, Arc<SitePage>>,
+    /// What stands at the same path for those who may read it, and who they are; `build` never writes it.
+    pub gated: BTreeMap<String, (Access, Arc<SitePage>)>,
     /// From an old path to the present one.
     pub redirects: BTreeMap<String, String>,
 }
@@ -51,6 +54,8 @@ pub struct Gzip {
 pub enum CachePolicy {
     /// It asks each time whether there is a newer one.
     Revalidate,
+    /// The same, and nothing between it and us may keep it at all.
+    Private,
     /// For ever: the address has the hash of what it leads to in it.
     Immutable,
 }
@@ -60,6 +65,7 @@ impl CachePolicy {
     pub fn header(self) -> &'static str {
         match self {
             CachePolicy::Revalidate => "no-cache",
+            CachePolicy::Private => "private, no-cache",
             CachePolicy::Immutable => "public, max-age=31536000, immutable",
         }
     }
@@ -86,17 +92,24 @@ impl SitePage {
 
 /// Prints every page as it is at `now`.
 pub(super) fn compose(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Result<Site, RenderError> {
-    let pages = render::pages(imprint, now)?.into_iter().map(|RenderedPage { address, content_type, body }| {
-        (address, Arc::new(SitePage::new(content_type, body.into_bytes(), CachePolicy::Revalidate)))
-    });
+    let (mut pages, mut gated) = (BTreeMap::new(), BTreeMap::new());
+    for RenderedPage { address, content_type, body, access } in render::pages(imprint, now)? {
+        let cache = if access == Access::Public { CachePolicy::Revalidate } else { CachePolicy::Private };
+        let page = Arc::new(SitePage::new(content_type, body.into_bytes(), cache));
+        if access == Access::Public {
+            pages.insert(address, page);
+        } else {
+            gated.insert(address, (access, page));
+        }
+    }
     let static_files = imprint.theme.static_files().map(|file| {
         let page = SitePage::new(file.content_type, file.bytes.to_vec(), CachePolicy::Immutable);
         (file.address.clone(), Arc::new(page))
     });
-    let pages: BTreeMap<_, _> = pages.chain(static_files).collect();
+    pages.extend(static_files);
     let mut redirects = redirects(imprint.catalog, now);
     redirects.retain(|old, _| !pages.contains_key(old));
-    Ok(Site { pages, redirects })
+    Ok(Site { pages, gated, redirects })
 }
 
 /// From the old addresses of what is out to the present ones.

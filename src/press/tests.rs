@@ -8,7 +8,7 @@ use chrono::TimeZone as _;
 use tempfile::TempDir;
 
 use super::*;
-use crate::model::Viewer;
+use crate::model::{Access, Viewer};
 use crate::render::Occasion;
 
 /// Stands in the part of an article that only subscribers read.
@@ -68,10 +68,14 @@ fn article(id: &str, front_matter: &str, text: &str) -> String {
 }
 
 fn for_subscribers() -> String {
+    kept_for("subscribers")
+}
+
+fn kept_for(access: &str) -> String {
     let text = format!(
         "An open door.\n\n<!-- more -->\n\n{HIDDEN}. ![{HIDDEN}](heron.gif)\n\n## {HIDDEN}\n\n[^1]: {HIDDEN}\n"
     );
-    article("hidden", "date: 2026-11-02\naccess: subscribers", &text)
+    article("hidden", &format!("date: 2026-11-02\naccess: {access}"), &text)
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -137,6 +141,26 @@ fn no_outlet_shows_what_is_for_subscribers() {
     assert!(!outlets.iter().any(|(name, _)| name.ends_with("heron.gif")));
     let mail = mail(&desk.loads(), Cadence::Instant, Viewer::Subscriber);
     assert!(mail.html.contains(HIDDEN) && mail.text.contains(HIDDEN), "the words can be found where they belong");
+}
+
+#[test]
+fn what_is_paid_for_is_for_members_alone() {
+    let desk = Desk::new();
+    desk.writes("content/hidden.md", &kept_for("paid"));
+    let (edition, mut outlets) = (desk.loads(), outlets(&desk));
+    for cadence in [Cadence::Instant, Cadence::Weekly] {
+        let mail = mail(&edition, cadence, Viewer::Subscriber);
+        outlets.extend([("a subscriber's html".to_owned(), mail.html), ("a subscriber's text".to_owned(), mail.text)]);
+    }
+    let leaks: Vec<_> = outlets.iter().filter(|(_, text)| text.contains("heron")).map(|(name, _)| name).collect();
+    assert_eq!(leaks, Vec::<&String>::new());
+    let mail = mail(&edition, Cadence::Instant, Viewer::Member);
+    assert!(mail.html.contains(HIDDEN) && mail.text.contains(HIDDEN));
+    let gated: Vec<_> = edition.site.gated.iter().map(|(address, (access, _))| (address.as_str(), *access)).collect();
+    assert_eq!(gated, [("/hidden/", Access::Paid)]);
+    let page = text(&edition.site.gated["/hidden/"].1.body);
+    assert!(page.contains(HIDDEN) && !page.contains("id=\"gate\""));
+    assert_eq!(edition.site.gated["/hidden/"].1.cache.header(), "private, no-cache");
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub struct Composed {
     pub subject: String,
     /// The public page of the issue.
     pub web_page: String,
-    /// HTML and text with slots, for each viewer.
+    /// HTML and text with slots, for each viewer who sees something else than the one before.
     pub bodies: Vec<(Viewer, String, String)>,
 }
 
@@ -36,7 +36,7 @@ pub struct Purpose<'a> {
     pub more: usize,
 }
 
-/// Renders an issue for every viewer, and the public page under its id.
+/// Renders an issue for every viewer who sees something else, and the public page under its id.
 pub fn compose(
     edition: &Edition,
     purpose: Purpose<'_>,
@@ -46,7 +46,7 @@ pub fn compose(
     let web_address = format!("{}/issues/{issue}/", edition.base_url);
     let Purpose { newsletter, cadence, at, more } = purpose;
     let mut composed = Composed { subject: String::new(), web_page: String::new(), bodies: Vec::new() };
-    for viewer in Viewer::ALL {
+    for viewer in readers_apart(articles) {
         let occasion = Occasion { newsletter, cadence, at, more, web_address: &web_address, viewer };
         let mail = edition.issue_mail(occasion, articles).map_err(|error| ComposeError(error.to_string()))?;
         composed.bodies.push((viewer, mail.html, mail.text));
@@ -54,4 +54,13 @@ pub fn compose(
         composed.web_page = mail.web_html;
     }
     Ok(composed)
+}
+
+/// Anybody, and each viewer who reads more of these articles than the one before.
+fn readers_apart<'a>(articles: &'a [&Article]) -> impl Iterator<Item = Viewer> + 'a {
+    let portions = |viewer: Viewer| articles.iter().map(move |article| article.access.portion_for(viewer));
+    let mut before = None;
+    Viewer::ALL
+        .into_iter()
+        .filter(move |viewer| before.replace(*viewer).is_none_or(|before| !portions(before).eq(portions(*viewer))))
 }

@@ -34,6 +34,8 @@ pub struct AccountPage {
     pub zones: Vec<Offer>,
     /// The languages that there are words in.
     pub languages: Vec<Offer>,
+    /// Until when they are a member, if they are.
+    pub member_until: Option<String>,
     /// The next mails: when, and of which newsletter.
     pub next_mails: Vec<(String, String)>,
     /// What they get.
@@ -68,6 +70,7 @@ pub(super) fn samples(form: ChoicesForm) -> Vec<ReaderPage> {
         name: text("Ada"),
         zones: vec![zone],
         languages: vec![Offer::new("de", "Deutsch", true)],
+        member_until: Some(at.minute.clone()),
         next_mails: vec![(at.minute, text("The Wire"))],
         others: vec![NamedAddress::new("The Weekly", "weekly")],
         newsletters: vec![form],

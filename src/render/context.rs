@@ -44,6 +44,8 @@ pub struct SiteContext {
     pub sign_up: SignUp,
     /// Where readers see their account, or sign in first: the same address for everybody.
     pub account: String,
+    /// Where they sign in.
+    pub sign_in: String,
 }
 
 /// A name that leads somewhere.
@@ -157,7 +159,7 @@ pub struct Story {
     pub image: Option<Picture>,
     /// `public`, `subscribers` or `paid`.
     pub access: &'static str,
-    /// Whether its page shows some of the text to anybody.
+    /// Whether its page shows some of the text to whom it is shown here.
     pub is_open: bool,
     /// Its tags.
     pub tags: Vec<NamedAddress>,
@@ -239,6 +241,7 @@ impl SiteContext {
             script: imprint.theme.static_address("zone.js"),
             sign_up: SignUp { action: format!("{}{SUBSCRIBE}", imprint.readers_url), ..SignUp::new(imprint) },
             account: format!("{}/account", imprint.readers_url),
+            sign_in: format!("{}/sign-in", imprint.readers_url),
         }
     }
 }
@@ -359,7 +362,7 @@ impl Story {
             minutes: article.body.minutes(),
             image: article.image.as_ref().and_then(|figure| figure_of(place, figure)),
             access: article.access.as_str(),
-            is_open: is_open(article),
+            is_open: is_open(article, viewer),
             tags,
             tongue: Tongue::new(imprint, article.language.as_deref()),
         }
@@ -377,8 +380,8 @@ fn authors(imprint: &Imprint<'_>, article: &Article, place: Place<'_>) -> Vec<Na
     known.map(|author| NamedAddress::new(&author.name, &place.on_site(&author_address(&author.id)))).collect()
 }
 
-fn is_open(article: &Article) -> bool {
-    let shown = shown(article, Viewer::Anybody);
+fn is_open(article: &Article, viewer: Viewer) -> bool {
+    let shown = shown(article, viewer);
     shown.portion == Portion::Whole || !shown.events.is_empty()
 }
 

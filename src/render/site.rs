@@ -1,7 +1,7 @@
 //! The pages of the site, its feed and its sitemap, as they look at one moment.
 //!
-//! What anybody may read and nothing more: nobody is signed in here, so the bytes can be kept in memory, written to
-//! disk and cached anywhere.
+//! What anybody may read, so that the bytes can be kept in memory, written to disk and cached anywhere; and, apart from
+//! those, the whole of each article that is not for everybody.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use tera::Context;
 
 use crate::config::Author;
 use crate::content::{Article, Page};
-use crate::model::{Portion, Viewer};
+use crate::model::{Access, Portion, Viewer};
 
 use super::address::{Place, article_address, author_address, in_query, page_address, tag_address};
 use super::context::{
@@ -39,6 +39,8 @@ pub struct RenderedPage {
     pub content_type: &'static str,
     /// What is in it.
     pub body: String,
+    /// Who may see it. What is not for everybody has a page at the same address that is.
+    pub access: Access,
 }
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -58,6 +60,7 @@ struct ArticlePage<'a> {
     story: Story,
     body: String,
     is_whole: bool,
+    sign_in: String,
     related: Vec<Story>,
     share: Vec<NamedAddress>,
     extra: &'a serde_json::Value,
@@ -121,12 +124,16 @@ pub fn pages(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Result<Vec<RenderedPa
     let desk = Desk::new(imprint, &site, now);
     let rendered = |sheet: Sheet| {
         let body = imprint.render(sheet.template, &sheet.context)?;
-        Ok(RenderedPage { address: sheet.address, content_type: content_type(sheet.template), body })
+        let (content_type, access) = (content_type(sheet.template), sheet.access);
+        Ok(RenderedPage { address: sheet.address, content_type, body, access })
     };
     let mut listed = Vec::new();
     let mut pages = Vec::new();
     for sheet in desk.sheets() {
         listed.extend(desk.listed(&sheet));
+        pages.push(rendered(sheet)?);
+    }
+    for sheet in desk.whole_articles() {
         pages.push(rendered(sheet)?);
     }
     pages.push(rendered(desk.sitemap(listed))?);
@@ -138,7 +145,7 @@ pub fn pages(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Result<Vec<RenderedPa
 pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
     let site = SiteContext::new(&sample.imprint);
     let desk = Desk::new(&sample.imprint, &site, sample.at);
-    let mut sheets: Vec<Sheet> = desk.sheets().collect();
+    let mut sheets: Vec<Sheet> = desk.sheets().chain(desk.whole_articles()).collect();
     sheets.push(desk.sitemap(sheets.iter().filter_map(|sheet| desk.listed(sheet)).collect()));
     for sheet in sheets.iter_mut().filter(|sheet| sheet.template == "site/home.html") {
         sheet.context.insert("has_more", &true);
@@ -152,6 +159,7 @@ struct Sheet {
     template: &'static str,
     context: Context,
     changed: Option<DateTime<Utc>>,
+    access: Access,
 }
 
 fn content_type(template: &str) -> &'static str {
@@ -197,11 +205,21 @@ impl<'a> Desk<'a> {
     fn sheets(&self) -> impl Iterator<Item = Sheet> {
         let singles = [Desk::home, Desk::archive, Desk::not_found, Desk::feed, Desk::robots];
         let singles = singles.into_iter().map(|sheet| sheet(self));
-        let articles = self.articles.iter().map(|article| self.article(article));
+        let articles = self.articles.iter().map(|article| self.article(article, Viewer::Anybody));
         let tags = self.sections.iter().map(|(address, section)| self.tag(address, section));
         let authors = self.imprint.settings.authors.iter().map(|author| self.author(author));
         let pages = self.imprint.catalog.pages.iter().map(|page| self.page(page));
         singles.chain(articles).chain(tags).chain(authors).chain(pages)
+    }
+
+    /// Each article that is not for everybody, as those see it who may read it.
+    fn whole_articles(&self) -> impl Iterator<Item = Sheet> {
+        let gated = self.articles.iter().filter(|article| article.access != Access::Public);
+        gated.flat_map(|article| {
+            let opens = |viewer: &&Viewer| article.access.portion_for(**viewer) == Portion::Whole;
+            let viewer = Viewer::ALL.iter().find(opens)?;
+            Some(Sheet { access: article.access, ..self.article(article, *viewer) })
+        })
     }
 
     fn sheet(
@@ -212,7 +230,7 @@ impl<'a> Desk<'a> {
         content: impl Serialize,
     ) -> Sheet {
         let context = page_context(self.site, page.into(), content);
-        Sheet { address: address.to_owned(), template, context, changed: None }
+        Sheet { address: address.to_owned(), template, context, changed: None, access: Access::Public }
     }
 
     fn say(&self, key: &str) -> String {
@@ -242,9 +260,9 @@ impl<'a> Desk<'a> {
         self.sheet("site/home.html", "/", page, HomePage { lead, stories: self.stories(&latest), has_more })
     }
 
-    fn article(&self, article: &Article) -> Sheet {
+    fn article(&self, article: &Article, viewer: Viewer) -> Sheet {
         let address = article_address(article);
-        let story = self.story(article);
+        let story = Story::new(self.imprint, article, viewer, false);
         let page = self.meta(&story.title, &clipped(&story.intro, 200), &address);
         let page = PageMeta {
             canonical: article.canonical.clone().unwrap_or(page.canonical),
@@ -254,8 +272,9 @@ impl<'a> Desk<'a> {
         };
         let content = ArticlePage {
             share: share_links(self.say("share-by-mail"), &story.title, &self.imprint.absolute(&address)),
-            body: self.body(article, &address, false),
-            is_whole: shown(article, Viewer::Anybody).portion == Portion::Whole,
+            body: self.body(article, viewer, &address, false),
+            is_whole: shown(article, viewer).portion == Portion::Whole,
+            sign_in: format!("{}?next={}", self.site.sign_in, in_query(&address)),
             related: self.stories(&self.related(article)),
             extra: &article.extra,
             story,
@@ -264,9 +283,9 @@ impl<'a> Desk<'a> {
         Sheet { changed, ..self.sheet("site/article.html", &address, page, content) }
     }
 
-    fn body(&self, article: &Article, address: &str, is_absolute: bool) -> String {
+    fn body(&self, article: &Article, viewer: Viewer, address: &str, is_absolute: bool) -> String {
         let place = Place { imprint: self.imprint, address, is_absolute };
-        html::web(place, shown(article, Viewer::Anybody).events)
+        html::web(place, shown(article, viewer).events)
     }
 
     /// The articles with the most tags in common, then the newest.
@@ -337,7 +356,7 @@ impl<'a> Desk<'a> {
             request: String::new(),
         };
         let (template, context) = problem.sheet(self.imprint, self.site);
-        Sheet { address: "/404.html".to_owned(), template, context, changed: None }
+        Sheet { address: "/404.html".to_owned(), template, context, changed: None, access: Access::Public }
     }
 
     /// Atom, RFC 4287; what changed last says when the feed changed.
@@ -346,7 +365,11 @@ impl<'a> Desk<'a> {
             let address = article_address(article);
             let story = Story::new(self.imprint, article, Viewer::Anybody, true);
             let id = article.id.as_ref().map_or(address.clone(), |id| format!("/#{}", in_query(id.as_str())));
-            Entry { id: self.imprint.absolute(&id), content: self.body(article, &address, true), story }
+            Entry {
+                id: self.imprint.absolute(&id),
+                content: self.body(article, Viewer::Anybody, &address, true),
+                story,
+            }
         };
         let articles = &self.articles[..self.articles.len().min(IN_FEED)];
         let changed = articles.iter().filter_map(|article| article.updated.max(article.date)).max();

@@ -197,7 +197,13 @@ fn digest_mail(viewer: Viewer) -> IssueMail {
 }
 
 fn all_pages() -> Vec<RenderedPage> {
-    with_imprint(&catalog(), |imprint| pages(imprint, now()).unwrap())
+    pages_for(|access| access == Access::Public)
+}
+
+fn pages_for(wanted: impl Fn(Access) -> bool) -> Vec<RenderedPage> {
+    let mut pages = with_imprint(&catalog(), |imprint| pages(imprint, now()).unwrap());
+    pages.retain(|page| wanted(page.access));
+    pages
 }
 
 /// One page; the stylesheet's hash would change every snapshot with it.
@@ -231,6 +237,8 @@ fn nobody_reads_what_is_for_subscribers_only() {
     }
     let mail = instant_mail(&locked(), Viewer::Subscriber);
     assert!(mail.html.contains(SECRET) && mail.text.contains(SECRET));
+    let pages = pages_for(|access| access == Access::Subscribers);
+    assert!(pages.iter().any(|page| page.body.contains(SECRET)), "theirs is a page of its own");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::model::{DeliveryId, DeliveryState, EmailAddress, IssueId, OnUnknown, 
 
 use super::database::{Result, StoreError, transact};
 use super::dialect::claim;
+use super::memberships::reads_as;
 use super::open::Store;
 use super::values::{Columns, Row, Value, columns, values};
 
@@ -186,17 +187,20 @@ macro_rules! pick {
     };
 }
 
-/// Takes picked rows under a lease. The reader's variant of the mail is chosen here, from the subscription as it is at
-/// this moment: an active one reads as a subscriber, anything else as anybody.
+/// Takes picked rows under a lease. The reader's variant of the mail is chosen here, from membership and subscription as
+/// they are at this moment; what may have arrived keeps its own.
 macro_rules! take {
     () => {
-        "UPDATE deliveries SET state = 'sending', lease_owner = $2, lease_until = $3, epoch = epoch + 1,
-            noted_at = NULL, first_due_at = CASE attempts WHEN 0 THEN $1 ELSE first_due_at END, viewer = CASE WHEN EXISTS (
-                SELECT 1 FROM subscriptions s WHERE s.id = deliveries.subscription AND s.state = 'active')
-            THEN 'subscriber' ELSE 'anybody' END
+        concat!(
+            "UPDATE deliveries SET state = 'sending', lease_owner = $2, lease_until = $3, epoch = epoch + 1,
+            noted_at = NULL, first_due_at = CASE attempts WHEN 0 THEN $1 ELSE first_due_at END,
+            viewer = CASE WHEN viewer IS NOT NULL AND may_have_arrived = 1 THEN viewer ELSE ",
+            reads_as!("deliveries.subscriber", "s.id = deliveries.subscription", "$1"),
+            " END
         WHERE id IN (SELECT id FROM picked)
         RETURNING id, issue, subscription, viewer, flow, email, epoch, attempts, drops, first_due_at, date_at, key_id,
             message_id"
+        )
     };
 }
 
@@ -348,12 +352,14 @@ impl Store {
         self.rows(sql, vec![]).await
     }
 
-    /// The sealed parts of an issue for one viewer.
+    /// The sealed parts of an issue for one viewer: the mail of the last viewer up to them for whom there is another.
     pub async fn issue_mail(&self, issue: &IssueId, viewer: Viewer) -> Result<Option<IssueMail>> {
         let sql = "SELECT i.subject, i.from_name, i.from_email, i.reply_to, i.newsletter, i.list_title, i.base_url,
                 CASE i.kind WHEN 'digest' THEN 1 ELSE 0 END, b.html, b.text
-            FROM issues i JOIN issue_bodies b ON b.issue = i.id WHERE i.id = $1 AND b.viewer = $2";
-        self.row(sql, values![issue, viewer]).await
+            FROM issues i JOIN issue_bodies b ON b.issue = i.id WHERE i.id = $1
+            AND CASE b.viewer WHEN 'anybody' THEN 0 WHEN 'subscriber' THEN 1 ELSE 2 END <= $2
+            ORDER BY CASE b.viewer WHEN 'anybody' THEN 0 WHEN 'subscriber' THEN 1 ELSE 2 END DESC LIMIT 1";
+        self.row(sql, values![issue, viewer as i64]).await
     }
 
     /// One address's delivery of an issue.

@@ -50,6 +50,11 @@ const HELD: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "membership",
+        "SELECT granted_at, ends_at FROM memberships WHERE subscriber = $1",
+        &["granted_at", "ends_at"],
+    ),
+    (
         "consents",
         "SELECT newsletter, event, source, at FROM consents WHERE subscriber = $1 ORDER BY at, id",
         &["newsletter", "event", "source", "done_at"],
@@ -140,6 +145,7 @@ async fn erase(transaction: &mut Transaction, erasing: Erasing, now: DateTime<Ut
         "UPDATE deliveries SET email = 'erased', email_key = 'erased'
             WHERE issue IN (SELECT id FROM issues) AND subscriber = $1",
         "UPDATE audit SET who = '' WHERE subscriber = $1",
+        "DELETE FROM memberships WHERE subscriber = $1",
     ] {
         transaction.execute(sql, values![who]).await?;
     }

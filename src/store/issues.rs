@@ -173,13 +173,6 @@ impl Store {
         })
     }
 
-    /// Whether an address has an active subscription to a newsletter.
-    pub async fn is_active(&self, newsletter: &NewsletterId, email_key: &str) -> Result<bool> {
-        let sql = "SELECT 1 FROM subscriptions s JOIN subscribers p ON p.id = s.subscriber
-            WHERE s.newsletter = $1 AND p.email_key = $2 AND s.state = 'active'";
-        self.has_any(sql, values![newsletter, email_key]).await
-    }
-
     /// Puts an issue's failed and held deliveries back in the queue, in one transaction. Says how many.
     pub async fn retry_issue(&self, issue: &IssueId, now: DateTime<Utc>) -> Result<u64> {
         let issue = issue.clone();

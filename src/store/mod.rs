@@ -22,6 +22,7 @@ mod identity;
 mod issues;
 mod ledger;
 mod limits;
+mod memberships;
 mod notices;
 mod open;
 mod rhythms;

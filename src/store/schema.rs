@@ -12,7 +12,27 @@ pub(super) struct Step {
 }
 
 /// All steps. The first of a released program is 2; a database of an earlier one is refused.
-pub(super) const STEPS: &[Step] = &[Step { version: 2, sql: FIRST }];
+pub(super) const STEPS: &[Step] = &[Step { version: 2, sql: FIRST }, Step { version: 3, sql: MEMBERSHIPS }];
+
+/// Who reads what is paid for; and a mail for each viewer who reads more than the one before.
+const MEMBERSHIPS: &str = "
+CREATE TABLE memberships (
+    subscriber TEXT PRIMARY KEY REFERENCES subscribers (id),
+    granted_at BIGINT NOT NULL,
+    ends_at BIGINT NOT NULL
+);
+
+ALTER TABLE issue_bodies RENAME TO issue_bodies_before;
+CREATE TABLE issue_bodies (
+    issue TEXT NOT NULL REFERENCES issues (id),
+    viewer TEXT NOT NULL,
+    html TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (issue, viewer)
+);
+INSERT INTO issue_bodies SELECT issue, viewer, html, text FROM issue_bodies_before;
+DROP TABLE issue_bodies_before
+";
 
 const FIRST: &str = "
 CREATE TABLE facts (

@@ -10,7 +10,7 @@ use hyper::header::CONTENT_DISPOSITION;
 use crate::audience;
 use crate::auth;
 use crate::clock;
-use crate::model::{self, Newsletter, NewsletterId, SubscriptionState};
+use crate::model::{self, Newsletter, NewsletterId, SubscriptionState, Viewer};
 use crate::render::{
     AccountPage, FieldError, Moment, NamedAddress, Notice, NoticeKind, Offer, ReaderPage, SessionLine, Words,
 };
@@ -50,7 +50,9 @@ pub(super) async fn show(
         person.subscriptions.iter().filter(|theirs| theirs.state == SubscriptionState::Active).collect();
     let form = |theirs: &&Subscription| choices_form(visit, theirs, &zone, SUBSCRIPTIONS).ok();
     let is_other = |other: &&Newsletter| active.iter().all(|theirs| theirs.newsletter != other.id);
-    let others = audience::offered(&visit.edition.settings).filter(is_other);
+    let viewer = visit.state.store.viewer(&reader.subscriber, now).await?;
+    let others = audience::offered_to(&visit.edition.settings, viewer).filter(is_other);
+    let member_until = visit.state.store.membership_end(&reader.subscriber).await?.filter(|end| *end > now);
     let sessions = auth::sessions(&visit.state.store, &reader.subscriber, now).await?;
     let line = |session: Session| SessionLine {
         is_this: session.id == reader.id,
@@ -65,6 +67,7 @@ pub(super) async fn show(
         name: person.name.clone().unwrap_or_default(),
         zones: zones(&zone),
         languages: languages(visit, person.details[1].as_deref()),
+        member_until: member_until.map(|end| Moment::at(&imprint, end, &zone).minute),
         next_mails: next_mails(visit, &active, &zone),
         newsletters: active.iter().filter_map(form).collect(),
         others: others.map(|other| NamedAddress::new(&other.title, other.id.as_str())).collect(),
@@ -148,7 +151,9 @@ pub(super) async fn subscriptions(visit: &Visit, body: Incoming) -> Answered {
             Ok(visit.after(ACCOUNT, &[Notice { undo, ..Notice::new(NoticeKind::Left, names) }]))
         }
         (Some("add"), _) => {
-            let wanted = audience::offered(&visit.edition.settings).find(|offered| offered.id == newsletter);
+            let viewer = store.viewer(&reader.subscriber, now).await?;
+            let mut offered = audience::offered_to(&visit.edition.settings, viewer);
+            let wanted = offered.find(|offered| offered.id == newsletter);
             let choice = audience::choice(wanted.ok_or(Problem::Malformed)?, None);
             store.subscribe(reader.subscriber, choice, now).await?;
             Ok(visit.after(ACCOUNT, &[Notice::new(NoticeKind::Subscribed, names)]))
@@ -229,5 +234,13 @@ impl Visit {
     /// The same, where nobody else has anything to look for.
     pub(super) async fn must_be_signed_in(&self) -> Result<Session, Problem> {
         self.reader().await?.ok_or(Problem::SignInFirst)
+    }
+
+    /// As whom they read.
+    pub(super) async fn viewer(&self) -> Result<Viewer, Problem> {
+        match self.reader().await? {
+            Some(reader) => Ok(self.state.store.viewer(&reader.subscriber, clock::now()).await?),
+            None => Ok(Viewer::Anybody),
+        }
     }
 }

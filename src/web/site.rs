@@ -1,4 +1,5 @@
-//! The publication's pages, from memory; its pictures, from the disk; and what was sealed, from the database.
+//! The publication's pages, from memory, and more of them for those who may read it; its pictures, from the disk; and
+//! what was sealed, from the database.
 
 use std::fmt::Write as _;
 
@@ -8,7 +9,7 @@ use hyper::{Response, StatusCode};
 
 use crate::content::percent_decoded;
 use crate::files;
-use crate::model::IssueId;
+use crate::model::{IssueId, Portion};
 use crate::press::{CachePolicy, MediaFile, SitePage};
 
 use super::answer::{self, Secured as _};
@@ -18,6 +19,12 @@ use super::{Answered, Problem, Visit};
 pub(super) async fn page(visit: &Visit) -> Answered {
     let site = &visit.edition.site;
     let path = percent_decoded(&visit.path);
+    if let Some((access, whole)) = site.gated.get(&path) {
+        let opens = access.portion_for(visit.viewer().await?) == Portion::Whole;
+        let page = if opens { Some(whole) } else { site.pages.get(&path) };
+        let page = from_memory(page.ok_or(Problem::NotFound)?, &visit.headers);
+        return Ok(page.with(VARY, "accept-encoding, cookie"));
+    }
     if let Some(page) = site.pages.get(&path) {
         return Ok(from_memory(page, &visit.headers));
     }

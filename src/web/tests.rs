@@ -20,6 +20,9 @@ const ARTICLE: &str = "---\nid: one\ntitle: A headline\ndate: 2026-01-01\nredire
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 const OURS: &str = "Sec-Fetch-Site: same-origin\r\n";
 
+const PAID: &str = "---\nid: two\ntitle: For members\ndate: 2026-01-02\naccess: paid\n---\n\
+    The beginning.\n\n<!-- more -->\n\nThe paid sentence.\n";
+
 struct Site {
     state: Arc<AppState>,
     _edition: watch::Sender<Arc<Edition>>,
@@ -71,6 +74,7 @@ impl Site {
         };
         write("publish.toml", settings);
         write("content/a-headline.md", ARTICLE);
+        write("content/for-members.md", PAID);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let bound = listener.local_addr().unwrap();
         let bound_url = Url::parse(&format!("http://{bound}")).ok();

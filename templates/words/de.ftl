@@ -70,6 +70,7 @@ rest = Der Rest ist für { $access ->
     }
 rest-for-members = Dieser Artikel geht für alle weiter, deren Mitgliedschaft ihn möglich macht.
 rest-for-subscribers = Das Abonnement ist kostenlos. Wer jeden Artikel wählt, bekommt Artikel wie diesen ganz per E-Mail.
+rest-sign-in = Wer Mitglied ist oder abonniert hat, liest ihn nach dem Anmelden hier.
 read-on = Weiterlesen
 updated-on = Aktualisiert am
 share = Teilen:
@@ -278,6 +279,7 @@ welcome-mail-why = Sie bekommen das einmal, weil Sie gerade Ihre Adresse bestät
 
 ## The account
 
+account-member = Sie sind Mitglied bis { $until } und lesen jeden Artikel ganz.
 account-next = Ihre nächsten Mails
 account-next-if = Eine Übersicht kommt nur, wenn es Neues gibt.
 account-others = Mehr zu lesen

@@ -71,6 +71,7 @@ rest = The rest is for { $access ->
     }
 rest-for-members = This article goes on for those whose membership makes it possible.
 rest-for-subscribers = Subscribing is free. Readers who choose each article get articles like this in full by mail.
+rest-sign-in = Members and subscribers who sign in read it here.
 read-on = Read on
 updated-on = Updated
 share = Share:
@@ -278,6 +279,7 @@ welcome-mail-why = You get this once, because you have just confirmed your addre
 
 ## The account
 
+account-member = You are a member until { $until }, and read every article in full.
 account-next = Your next mails
 account-next-if = A digest comes only if there is news.
 account-others = More to read

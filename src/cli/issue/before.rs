@@ -192,7 +192,7 @@ fn sample(opened: &Opened, article: &Article, newsletter: &Newsletter, viewer: V
     let issue = IssueId::new("preview");
     let composed = publishing::compose(&opened.edition, purpose, &[article], &issue)
         .map_err(|error| Failure::yours(error.to_string(), "`pressrun check` says where"))?;
-    let body = composed.bodies.into_iter().find(|(known, _, _)| *known == viewer);
+    let body = composed.bodies.into_iter().rfind(|(known, _, _)| *known <= viewer);
     let (_, html, text) = body.unwrap_or((viewer, String::new(), String::new()));
     let kill = |text: String| text.replace(LEAVE_TOKEN_SLOT, DEAD_TOKEN).replace(PREFERENCES_TOKEN_SLOT, DEAD_TOKEN);
     Ok(Sample { subject: composed.subject, html: kill(html), text: kill(text) })
@@ -231,11 +231,10 @@ pub(super) async fn preview(opened: &Opened, context: &Context, preview: &Previe
     let article = super::article(opened, &preview.article)?;
     let newsletter = chosen(opened, article, preview.newsletter.as_deref())?;
     let reader = preview.reader.as_deref().map(address).transpose()?;
-    let is_active = match &reader {
-        Some(email) => opened.store.is_active(&newsletter.id, email.key()).await?,
-        None => false,
+    let viewer = match &reader {
+        Some(email) => opened.store.viewer_at(email.key(), clock::now()).await?,
+        None => Viewer::Anybody,
     };
-    let viewer = if is_active { Viewer::Subscriber } else { Viewer::Anybody };
     let sample = sample(opened, article, newsletter, viewer)?;
     match preview.part {
         Part::Html => context.print(&sample.html)?,
@@ -252,7 +251,7 @@ pub(super) async fn test(opened: &Opened, context: &Context, test: &Test) -> Don
     let article = super::article(opened, &test.article)?;
     let newsletter = chosen(opened, article, test.newsletter.as_deref())?;
     let to = address(&test.to)?;
-    let sample = sample(opened, article, newsletter, Viewer::Subscriber)?;
+    let sample = sample(opened, article, newsletter, Viewer::Member)?;
     let bytes = message(opened, newsletter, &sample, to.clone());
     let envelope = Envelope { from: newsletter.from.address.clone(), to };
     let failed = |failure: crate::relay::Failure| {

@@ -149,3 +149,35 @@ async fn a_reader_takes_their_data_and_goes() {
     assert_eq!(site.states("reader@example.com").await, ["active"], "they themselves come back");
     assert_eq!(import().await.suppressed, 0);
 }
+
+#[tokio::test]
+async fn a_member_reads_on_the_page_what_is_paid_for() {
+    let site = Site::with_a_reader().await;
+    let mut reader = Browser::signed_in(&site).await;
+    let mut nobody = Browser::new(&site);
+    let (person, now) = (site.person().await.id, clock::now());
+    let grants = async |hours| {
+        let end = now + chrono::Duration::hours(hours);
+        site.state.store.grant_membership(&person, end, now).await.unwrap();
+    };
+    let reads = |reply: &Reply| (reply.body.contains("The paid sentence."), reply.body.contains("id=\"gate\""));
+    let public = nobody.get("/for-members/").await;
+    assert_eq!((reads(&public), public.header("cache-control")), ((false, true), Some("no-cache")));
+    assert!(public.body.contains("href=\"/sign-in?next=%2Ffor-members%2F\""), "{}", public.body);
+    assert_eq!(reader.get("/for-members/").await, public, "a subscriber is no member");
+    grants(1).await;
+    let whole = reader.get("/for-members/").await;
+    assert_eq!((reads(&whole), whole.header("cache-control")), ((true, false), Some("private, no-cache")));
+    assert_ne!(whole.header("etag"), public.header("etag"));
+    assert!([&public, &whole].iter().all(|page| page.header("vary") == Some("accept-encoding, cookie")));
+    assert!(reader.get("/account").await.body.contains("You are a member until"));
+    assert_eq!(nobody.get("/for-members/").await, public);
+    for path in ["/", "/feed.xml", "/sitemap.xml", "/archive/", "/for-members", "//for-members/", "/FOR-MEMBERS/"] {
+        assert!(!reader.get(path).await.body.contains("The paid sentence."), "{path}");
+    }
+    grants(-1).await;
+    assert_eq!(reader.get("/for-members/").await, public, "it ended");
+    grants(1).await;
+    reader.post("/sign-out", "").await;
+    assert_eq!(reader.get("/for-members/").await, public, "who has signed out is anybody");
+}
