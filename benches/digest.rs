@@ -146,6 +146,7 @@ async fn seed(store: &Store, file: &Path, readers: i64, now: DateTime<Utc>) {
             details: [Some(zone), None, None],
             created_at: now,
             subscription: (NewsletterId::new("main"), Cadence::Daily, SubscriptionState::Active),
+            wish: pressrun::model::Wish::default(),
         }
     };
     let numbers: Vec<i64> = (0..readers).collect();

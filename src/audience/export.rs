@@ -2,14 +2,18 @@
 
 use std::io::Write;
 
+use chrono::{DateTime, SecondsFormat, Utc};
+
 use crate::model::NewsletterId;
 use crate::store::{Store, Subscriber};
 
 use super::csv_cells::guarded;
 
 /// The columns, in the order of the file.
-pub(super) const COLUMNS: [&str; 9] =
-    ["email", "name", "newsletter", "cadence", "state", "time_zone", "language", "tags", "created_at"];
+pub(super) const COLUMNS: [&str; 13] = [
+    "email", "name", "newsletter", "cadence", "state", "time_zone", "language", "tags", "created_at", "hour",
+    "weekday", "topics", "paused_until",
+];
 
 /// People read from the database at a time.
 const AT_ONCE: i64 = 1_000;
@@ -33,6 +37,10 @@ pub async fn export(store: &Store, newsletter: Option<&NewsletterId>, out: impl 
     Ok(lines)
 }
 
+fn written(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
 fn write_person(
     writer: &mut csv::Writer<impl Write>,
     person: &Subscriber,
@@ -45,6 +53,7 @@ fn write_person(
             continue;
         }
         let state = if person.suppression.is_some() { "suppressed" } else { subscription.state.as_str() };
+        let service = &subscription.service;
         let cells = [
             person.email.clone(),
             person.name.clone().unwrap_or_default(),
@@ -54,7 +63,11 @@ fn write_person(
             detail(0),
             detail(1),
             detail(2),
-            person.created_at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+            written(person.created_at),
+            service.rhythm.hour.map(|hour| hour.to_string()).unwrap_or_default(),
+            service.rhythm.weekday.map(|day| day.to_string().to_lowercase()).unwrap_or_default(),
+            service.topics.join(";"),
+            service.paused_until.map(written).unwrap_or_default(),
         ];
         writer.write_record(cells.iter().map(|cell| guarded(cell).into_owned()))?;
         lines += 1;

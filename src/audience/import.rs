@@ -6,18 +6,20 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Read;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc, Weekday};
 use csv::ByteRecord;
 use serde::Serialize;
 
 use crate::auth::ServerKeys;
 use crate::config::{Settings, is_unfit};
-use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriptionEvent, SubscriptionState, SuppressionReason};
+use crate::model::{
+    Cadence, Choices, EmailAddress, NewsletterId, SubscriptionEvent, SubscriptionState, SuppressionReason, Wish,
+};
 use crate::store::{Newcomer, Store, StoreError, Subscriber};
 
 use super::csv_cells::unguarded;
 use super::export::COLUMNS;
-use super::{choice, clean_name, erased_as};
+use super::{LONGEST_PAUSE, choice, clean_name, erased_as};
 
 /// Lines written in one transaction.
 const AT_ONCE: usize = 1_000;
@@ -80,7 +82,7 @@ pub enum ImportError {
 
 /// What a line wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Wish {
+enum End {
     Subscription(SubscriptionState),
     Suppression,
 }
@@ -89,7 +91,7 @@ enum Wish {
 struct Line {
     number: u64,
     newcomers: Vec<Newcomer>,
-    wish: Wish,
+    end: End,
 }
 
 /// What is to be done about a line.
@@ -168,10 +170,10 @@ async fn write(
         let fates: Vec<Fate> = line
             .newcomers
             .iter_mut()
-            .map(|newcomer| decide(newcomer, &line.wish, known.get(&key), is_unwanted(&key)))
+            .map(|newcomer| decide(newcomer, &line.end, known.get(&key), is_unwanted(&key), now))
             .collect();
         report.count(line.number, &fates);
-        if line.wish == Wish::Suppression {
+        if line.end == End::Suppression {
             unwanted.push(key);
         }
         let changed = line.newcomers.into_iter().zip(fates);
@@ -189,8 +191,14 @@ async fn write(
 }
 
 /// What happens to one subscription, which is set to where it will stand.
-fn decide(newcomer: &mut Newcomer, wish: &Wish, known: Option<&Subscriber>, is_suppressed: bool) -> Fate {
-    let Wish::Subscription(wanted) = wish else { return Fate::Suppressed("the file says not to mail this address") };
+fn decide(
+    newcomer: &mut Newcomer,
+    end: &End,
+    known: Option<&Subscriber>,
+    is_suppressed: bool,
+    now: DateTime<Utc>,
+) -> Fate {
+    let End::Subscription(wanted) = end else { return Fate::Suppressed("the file says not to mail this address") };
     if is_suppressed {
         return Fate::Suppressed("the address is not to be mailed: it bounced, complained or asked for that");
     }
@@ -210,8 +218,9 @@ fn decide(newcomer: &mut Newcomer, wish: &Wish, known: Option<&Subscriber>, is_s
     let brings = |new: &Option<String>, old: &Option<String>| new.is_some() && new != old;
     let changes_person = brings(&newcomer.name, &subscriber.name)
         || newcomer.details.iter().zip(&subscriber.details).any(|(new, old)| brings(new, old));
-    let changes_subscription =
-        *state != theirs.state || (*cadence != theirs.cadence() && theirs.state != SubscriptionState::Ended);
+    let before = theirs.service.choices(now);
+    let after = newcomer.wish.put_into(Choices { cadence: *cadence, ..before.clone() });
+    let changes_subscription = *state != theirs.state || (after != before && theirs.state != SubscriptionState::Ended);
     if changes_person || changes_subscription { Fate::Updated } else { Fate::Unchanged }
 }
 
@@ -309,14 +318,14 @@ impl<'a> Columns<'a> {
         let name = clean_name(self.cell(record, "name")?.unwrap_or_default())?;
         let detail = |column| Ok::<_, String>(clean_name(self.cell(record, column)?.unwrap_or_default())?);
         let details = [detail("time_zone")?, detail("language")?, detail("tags")?];
-        let created_at = self.cell(record, "created_at")?.map_or(Ok(now), moment)?;
-        let wish = match self.cell(record, "state")? {
-            Some(word) => wish(word)?,
-            None => Wish::Subscription(self.options.state.ok_or("there is nothing in `state`")?),
+        let created_at = self.moment(record, "created_at")?.unwrap_or(now);
+        let end = match self.cell(record, "state")? {
+            Some(word) => end(word)?,
+            None => End::Subscription(self.options.state.ok_or("there is nothing in `state`")?),
         };
-        let state = match wish {
-            Wish::Subscription(state) => state,
-            Wish::Suppression => SubscriptionState::Ended,
+        let state = match end {
+            End::Subscription(state) => state,
+            End::Suppression => SubscriptionState::Ended,
         };
         let cadence = match self.cell(record, "cadence")? {
             Some(word) => Some(
@@ -325,15 +334,44 @@ impl<'a> Columns<'a> {
             ),
             None => self.options.cadence,
         };
+        let wish = self.wish(record, now)?;
         let newcomer = |id: NewsletterId| {
             let known = self.settings.newsletter(&id).ok_or_else(|| format!("there is no newsletter `{id}`"))?;
             let choice = choice(known, cadence);
             let subscription = (choice.newsletter, choice.cadence, state);
             let (email, name, details) = (email.clone(), name.clone(), details.clone());
-            Ok::<_, String>(Newcomer { email, name, details, created_at, subscription })
+            Ok::<_, String>(Newcomer { email, name, details, created_at, subscription, wish: wish.clone() })
         };
         let newcomers = self.newsletters(record)?.into_iter().map(newcomer).collect::<Result<_, _>>()?;
-        Ok(Line { number, newcomers, wish })
+        Ok(Line { number, newcomers, end })
+    }
+
+    /// When and about what, as far as the line says.
+    fn wish(&self, record: &ByteRecord, now: DateTime<Utc>) -> Result<Wish, String> {
+        let hour = self.cell(record, "hour")?.map(|text| {
+            let hour = text.parse().ok().filter(|hour| *hour < 24);
+            hour.ok_or_else(|| format!("the hour `{text}` is none of 0 to 23"))
+        });
+        let weekday = self.cell(record, "weekday")?.map(|text| {
+            text.parse::<Weekday>()
+                .map_err(|_| format!("the weekday `{text}` is none of mon, tue, wed, thu, fri, sat, sun"))
+        });
+        let topics = self.cell(record, "topics")?.map(|topics| {
+            let topics: BTreeSet<&str> = topics.split(';').map(str::trim).filter(|topic| !topic.is_empty()).collect();
+            let are_fit = topics.iter().all(|topic| !topic.contains(is_unfit));
+            are_fit.then(|| topics.into_iter().map(str::to_owned).collect()).ok_or("a topic is one line")
+        });
+        let paused_until = self.moment(record, "paused_until")?.filter(|until| *until > now);
+        let paused_until = paused_until.map(|until| until.min(now + LONGEST_PAUSE));
+        Ok(Wish { hour: hour.transpose()?, weekday: weekday.transpose()?, topics: topics.transpose()?, paused_until })
+    }
+
+    /// RFC 3339, or a day.
+    fn moment(&self, record: &ByteRecord, column: &str) -> Result<Option<DateTime<Utc>>, String> {
+        let Some(text) = self.cell(record, column)? else { return Ok(None) };
+        let moment = DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc());
+        let day = || NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|day| day.and_time(NaiveTime::MIN).and_utc());
+        moment.or_else(|_| day()).map(Some).map_err(|_| format!("`{column}` is not a moment such as `2026-03-01`"))
     }
 
     /// Those of the cell, separated by `;`; else those of the command line; else the only one there is.
@@ -353,24 +391,17 @@ impl<'a> Columns<'a> {
 }
 
 /// What a word of the column `state` means, in any case. A word that could mean either is refused.
-fn wish(word: &str) -> Result<Wish, String> {
+fn end(word: &str) -> Result<End, String> {
     match word.to_lowercase().as_str() {
         "active" | "subscribed" | "confirmed" | "enabled" | "verified" => {
-            Ok(Wish::Subscription(SubscriptionState::Active))
+            Ok(End::Subscription(SubscriptionState::Active))
         }
-        "pending" | "unconfirmed" | "unverified" => Ok(Wish::Subscription(SubscriptionState::Pending)),
-        "ended" | "unsubscribed" | "left" => Ok(Wish::Subscription(SubscriptionState::Ended)),
-        "suppressed" | "blocklisted" | "bounced" | "complained" => Ok(Wish::Suppression),
+        "pending" | "unconfirmed" | "unverified" => Ok(End::Subscription(SubscriptionState::Pending)),
+        "ended" | "unsubscribed" | "left" => Ok(End::Subscription(SubscriptionState::Ended)),
+        "suppressed" | "blocklisted" | "bounced" | "complained" => Ok(End::Suppression),
         _ => {
             let word: String = word.chars().filter(|character| !is_unfit(*character)).take(40).collect();
             Err(format!("the state `{word}` does not plainly say active, pending, ended or suppressed"))
         }
     }
-}
-
-/// RFC 3339, or a day.
-fn moment(text: &str) -> Result<DateTime<Utc>, String> {
-    let moment = DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc());
-    let day = || NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|day| day.and_time(NaiveTime::MIN).and_utc());
-    moment.or_else(|_| day()).map_err(|_| "`created_at` is not a moment such as `2026-03-01`".to_owned())
 }

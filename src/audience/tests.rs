@@ -424,18 +424,33 @@ async fn an_import_revives_nobody() {
 
 #[tokio::test]
 async fn what_is_exported_comes_back_the_same() {
-    let file = "email,name,newsletter,cadence,state,time_zone,language,tags,created_at\n\
-        a@example.com,'=1+1,wire;weekly,daily,active,Europe/Berlin,de,\"one,two\",2026-03-01\n\
-        b@example.com,\"O\"\"Neil, B\",wire,instant,ended,,,,2026-03-02T10:00:00Z\n\
-        c@example.com,,wire,weekly,pending,,,,2026-03-03\nd@example.com,,wire,weekly,active,,,,2026-03-03\n";
     for (store, _folder) in stores().await {
         let audience = Audience::of(&store).await;
-        audience.imports(file).await;
+        let until = (audience.now + TimeDelta::days(9)).to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        let file = format!(
+            "email,name,newsletter,cadence,state,time_zone,language,tags,created_at,hour,weekday,topics,paused_until\n\
+            a@example.com,'=1+1,wire;weekly,daily,active,Europe/Berlin,de,\"one,two\",2026-03-01,6,sat,law;sea,{until}\n\
+            b@example.com,\"O\"\"Neil, B\",wire,instant,ended,,,,2026-03-02T10:00:00Z,,,,\n\
+            c@example.com,,wire,weekly,pending,,,,2026-03-03,,,,\nd@example.com,,wire,weekly,active,,,,2026-03-03,,,,\n\
+            e@example.com,,wire,instant,active,,,,2026-03-03,,,sea,{until}\n"
+        );
+        audience.imports(&file).await;
+        let person = store.subscribers_with(&["e@example.com"]).await.unwrap().remove(0);
+        let service = &person.subscriptions[0].service;
+        assert_eq!(
+            (service.rhythm.cadence, service.returns_to_instant),
+            (Cadence::Daily, true),
+            "as if they had paused"
+        );
         store.suppress(vec!["d@example.com".to_owned()], SuppressionReason::Complaint, audience.now).await.unwrap();
         let exported = exported(&store).await;
         assert!(exported.contains("d@example.com,,wire,weekly,suppressed,"), "{exported}");
         let unchanged = audience.imports(&exported).await;
-        assert_eq!((unchanged.unchanged, unchanged.suppressed, unchanged.rows), (4, 1, 5));
+        assert!(exported.contains(&format!(",6,sat,law;sea,{until}")), "{exported}");
+        assert_eq!((unchanged.unchanged, unchanged.suppressed, unchanged.rows), (5, 1, 6));
+        let later = exported.replace(",6,", ",23,");
+        assert_eq!(audience.imports(&later).await.updated, 2);
+        assert_eq!(audience.imports(&exported).await.updated, 2);
         for (other, _folder) in stores().await {
             Audience::of(&other).await.imports(&exported).await;
             let without =

@@ -25,7 +25,14 @@ impl Door {
         store.enter_newsletter(wire.clone(), vec![], now).await.unwrap();
         let email = EmailAddress::parse(READER).unwrap();
         let subscription = (wire, crate::model::Cadence::Daily, crate::model::SubscriptionState::Active);
-        let newcomer = Newcomer { email, name: None, details: [None, None, None], created_at: now, subscription };
+        let newcomer = Newcomer {
+            email,
+            name: None,
+            details: [None, None, None],
+            created_at: now,
+            subscription,
+            wish: crate::model::Wish::default(),
+        };
         store.import(vec![newcomer], now).await.unwrap();
         Door { store: store.clone(), keys: ServerKeys::new(*b"key", []), now }
     }

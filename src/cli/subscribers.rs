@@ -52,8 +52,9 @@ enum Command {
     },
     /// Read a CSV file with readers, whose consent you have
     ///
-    /// Columns: email, name, newsletter, cadence, state, time_zone, language, tags, created_at. Only a state that
-    /// plainly says so makes a reader active; whoever left here, or is not to be mailed, stays so.
+    /// Columns: email, name, newsletter, cadence, state, time_zone, language, tags, created_at, hour, weekday, topics,
+    /// paused_until. Only a state that plainly says so makes a reader active; whoever left here, or is not to be mailed,
+    /// stays so.
     Import(Import),
     /// Print everybody as a CSV that `import` reads
     Export {

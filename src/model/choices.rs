@@ -20,6 +20,19 @@ pub struct Choices {
     pub paused_until: Option<DateTime<Utc>>,
 }
 
+/// What is said of choices by somebody who does not know all of them, such as a line of a file: what is not said stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wish {
+    /// The local hour of digests, 0 to 23.
+    pub hour: Option<u32>,
+    /// The day of the weekly digest.
+    pub weekday: Option<Weekday>,
+    /// Tags, sorted.
+    pub topics: Option<Vec<String>>,
+    /// Until when nothing is to come.
+    pub paused_until: Option<DateTime<Utc>>,
+}
+
 /// How a subscription is served at this moment, which is not yet what was chosen where a digest is owed before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Service {
@@ -37,6 +50,19 @@ impl Choices {
     /// `cadence` and nothing else chosen.
     pub fn of(cadence: Cadence) -> Choices {
         Choices { cadence, hour: None, weekday: None, topics: Vec::new(), paused_until: None }
+    }
+}
+
+impl Wish {
+    /// `choices` with what is said in place of what was.
+    pub fn put_into(&self, choices: Choices) -> Choices {
+        Choices {
+            cadence: choices.cadence,
+            hour: self.hour.or(choices.hour),
+            weekday: self.weekday.or(choices.weekday),
+            topics: self.topics.clone().unwrap_or(choices.topics),
+            paused_until: self.paused_until.or(choices.paused_until),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ mod words;
 pub use access::{Access, Portion, Viewer};
 pub use address::{AddressError, EmailAddress};
 pub use cadence::{Cadence, DigestTime, Rhythm};
-pub use choices::{Choices, Service};
+pub use choices::{Choices, Service, Wish};
 pub use delivery::{DeliveryState, Next, OnUnknown, RetryPolicy};
 pub use ids::{ArticleId, DeliveryId, IssueId, NewsletterId, SubscriberId, SubscriptionId};
 pub use issue::{Brake, IssueEvent, IssueKind, IssueState, SendPolicy};

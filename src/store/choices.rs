@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{Cadence, Choices, Service, SubscriberId, SubscriptionId};
+use crate::model::{Cadence, Choices, Service, SubscriberId, SubscriptionId, Wish};
 use crate::zone::Zone;
 
 use super::database::{Result, Transaction, transact};
@@ -10,7 +10,7 @@ use super::flows::{Choice, activate, record_consent};
 use super::ledger::lock_newsletter;
 use super::open::Store;
 use super::rhythms::enter_rhythms;
-use super::subscribers::{ONE_SUBSCRIPTION, Subscription, THEIR_SUBSCRIPTIONS};
+use super::subscribers::{Newcomer, ONE_SUBSCRIPTION, Subscription, THEIR_SUBSCRIPTIONS};
 use super::values::values;
 
 /// How a person wants to be called and written to.
@@ -40,22 +40,10 @@ impl Store {
             if let Some(newsletter) = transaction.row(newsletter, values![&id]).await? {
                 lock_newsletter(transaction, &newsletter).await?;
             }
-            let sql = "UPDATE subscriptions SET covered_to = covered_to WHERE id = $1 AND state = 'active'
-                RETURNING (SELECT time_zone FROM subscribers p WHERE p.id = subscriptions.subscriber),
-                    CASE WHEN covered_to < (SELECT sequence FROM newsletters n
-                        WHERE n.id = subscriptions.newsletter) THEN 1 ELSE 0 END";
-            let active: Option<(Option<String>, bool)> = transaction.row(sql, values![&id]).await?;
-            let Some((zone, is_owed)) = active else { return Ok(None) };
-            let theirs: Option<Subscription> = transaction.row(ONE_SUBSCRIPTION, values![&id]).await?;
-            let Some(mut theirs) = theirs else { return Ok(None) };
-            let zone = zone.as_deref().and_then(Zone::parse);
-            let choices = choose(theirs.service.choices(now));
-            let service = theirs.service.after(&choices, zone.as_ref(), is_owed, now);
-            if service != theirs.service {
-                theirs.service = service;
-                serve(transaction, &theirs, now).await?;
-                let whose = (&theirs.subscriber, &theirs.newsletter);
-                record_consent(transaction, whose, "changed", source, now).await?;
+            let chosen = choose_anew(transaction, &id, true, choose, now).await?;
+            let Some((theirs, is_changed)) = chosen else { return Ok(None) };
+            if is_changed {
+                record_consent(transaction, (&theirs.subscriber, &theirs.newsletter), "changed", source, now).await?;
             }
             Ok(Some(theirs))
         })
@@ -74,6 +62,52 @@ impl Store {
             keep_zone(transaction, &id, now).await.map(drop)
         })
     }
+}
+
+/// Keeps what a file says about the subscriptions that it brings. The caller holds the newsletters' locks.
+pub(super) async fn keep_wishes(
+    transaction: &mut Transaction,
+    newcomers: &[Newcomer],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    for Newcomer { email, subscription, wish, .. } in newcomers.iter().filter(|known| known.wish != Wish::default()) {
+        let sql = "SELECT s.id FROM subscriptions s JOIN subscribers p ON p.id = s.subscriber
+            WHERE p.email_key = $1 AND s.newsletter = $2";
+        let id: Option<SubscriptionId> = transaction.row(sql, values![email.key(), &subscription.0]).await?;
+        if let Some(id) = id {
+            choose_anew(transaction, &id, false, |choices| wish.put_into(choices), now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes how a subscription is served once `choose` has made new choices of the present ones, and says whether that is
+/// another way. None: it is not there, or `must_be_active` and is not. The caller holds the newsletter's lock, so that
+/// no number is given out and nobody else chooses.
+async fn choose_anew(
+    transaction: &mut Transaction,
+    id: &SubscriptionId,
+    must_be_active: bool,
+    choose: impl FnOnce(Choices) -> Choices,
+    now: DateTime<Utc>,
+) -> Result<Option<(Subscription, bool)>> {
+    let sql = "UPDATE subscriptions SET covered_to = covered_to WHERE id = $1 AND (state = 'active' OR $2 = 0)
+        RETURNING (SELECT time_zone FROM subscribers p WHERE p.id = subscriptions.subscriber),
+            CASE WHEN covered_to < (SELECT sequence FROM newsletters n
+                WHERE n.id = subscriptions.newsletter) THEN 1 ELSE 0 END";
+    let found: Option<(Option<String>, bool)> = transaction.row(sql, values![id, must_be_active]).await?;
+    let Some((zone, is_owed)) = found else { return Ok(None) };
+    let theirs: Option<Subscription> = transaction.row(ONE_SUBSCRIPTION, values![id]).await?;
+    let Some(mut theirs) = theirs else { return Ok(None) };
+    let zone = zone.as_deref().and_then(Zone::parse);
+    let choices = choose(theirs.service.choices(now));
+    let service = theirs.service.after(&choices, zone.as_ref(), is_owed, now);
+    let is_changed = service != theirs.service;
+    if is_changed {
+        theirs.service = service;
+        serve(transaction, &theirs, now).await?;
+    }
+    Ok(Some((theirs, is_changed)))
 }
 
 /// Moves the hours of all digests of a person to their zone, and says which that is.

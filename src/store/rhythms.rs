@@ -72,6 +72,7 @@ mod tests {
             details: [zone.map(str::to_owned), None, None],
             created_at: now,
             subscription: (NewsletterId::new("main"), cadence, SubscriptionState::Active),
+            wish: crate::model::Wish::default(),
         };
         store.import(vec![newcomer], now).await.unwrap();
         let sql = "SELECT cadence, rhythm, COALESCE(returns_to, '') FROM subscriptions";

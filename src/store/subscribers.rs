@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use crate::clock;
 use crate::model::{
     Cadence, EmailAddress, NewsletterId, Rhythm, Service, SubscriberId, SubscriptionId, SubscriptionState,
-    SuppressionReason,
+    SuppressionReason, Wish,
 };
 
+use super::choices::keep_wishes;
 use super::database::{Result, StoreError, Transaction, transact};
 use super::dialect::listed;
 use super::flows::record_consent;
@@ -72,6 +73,8 @@ pub struct Newcomer {
     pub created_at: DateTime<Utc>,
     /// To what, how often, and where it is to stand.
     pub subscription: (NewsletterId, Cadence, SubscriptionState),
+    /// When and about what, as far as they say.
+    pub wish: Wish,
 }
 
 columns! { Subscription: id, subscriber, newsletter, service, state, activated_at, ended_at; }
@@ -273,7 +276,8 @@ impl Store {
     pub async fn import(&self, newcomers: Vec<Newcomer>, now: DateTime<Utc>) -> Result<()> {
         transact!(self.write_long, |transaction| {
             enter_people(transaction, &newcomers).await?;
-            enter_subscriptions(transaction, &newcomers, now).await
+            enter_subscriptions(transaction, &newcomers, now).await?;
+            keep_wishes(transaction, &newcomers, now).await
         })
     }
 }

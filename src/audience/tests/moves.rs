@@ -21,7 +21,14 @@ impl<'s> Movers<'s> {
         for address in addresses {
             let subscription = (wire.clone(), Cadence::Instant, SubscriptionState::Active);
             let (email, details) = (EmailAddress::parse(address).unwrap(), [None, None, None]);
-            let newcomer = Newcomer { email, name: None, details, created_at: now, subscription };
+            let newcomer = Newcomer {
+                email,
+                name: None,
+                details,
+                created_at: now,
+                subscription,
+                wish: crate::model::Wish::default(),
+            };
             store.import(vec![newcomer], now).await.unwrap();
         }
         Movers { store, keys: ServerKeys::new(*b"key", []), now }

@@ -129,6 +129,7 @@ async fn who_is_signed_in_reads_in_the_language_that_they_chose() {
         details: [None, Some("ar".to_owned()), None],
         created_at: clock::now(),
         subscription: (NewsletterId::new("week"), Cadence::Weekly, SubscriptionState::Active),
+        wish: crate::model::Wish::default(),
     };
     site.state.store.import(vec![reader], clock::now()).await.unwrap();
     let mut browser = Browser::new(&site);
