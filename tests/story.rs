@@ -4,9 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use pressrun::clock;
 use pressrun::model::{Brake, Cadence, DeliveryState, IssueEvent, IssueId, IssueState, Viewer};
 use pressrun::publishing::{self, Sent, WaitsFor};
-use pressrun::relay::{Act, Memory, Phase, Reply};
+use pressrun::relay::{Phase, Reply};
 use pressrun::store::{Claimed, Fixed, Home, Outcome, Said, Store};
 
+use crate::relay::{Act, Memory};
 use crate::world::{World, article, on_both_databases};
 
 on_both_databases! {

@@ -15,11 +15,12 @@ use pressrun::content::Article;
 use pressrun::model::{Cadence, EmailAddress, NewsletterId, SubscriptionState};
 use pressrun::press::{self, Edition, Options};
 use pressrun::publishing::{self, Sent, Tick};
-use pressrun::relay::{Memory, Relay};
 use pressrun::sending::{self, Means, Until};
 use pressrun::store::{Home, Store, StoreAddress};
 use tempfile::TempDir;
 use tokio::sync::watch;
+
+use crate::relay::Memory;
 
 /// Which database a story is told on.
 #[derive(Debug, Clone, Copy)]
@@ -211,7 +212,7 @@ impl World {
     pub fn means(&self) -> Means {
         Means {
             store: self.store.clone(),
-            relay: Arc::new(Relay::Memory(self.relay.clone())),
+            relay: Arc::new(self.relay.clone()),
             keys: Arc::clone(&self.keys),
             edition: self.editions.subscribe(),
         }

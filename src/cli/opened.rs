@@ -14,7 +14,7 @@ use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::files::{self, FilesError, Lock};
 use crate::press::{self, Edition, Options};
 use crate::publishing;
-use crate::relay::Relay;
+use crate::relay::{self, Relay};
 use crate::sending::Means;
 use crate::store::{Home, Store, StoreAddress};
 
@@ -29,7 +29,7 @@ pub(super) struct Opened {
     /// What tokens are made with.
     pub keys: Arc<ServerKeys>,
     /// Where mail is handed over.
-    pub relay: Arc<Relay>,
+    pub relay: Arc<dyn Relay>,
     /// Where this database is now.
     pub home: Home,
     /// In what that differs from where it was at home, if it does.
@@ -61,8 +61,8 @@ pub(super) async fn open(context: &Context, bound_url: Option<Url>) -> Done<Open
     };
     publishing::enter_new_newsletters(&store, &edition.settings, &edition.catalog, clock::now()).await?;
     let keys = Arc::new(keys(context.root(), &edition)?);
-    let relay = Relay::from_settings(&edition.settings.mail.relay, &data(context.root()), &hello(&edition));
-    Ok(Opened { edition: Arc::new(edition), store, keys, relay: Arc::new(relay), home, moved, _lock: lock })
+    let relay = relay::from_settings(&edition.settings.mail.relay, &data(context.root()), &hello(&edition));
+    Ok(Opened { edition: Arc::new(edition), store, keys, relay, home, moved, _lock: lock })
 }
 
 impl Opened {

@@ -1,4 +1,4 @@
-//! The servers that take our mail: SMTP on a stream of our own, the outbox folder, and memory for tests.
+//! The servers that take our mail: SMTP on a stream of our own, and the outbox folder.
 //!
 //! A mail is handed over in two steps, so that a note can be made durable between them: `Session::offer` brings
 //! everything but the final dot, which delivers nothing, and only `Session::finish` writes the dot. Every failure
@@ -8,7 +8,6 @@
 //! When to try again, what to record and whom to mail at all is left to `sending`.
 
 mod line;
-mod memory;
 pub mod outbox;
 mod reply;
 mod smtp;
@@ -16,25 +15,65 @@ mod verdict;
 
 use std::fmt;
 use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config;
 use crate::model::{DeliveryId, EmailAddress, words};
 
-pub use memory::{Act, FinalDot, Memory, Step};
 pub use outbox::Outbox;
 pub use reply::Reply;
 pub use smtp::Smtp;
 pub use verdict::Verdict;
 
+/// What is being done, and is waited for.
+pub type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// Something that takes mail.
-pub enum Relay {
-    /// A server.
-    Smtp(Box<Smtp>),
-    /// A folder of .eml files.
-    Outbox(Outbox),
-    /// For tests and simulations: keeps what it gets and fails as it is told.
-    Memory(Memory),
+pub trait Relay: Send + Sync {
+    /// What to call it in answers and logs: `outbox`, `smtp://host:port`.
+    fn name(&self) -> String;
+
+    /// How many sessions may be open at once.
+    fn connections(&self) -> usize;
+
+    /// Opens a session: connection, greeting, encryption, login.
+    fn connect(&self) -> Doing<'_, Result<Box<dyn Session>, Failure>>;
+}
+
+/// An open line to a relay, over which mails go one after the other.
+pub trait Session: Send + Sync {
+    /// Brings a mail up to its final dot. Nothing is delivered yet: dropping the session here is safe.
+    fn offer<'a>(
+        &'a mut self,
+        delivery: &'a DeliveryId,
+        envelope: &'a Envelope,
+        message: &'a [u8],
+    ) -> Doing<'a, Result<(), Failure>>;
+
+    /// Writes the final dot of the mail that was offered and waits for the answer.
+    ///
+    /// A future dropped in between leaves a session that [`Session::is_usable`] refuses.
+    fn finish(&mut self) -> Doing<'_, Result<Reply, Failure>>;
+
+    /// Whether another mail may be offered: after a refusal yes, after a dropped line or a 421 no.
+    fn is_usable(&self) -> bool {
+        true
+    }
+
+    /// Takes leave, and does not wait long for the answer.
+    fn quit(self: Box<Self>) -> Doing<'static, ()> {
+        Box::pin(async {})
+    }
+}
+
+/// The relay of the settings. The outbox lies in `data_dir`; `helo_name` is how we introduce ourselves.
+pub fn from_settings(relay: &config::Relay, data_dir: &Path, helo_name: &str) -> Arc<dyn Relay> {
+    match relay {
+        config::Relay::Outbox => Arc::new(Outbox::new(data_dir.join("outbox"))),
+        config::Relay::Smtp(settings) => Arc::new(Smtp::new(settings.clone(), helo_name, Timeouts::default())),
+    }
 }
 
 /// Who a mail comes from and whom it goes to, as servers see it.
@@ -124,101 +163,14 @@ impl Default for Timeouts {
     }
 }
 
-impl Relay {
-    /// The relay of the settings. The outbox lies in `data_dir`; `helo_name` is how we introduce ourselves.
-    pub fn from_settings(relay: &config::Relay, data_dir: &Path, helo_name: &str) -> Relay {
-        match relay {
-            config::Relay::Outbox => Relay::Outbox(Outbox::new(data_dir.join("outbox"))),
-            config::Relay::Smtp(settings) => {
-                Relay::Smtp(Box::new(Smtp::new(settings.clone(), helo_name, Timeouts::default())))
-            }
-        }
-    }
-
-    /// What to call it in answers and logs: `outbox`, `smtp://host:port`.
-    pub fn name(&self) -> String {
-        match self {
-            Relay::Smtp(smtp) => smtp.name(),
-            Relay::Outbox(_) => "outbox".to_owned(),
-            Relay::Memory(_) => "memory".to_owned(),
-        }
-    }
-
-    /// How many sessions may be open at once.
-    pub fn connections(&self) -> usize {
-        match self {
-            Relay::Smtp(smtp) => smtp.connections(),
-            Relay::Outbox(_) => outbox::CONNECTIONS,
-            Relay::Memory(memory) => memory.connections(),
-        }
-    }
-
-    /// Opens a session: connection, greeting, encryption, login.
-    pub async fn connect(&self) -> Result<Session, Failure> {
-        let door = match self {
-            Relay::Smtp(smtp) => Door::Smtp(Box::new(smtp.connect().await?)),
-            Relay::Outbox(outbox) => Door::Outbox(outbox.session()),
-            Relay::Memory(memory) => Door::Memory(Box::new(memory.connect()?)),
-        };
-        Ok(Session { door })
-    }
-}
-
-/// An open line to a relay, over which mails go one after the other.
-pub struct Session {
-    door: Door,
-}
-
-enum Door {
-    Smtp(Box<smtp::Connection>),
-    Outbox(outbox::Session),
-    Memory(Box<memory::Session>),
-}
-
-impl Session {
-    /// Brings a mail up to its final dot. Nothing is delivered yet: dropping the session here is safe.
-    pub async fn offer(&mut self, delivery: &DeliveryId, envelope: &Envelope, message: &[u8]) -> Result<(), Failure> {
-        match &mut self.door {
-            Door::Smtp(connection) => connection.offer(envelope, message).await,
-            Door::Outbox(session) => session.offer(delivery, message).await,
-            Door::Memory(session) => session.offer(delivery, envelope, message),
-        }
-    }
-
-    /// Writes the final dot of the mail that was offered and waits for the answer.
-    ///
-    /// A future dropped in between leaves a session that [`Session::is_usable`] refuses.
-    pub async fn finish(&mut self) -> Result<Reply, Failure> {
-        match &mut self.door {
-            Door::Smtp(connection) => connection.finish().await,
-            Door::Outbox(session) => session.finish().await,
-            Door::Memory(session) => session.finish(),
-        }
-    }
-
-    /// Whether another mail may be offered: after a refusal yes, after a dropped line or a 421 no.
-    pub fn is_usable(&self) -> bool {
-        match &self.door {
-            Door::Smtp(connection) => connection.is_usable(),
-            Door::Outbox(_) => true,
-            Door::Memory(session) => session.is_usable(),
-        }
-    }
-
-    /// Takes leave, and does not wait long for the answer.
-    pub async fn quit(self) {
-        if let Door::Smtp(connection) = self.door {
-            connection.quit().await;
-        }
-    }
-}
-
 impl Failure {
-    fn line(phase: Phase, why: impl Into<String>) -> Failure {
+    /// Without an answer.
+    pub fn line(phase: Phase, why: impl Into<String>) -> Failure {
         Failure { phase, kind: FailureKind::Line(why.into()) }
     }
 
-    fn reply(phase: Phase, reply: Reply) -> Failure {
+    /// With an answer that says no.
+    pub fn reply(phase: Phase, reply: Reply) -> Failure {
         Failure { phase, kind: FailureKind::Reply(reply) }
     }
 }

@@ -11,10 +11,7 @@ use chrono::{DateTime, Utc};
 
 use crate::model::DeliveryId;
 
-use super::{Failure, Phase, Reply};
-
-/// Writers at once; more do not make a disk faster.
-pub(super) const CONNECTIONS: usize = 4;
+use super::{Doing, Envelope, Failure, Phase, Relay, Reply, Session};
 
 /// The folder.
 #[derive(Debug, Clone)]
@@ -27,9 +24,20 @@ impl Outbox {
     pub fn new(dir: impl Into<PathBuf>) -> Outbox {
         Outbox { dir: dir.into() }
     }
+}
 
-    pub(super) fn session(&self) -> Session {
-        Session { dir: self.dir.clone(), offered: None }
+impl Relay for Outbox {
+    fn name(&self) -> String {
+        "outbox".to_owned()
+    }
+
+    /// Writers at once; more do not make a disk faster.
+    fn connections(&self) -> usize {
+        4
+    }
+
+    fn connect(&self) -> Doing<'_, Result<Box<dyn Session>, Failure>> {
+        Box::pin(async { Ok(Box::new(Writing { dir: self.dir.clone(), offered: None }) as Box<dyn Session>) })
     }
 }
 
@@ -57,33 +65,43 @@ fn is_delivery_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-pub(super) struct Session {
+/// One of the writers.
+struct Writing {
     dir: PathBuf,
     offered: Option<String>,
 }
 
-impl Session {
-    pub(super) async fn offer(&mut self, delivery: &DeliveryId, message: &[u8]) -> Result<(), Failure> {
-        self.offered = None;
-        let id = delivery.as_str().to_owned();
-        if !is_delivery_id(&id) {
-            return Err(Failure::line(Phase::Connect, "a delivery id is made of the digits 0-9 and a-f"));
-        }
-        let (dir, name, message) = (self.dir.clone(), id.clone(), message.to_vec());
-        on_disk(Phase::Connect, &self.dir, move || write_aside(&dir, &name, &message)).await?;
-        self.offered = Some(id);
-        Ok(())
+impl Session for Writing {
+    fn offer<'a>(
+        &'a mut self,
+        delivery: &'a DeliveryId,
+        _: &'a Envelope,
+        message: &'a [u8],
+    ) -> Doing<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            self.offered = None;
+            let id = delivery.as_str().to_owned();
+            if !is_delivery_id(&id) {
+                return Err(Failure::line(Phase::Connect, "a delivery id is made of the digits 0-9 and a-f"));
+            }
+            let (dir, name, message) = (self.dir.clone(), id.clone(), message.to_vec());
+            on_disk(Phase::Connect, &self.dir, move || write_aside(&dir, &name, &message)).await?;
+            self.offered = Some(id);
+            Ok(())
+        })
     }
 
-    pub(super) async fn finish(&mut self) -> Result<Reply, Failure> {
-        let Some(id) = self.offered.take() else {
-            return Err(Failure::line(Phase::Body, "no message has been offered"));
-        };
-        let (dir, name) = (self.dir.clone(), id.clone());
-        on_disk(Phase::Connect, &self.dir, move || give_name(&dir, &name)).await?;
-        let dir = self.dir.clone();
-        on_disk(Phase::Answer, &self.dir, move || sync_folder(&dir)).await?;
-        Ok(Reply { code: 250, enhanced: Some("2.0.0".to_owned()), text: format!("written to outbox/{id}.eml") })
+    fn finish(&mut self) -> Doing<'_, Result<Reply, Failure>> {
+        Box::pin(async {
+            let Some(id) = self.offered.take() else {
+                return Err(Failure::line(Phase::Body, "no message has been offered"));
+            };
+            let (dir, name) = (self.dir.clone(), id.clone());
+            on_disk(Phase::Connect, &self.dir, move || give_name(&dir, &name)).await?;
+            let dir = self.dir.clone();
+            on_disk(Phase::Answer, &self.dir, move || sync_folder(&dir)).await?;
+            Ok(Reply { code: 250, enhanced: Some("2.0.0".to_owned()), text: format!("written to outbox/{id}.eml") })
+        })
     }
 }
 

@@ -17,9 +17,10 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, ClientConfig};
 
 use crate::config::{Encryption, SmtpRelay};
+use crate::model::DeliveryId;
 
 use super::line::{Line, Stream, in_time};
-use super::{Envelope, Failure, FailureKind, Phase, Reply, Timeouts};
+use super::{Doing, Envelope, Failure, FailureKind, Phase, Relay, Reply, Session, Timeouts};
 
 /// How much of a message is written before the wait for the next block begins anew.
 const BLOCK: usize = 32 * 1024;
@@ -39,39 +40,6 @@ impl Smtp {
         let hello: String = hello.chars().filter(char::is_ascii_graphic).collect();
         let hello = if hello.is_empty() { "localhost".to_owned() } else { hello };
         Smtp { settings, hello: ClientId::Domain(hello), timeouts, tls: OnceLock::new() }
-    }
-
-    pub(super) fn name(&self) -> String {
-        let scheme = if self.settings.encryption == Encryption::Tls { "smtps" } else { "smtp" };
-        format!("{scheme}://{}:{}", self.settings.host, self.settings.port)
-    }
-
-    pub(super) fn connections(&self) -> usize {
-        self.settings.connections.max(1)
-    }
-
-    pub(super) async fn connect(&self) -> Result<Connection, Failure> {
-        let stream = self.open().await?;
-        let is_local = stream.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
-        if self.settings.encryption == Encryption::None && !is_local {
-            return Err(Failure::line(Phase::Tls, "a relay on another machine needs STARTTLS or an `smtps://` url"));
-        }
-        let mut line = match self.settings.encryption {
-            Encryption::Tls => Line::new(self.encrypt(stream).await?),
-            Encryption::StartTls | Encryption::None => Line::new(stream),
-        };
-        expect(Phase::Greeting, 2, line.reply(self.timeouts.greeting).await)?;
-        let mut extensions = self.introduce(&mut line).await?;
-        if self.settings.encryption == Encryption::StartTls {
-            line = self.start_tls(line, &extensions).await?;
-            // What was said in the clear is forgotten (RFC 3207, 4.2).
-            extensions = self.introduce(&mut line).await?;
-        }
-        if let Some((user, password)) = &self.settings.login {
-            let credentials = Credentials::new(user.clone(), password.reveal().to_owned());
-            self.log_in(&mut line, &extensions, &credentials).await?;
-        }
-        Ok(Connection { line, extensions, timeouts: self.timeouts, state: State::Idle, mails: 0 })
     }
 
     async fn open(&self) -> Result<TcpStream, Failure> {
@@ -139,6 +107,47 @@ impl Smtp {
     }
 }
 
+impl Relay for Smtp {
+    fn name(&self) -> String {
+        let scheme = if self.settings.encryption == Encryption::Tls { "smtps" } else { "smtp" };
+        format!("{scheme}://{}:{}", self.settings.host, self.settings.port)
+    }
+
+    fn connections(&self) -> usize {
+        self.settings.connections.max(1)
+    }
+
+    fn connect(&self) -> Doing<'_, Result<Box<dyn Session>, Failure>> {
+        Box::pin(async {
+            let stream = self.open().await?;
+            let is_local = stream.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
+            if self.settings.encryption == Encryption::None && !is_local {
+                return Err(Failure::line(
+                    Phase::Tls,
+                    "a relay on another machine needs STARTTLS or an `smtps://` url",
+                ));
+            }
+            let mut line = match self.settings.encryption {
+                Encryption::Tls => Line::new(self.encrypt(stream).await?),
+                Encryption::StartTls | Encryption::None => Line::new(stream),
+            };
+            expect(Phase::Greeting, 2, line.reply(self.timeouts.greeting).await)?;
+            let mut extensions = self.introduce(&mut line).await?;
+            if self.settings.encryption == Encryption::StartTls {
+                line = self.start_tls(line, &extensions).await?;
+                // What was said in the clear is forgotten (RFC 3207, 4.2).
+                extensions = self.introduce(&mut line).await?;
+            }
+            if let Some((user, password)) = &self.settings.login {
+                let credentials = Credentials::new(user.clone(), password.reveal().to_owned());
+                self.log_in(&mut line, &extensions, &credentials).await?;
+            }
+            let connection = Connection { line, extensions, timeouts: self.timeouts, state: State::Idle, mails: 0 };
+            Ok(Box::new(connection) as Box<dyn Session>)
+        })
+    }
+}
+
 fn connector() -> Result<TlsConnector, String> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
@@ -168,7 +177,7 @@ impl Extensions {
 }
 
 /// A connection that has been greeted, encrypted and logged in.
-pub(super) struct Connection {
+struct Connection {
     line: Line,
     extensions: Extensions,
     timeouts: Timeouts,
@@ -189,58 +198,71 @@ enum State {
     Broken,
 }
 
-impl Connection {
-    pub(super) async fn offer(&mut self, envelope: &Envelope, message: &[u8]) -> Result<(), Failure> {
-        let refusal = self.refuse_address(envelope);
-        match std::mem::replace(&mut self.state, State::Broken) {
-            State::Broken | State::Offered(_) => {
-                return Err(Failure::line(Phase::MailFrom, "the line cannot be used any more"));
+impl Session for Connection {
+    fn offer<'a>(
+        &'a mut self,
+        _: &'a DeliveryId,
+        envelope: &'a Envelope,
+        message: &'a [u8],
+    ) -> Doing<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let refusal = self.refuse_address(envelope);
+            match std::mem::replace(&mut self.state, State::Broken) {
+                State::Broken | State::Offered(_) => {
+                    return Err(Failure::line(Phase::MailFrom, "the line cannot be used any more"));
+                }
+                state if refusal.is_some() => {
+                    self.state = state;
+                    return refusal.map_or(Ok(()), Err);
+                }
+                State::Refused => {
+                    let answer = self.line.ask(Rset, self.timeouts.command).await;
+                    expect(Phase::MailFrom, 2, answer).map_err(|failure| self.or_full(failure))?;
+                }
+                State::Idle => {}
             }
-            state if refusal.is_some() => {
-                self.state = state;
-                return refusal.map_or(Ok(()), Err);
-            }
-            State::Refused => {
-                let answer = self.line.ask(Rset, self.timeouts.command).await;
-                expect(Phase::MailFrom, 2, answer).map_err(|failure| self.or_full(failure))?;
-            }
-            State::Idle => {}
-        }
-        let offered = self.bring(envelope, message).await;
-        self.mails += 1;
-        self.state = match &offered {
-            Ok(end) => State::Offered(end),
-            Err(failure) if leaves_the_line_open(failure) => State::Refused,
-            Err(_) => State::Broken,
-        };
-        offered.map(|_| ())
+            let offered = self.bring(envelope, message).await;
+            self.mails += 1;
+            self.state = match &offered {
+                Ok(end) => State::Offered(end),
+                Err(failure) if leaves_the_line_open(failure) => State::Refused,
+                Err(_) => State::Broken,
+            };
+            offered.map(|_| ())
+        })
     }
 
-    pub(super) async fn finish(&mut self) -> Result<Reply, Failure> {
-        let State::Offered(end) = std::mem::replace(&mut self.state, State::Broken) else {
-            return Err(Failure::line(Phase::Body, "no message has been offered"));
-        };
-        let write = self.line.write(end, self.timeouts.block).await;
-        write.map_err(|why| Failure::line(Phase::Answer, why))?;
-        let answer = expect(Phase::Answer, 2, self.line.reply(self.timeouts.answer).await);
-        if answer.as_ref().err().is_none_or(leaves_the_line_open) {
-            self.state = State::Idle;
-        }
-        answer
+    fn finish(&mut self) -> Doing<'_, Result<Reply, Failure>> {
+        Box::pin(async {
+            let State::Offered(end) = std::mem::replace(&mut self.state, State::Broken) else {
+                return Err(Failure::line(Phase::Body, "no message has been offered"));
+            };
+            let write = self.line.write(end, self.timeouts.block).await;
+            write.map_err(|why| Failure::line(Phase::Answer, why))?;
+            let answer = expect(Phase::Answer, 2, self.line.reply(self.timeouts.answer).await);
+            if answer.as_ref().err().is_none_or(leaves_the_line_open) {
+                self.state = State::Idle;
+            }
+            answer
+        })
     }
 
-    pub(super) fn is_usable(&self) -> bool {
+    fn is_usable(&self) -> bool {
         !matches!(self.state, State::Broken)
     }
 
     /// Says QUIT where that is not a part of a message.
-    pub(super) async fn quit(mut self) {
-        if matches!(self.state, State::Idle | State::Refused) {
-            // Nothing depends on the answer.
-            let _ = self.line.ask(Quit, self.timeouts.quit).await;
-        }
+    fn quit(mut self: Box<Self>) -> Doing<'static, ()> {
+        Box::pin(async move {
+            if matches!(self.state, State::Idle | State::Refused) {
+                // Nothing depends on the answer.
+                let _ = self.line.ask(Quit, self.timeouts.quit).await;
+            }
+        })
     }
+}
 
+impl Connection {
     /// MAIL, RCPT, DATA and the message; returns what is still to be written.
     async fn bring(&mut self, envelope: &Envelope, message: &[u8]) -> Result<&'static [u8], Failure> {
         let (message, end) = with_dots_doubled(message);

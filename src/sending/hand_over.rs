@@ -26,7 +26,7 @@ pub(super) struct HandOver {
     means: Means,
     composer: Arc<Composer>,
     owner: String,
-    session: Option<Session>,
+    session: Option<Box<dyn Session>>,
 }
 
 /// So many lines dropped in a row before the final dot count as an attempt.
@@ -90,7 +90,7 @@ impl HandOver {
     }
 
     async fn offer(&mut self, claimed: &Claimed, composed: &Composed) -> Result<(), Failure> {
-        if !self.session.as_ref().is_some_and(Session::is_usable) {
+        if !self.session.as_ref().is_some_and(|session| session.is_usable()) {
             self.session = Some(self.means.relay.connect().await?);
         }
         match &mut self.session {
@@ -102,9 +102,7 @@ impl HandOver {
     async fn finish(&mut self) -> Result<Reply, Failure> {
         match &mut self.session {
             Some(session) => session.finish().await,
-            None => {
-                Err(Failure { phase: Phase::Body, kind: FailureKind::Line("the line was never opened".to_owned()) })
-            }
+            None => Err(Failure::line(Phase::Body, "the line was never opened")),
         }
     }
 

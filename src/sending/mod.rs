@@ -37,7 +37,7 @@ pub struct Means {
     /// The ledger.
     pub store: Store,
     /// Where mail is handed over.
-    pub relay: Arc<Relay>,
+    pub relay: Arc<dyn Relay>,
     /// What links and Message-IDs are made with.
     pub keys: Arc<ServerKeys>,
     /// The publication as it is now: settings, and templates for notices.

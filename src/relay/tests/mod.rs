@@ -54,16 +54,16 @@ fn patience() -> Timeouts {
     Timeouts { connect: long, greeting: long, command: long, data: long, block: long, answer: long, quit: long }
 }
 
-fn relay(settings: SmtpRelay) -> Relay {
+fn relay(settings: SmtpRelay) -> Smtp {
     relay_with(settings, patience())
 }
 
-fn relay_with(settings: SmtpRelay, timeouts: Timeouts) -> Relay {
-    Relay::Smtp(Box::new(Smtp::new(settings, "client.example.com", timeouts)))
+fn relay_with(settings: SmtpRelay, timeouts: Timeouts) -> Smtp {
+    Smtp::new(settings, "client.example.com", timeouts)
 }
 
 /// The relay of tests, which trusts the server of tests.
-fn trusting_relay(settings: SmtpRelay) -> Relay {
+fn trusting_relay(settings: SmtpRelay) -> Smtp {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier = Verifier::new_with_extra_roots([server::certificate()], provider.clone()).unwrap();
     let config = ClientConfig::builder_with_provider(provider)
@@ -72,20 +72,20 @@ fn trusting_relay(settings: SmtpRelay) -> Relay {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
-    let smtp = Smtp::new(settings, "client.example.com", patience());
+    let smtp = relay(settings);
     assert!(smtp.tls.set(Ok(TlsConnector::from(Arc::new(config)))).is_ok());
-    Relay::Smtp(Box::new(smtp))
+    smtp
 }
 
-async fn hand_over(session: &mut Session, message: &[u8]) -> Result<Reply, Failure> {
+async fn hand_over(session: &mut dyn Session, message: &[u8]) -> Result<Reply, Failure> {
     session.offer(&delivery(), &envelope(), message).await?;
     session.finish().await
 }
 
 /// One mail over one connection; whether the connection can be used again.
-async fn one_mail(relay: &Relay, message: &[u8]) -> (Result<Reply, Failure>, bool) {
+async fn one_mail(relay: &dyn Relay, message: &[u8]) -> (Result<Reply, Failure>, bool) {
     match relay.connect().await {
-        Ok(mut session) => (hand_over(&mut session, message).await, session.is_usable()),
+        Ok(mut session) => (hand_over(&mut *session, message).await, session.is_usable()),
         Err(failure) => (Err(failure), false),
     }
 }
@@ -165,10 +165,10 @@ async fn after_a_refused_recipient_the_next_one_goes_over_the_same_line() {
     let refused = "< MAIL FROM\n> 250 ok\n< RCPT TO\n> 450 4.2.0 greylisted\n< RSET\n> 250 ok\n";
     let server = Server::start(&format!("{HELLO}{refused}{ENVELOPE}{DATA} body\n> 250 ok")).await;
     let mut session = relay(settings(server.port, Encryption::None)).connect().await.unwrap();
-    let failure = hand_over(&mut session, MESSAGE).await.unwrap_err();
+    let failure = hand_over(&mut *session, MESSAGE).await.unwrap_err();
     assert_eq!((failure.phase, failure.verdict()), (Phase::RcptTo, Verdict::NotNow));
     assert!(session.is_usable());
-    assert!(hand_over(&mut session, MESSAGE).await.is_ok());
+    assert!(hand_over(&mut *session, MESSAGE).await.is_ok());
 }
 
 #[tokio::test]
@@ -194,8 +194,8 @@ async fn refusals_are_told_apart() {
 async fn a_line_that_has_had_enough_is_not_a_relay_in_trouble() {
     let server = Server::start(&format!("{HELLO}{ENVELOPE}{DATA} body\n> 250 ok\n< MAIL\n> 421 4.7.0 enough")).await;
     let mut session = relay(settings(server.port, Encryption::None)).connect().await.unwrap();
-    assert!(hand_over(&mut session, MESSAGE).await.is_ok());
-    let failure = hand_over(&mut session, MESSAGE).await.unwrap_err();
+    assert!(hand_over(&mut *session, MESSAGE).await.is_ok());
+    let failure = hand_over(&mut *session, MESSAGE).await.unwrap_err();
     assert_eq!((failure.phase, failure.verdict()), (Phase::MailFrom, Verdict::Dropped));
     assert!(!session.is_usable());
 }
@@ -435,12 +435,12 @@ proptest! {
     }
 }
 
-// ── the outbox and memory ──
+// ── the outbox ──
 
 #[tokio::test]
 async fn the_outbox_names_a_mail_when_it_is_finished() {
     let folder = tempfile::tempdir().unwrap();
-    let relay = Relay::from_settings(&config::Relay::Outbox, folder.path(), "client.example.com");
+    let relay = from_settings(&config::Relay::Outbox, folder.path(), "client.example.com");
     let dir = folder.path().join("outbox");
     let id = delivery();
     assert_eq!(relay.name(), "outbox");
@@ -474,7 +474,7 @@ async fn only_delivery_ids_become_file_names() {
     fs::create_dir_all(&dir).unwrap();
     for id in ["../0a", "0A", "", ".", "0a.eml", "0a/../../0a", &"0".repeat(65)] {
         assert_eq!(outbox::read(&dir, id), None, "{id}");
-        let mut session = Relay::Outbox(Outbox::new(&dir)).connect().await.unwrap();
+        let mut session = Outbox::new(&dir).connect().await.unwrap();
         let failure = session.offer(&DeliveryId::new(id), &envelope(), MESSAGE).await.unwrap_err();
         assert_eq!(failure.verdict(), Verdict::RelayTrouble);
     }
@@ -489,35 +489,8 @@ async fn an_outbox_that_cannot_be_written_is_the_relays_trouble() {
     let folder = tempfile::tempdir().unwrap();
     let in_the_way = folder.path().join("outbox");
     fs::write(&in_the_way, "a file").unwrap();
-    let mut session = Relay::Outbox(Outbox::new(in_the_way)).connect().await.unwrap();
+    let mut session = Outbox::new(in_the_way).connect().await.unwrap();
     let failure = session.offer(&delivery(), &envelope(), MESSAGE).await.unwrap_err();
     assert_eq!(failure.verdict(), Verdict::RelayTrouble);
     assert!(failure.to_string().contains("cannot write to "), "{failure}");
-}
-
-#[tokio::test]
-async fn memory_fails_as_it_is_told_and_keeps_the_dots() {
-    let memory = Memory::deciding(|step| match (step.phase, step.dots) {
-        (Phase::Answer, 1) => Act::TakeAndDrop,
-        (Phase::Answer, 2) => Act::Drop,
-        (Phase::RcptTo, 3) => Act::Refuse(Reply::parse("450 4.2.0 later").unwrap()),
-        _ => Act::Accept,
-    });
-    let relay = Relay::Memory(memory.clone());
-    assert!(one_mail(&relay, MESSAGE).await.0.is_ok());
-    assert_failed(one_mail(&relay, MESSAGE).await, Phase::Answer, Verdict::Uncertain, false);
-    assert_failed(one_mail(&relay, MESSAGE).await, Phase::Answer, Verdict::Uncertain, false);
-    assert_failed(one_mail(&relay, MESSAGE).await, Phase::RcptTo, Verdict::NotNow, true);
-    let delivered: Vec<bool> = memory.final_dots().iter().map(|dot| dot.is_delivered).collect();
-    assert_eq!(delivered, [true, true, false]);
-}
-
-#[test]
-fn sessions_move_between_threads() {
-    fn is_send<T: Send>(_: T) {}
-    let relay = Relay::Memory(Memory::accepting());
-    is_send(async move {
-        let mut session = relay.connect().await?;
-        hand_over(&mut session, MESSAGE).await
-    });
 }
