@@ -12,9 +12,7 @@ use serde::Serialize;
 
 use crate::auth::ServerKeys;
 use crate::config::{Settings, is_unfit};
-use crate::model::{
-    Cadence, Choices, EmailAddress, NewsletterId, SubscriptionEvent, SubscriptionState, SuppressionReason, Wish,
-};
+use crate::model::{Cadence, Choices, EmailAddress, NewsletterId, SubscriptionState, SuppressionReason, Wish};
 use crate::store::{Newcomer, Store, StoreError, Subscriber};
 
 use super::csv_cells::unguarded;
@@ -207,14 +205,11 @@ fn decide(
     let Some(theirs) = subscriber.subscriptions.iter().find(|theirs| theirs.newsletter == *newsletter) else {
         return Fate::Imported;
     };
-    *state = match wanted {
-        SubscriptionState::Pending => theirs.state,
-        SubscriptionState::Active => theirs.state.after(SubscriptionEvent::Imported),
-        SubscriptionState::Ended => theirs.state.after(SubscriptionEvent::Left),
-    };
+    // Only the reader's own act revives what ended.
     if theirs.state == SubscriptionState::Ended && *wanted != SubscriptionState::Ended {
         return Fate::Suppressed("the reader has left this newsletter");
     }
+    *state = if *wanted == SubscriptionState::Pending { theirs.state } else { *wanted };
     let brings = |new: &Option<String>, old: &Option<String>| new.is_some() && new != old;
     let changes_person = brings(&newcomer.name, &subscriber.name)
         || newcomer.details.iter().zip(&subscriber.details).any(|(new, old)| brings(new, old));

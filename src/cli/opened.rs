@@ -15,7 +15,7 @@ use crate::files::{self, FilesError, Lock};
 use crate::press::{self, Edition, Options};
 use crate::publishing;
 use crate::relay::{self, Relay};
-use crate::sending::Means;
+use crate::sending::{self, Means};
 use crate::store::{Home, Store, StoreAddress};
 
 use super::{Context, Done, Failure};
@@ -61,7 +61,8 @@ pub(super) async fn open(context: &Context, bound_url: Option<Url>) -> Done<Open
     };
     publishing::enter_new_newsletters(&store, &edition.settings, &edition.catalog, clock::now()).await?;
     let keys = Arc::new(keys(context.root(), &edition)?);
-    let relay = relay::from_settings(&edition.settings.mail.relay, &data(context.root()), &hello(&edition));
+    let relay =
+        relay::from_settings(&edition.settings.mail.relay, &data(context.root()), &sending::host(&edition.base_url));
     Ok(Opened { edition: Arc::new(edition), store, keys, relay, home, moved, _lock: lock })
 }
 
@@ -159,12 +160,4 @@ fn keys(root: &Path, edition: &Edition) -> Done<ServerKeys> {
     }
     let secret = files::secret_or_new(&data(root).join("secret"), &clock::random::<32>())?;
     Ok(ServerKeys::new(secret, old))
-}
-
-/// The name we greet relays with: the publication's host.
-fn hello(edition: &Edition) -> String {
-    Url::parse(&edition.base_url)
-        .ok()
-        .and_then(|url| url.host_str().map(str::to_owned))
-        .unwrap_or_else(|| "localhost".to_owned())
 }

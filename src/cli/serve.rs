@@ -182,7 +182,7 @@ async fn schedule(store: Store, editions: watch::Receiver<Arc<Edition>>, mut sto
         tokio::select! {
             _ = turns.tick() => {}
             _ = sweep.tick() => sweep_out(&store).await?,
-            () = over(&mut stopped) => return Ok(()),
+            () = sending::stopping(&mut stopped) => return Ok(()),
         }
         let edition = Arc::clone(&editions.borrow());
         match publishing::tick(&store, &edition, clock::now(), &mut memory).await {
@@ -209,11 +209,6 @@ async fn sweep_out(store: &Store) -> Done {
     store.forget_counts(clock::now() - TimeDelta::days(1)).await?;
     while store.forget_the_past(clock::now()).await? {}
     Ok(())
-}
-
-/// Waits until the program is told to stop.
-async fn over(stopped: &mut watch::Receiver<bool>) {
-    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 async fn send(means: Means, stopped: watch::Receiver<bool>) -> Done {
@@ -243,7 +238,7 @@ async fn keep_up(
         let next = current.borrow().next_change();
         let ahead = next.map_or(LOOK, |at| (at - clock::now()).to_std().unwrap_or_default().saturating_sub(AHEAD));
         tokio::select! {
-            () = over(&mut stopped) => return Ok(()),
+            () = sending::stopping(&mut stopped) => return Ok(()),
             () = changed(&mut watcher) => reload(&root, &options, &current),
             () = received(&mut hangup) => reload(&root, &options, &current),
             () = tokio::time::sleep(ahead.min(LOOK)) => {

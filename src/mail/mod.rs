@@ -40,6 +40,13 @@ pub struct Headers {
     pub auto_submitted: bool,
 }
 
+impl Headers {
+    /// Those that every mail has.
+    pub fn new(from: Sender, to: EmailAddress, subject: String, date: DateTime<Utc>, message_id: String) -> Headers {
+        Headers { from, reply_to: None, to, subject, date, message_id, list: None, auto_submitted: false }
+    }
+}
+
 /// How mail programs tell a newsletter from others and leave it (RFC 2369, RFC 2919, RFC 8058).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListHeaders {

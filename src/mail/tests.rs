@@ -11,16 +11,13 @@ fn address(text: &str) -> EmailAddress {
 }
 
 fn headers(name: &str, subject: &str) -> Headers {
-    Headers {
-        from: Sender { name: name.to_owned(), address: address("news@example.com") },
-        reply_to: None,
-        to: address("reader@example.org"),
-        subject: subject.to_owned(),
-        date: DateTime::from_timestamp(1_796_083_200, 0).unwrap(),
-        message_id: message_id(&DeliveryId::new("0193a5b0c0de7000800000000000002a"), b"key", "example.com"),
-        list: None,
-        auto_submitted: false,
-    }
+    Headers::new(
+        Sender { name: name.to_owned(), address: address("news@example.com") },
+        address("reader@example.org"),
+        subject.to_owned(),
+        DateTime::from_timestamp(1_796_083_200, 0).unwrap(),
+        message_id(&DeliveryId::new("0193a5b0c0de7000800000000000002a"), b"key", "example.com"),
+    )
 }
 
 fn list(title: &str) -> ListHeaders {

@@ -45,15 +45,6 @@ pub struct RetryPolicy {
     pub give_up_after: Duration,
 }
 
-/// What to do after a relay said "not now".
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// Try again after this long.
-    TryAgainIn(Duration),
-    /// Enough.
-    GiveUp,
-}
-
 impl RetryPolicy {
     /// Notices wait short: the reader sits in front of the form.
     pub fn notice(lives_for: Duration) -> RetryPolicy {
@@ -63,19 +54,20 @@ impl RetryPolicy {
         }
     }
 
-    /// What follows the attempt number `attempts` (the first is 1), `waited` after the mail was first due.
+    /// How long to wait after the attempt number `attempts` (the first is 1), `waited` after the mail was first due;
+    /// none: enough.
     ///
     /// `dice` is between 0 and 1 and spreads a wait by 20 % around its middle, so that a crowd does not return at
     /// once. RFC 5321, 4.5.4.1 leaves waits and limit to the sender's configuration.
-    pub fn next(&self, attempts: u32, waited: Duration, dice: f64) -> Next {
+    pub fn next(&self, attempts: u32, waited: Duration, dice: f64) -> Option<Duration> {
         let index = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
-        let Some(wait) = self.waits.get(index).or(self.waits.last()) else { return Next::GiveUp };
+        let wait = self.waits.get(index).or(self.waits.last())?;
         if waited + *wait > self.give_up_after {
-            return Next::GiveUp;
+            return None;
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a wait of hours in ms fits")]
         let spread = (wait.num_milliseconds() as f64 * (0.9 + dice * 0.2)) as i64;
-        Next::TryAgainIn(Duration::milliseconds(spread))
+        Some(Duration::milliseconds(spread))
     }
 }
 
@@ -84,7 +76,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(attempts: u32, waited_minutes: i64, expected: Next) {
+    fn check(attempts: u32, waited_minutes: i64, expected: Option<Duration>) {
         let policy =
             RetryPolicy { waits: [5, 15, 30].map(Duration::minutes).to_vec(), give_up_after: Duration::hours(24) };
         assert_eq!(policy.next(attempts, Duration::minutes(waited_minutes), 0.5), expected);
@@ -92,17 +84,17 @@ mod tests {
 
     #[test]
     fn a_put_off_mail_waits_longer_each_time_and_not_for_ever() {
-        check(1, 0, Next::TryAgainIn(Duration::minutes(5)));
-        check(2, 5, Next::TryAgainIn(Duration::minutes(15)));
-        check(3, 20, Next::TryAgainIn(Duration::minutes(30)));
-        check(9, 200, Next::TryAgainIn(Duration::minutes(30)));
-        check(9, 24 * 60 - 29, Next::GiveUp);
+        check(1, 0, Some(Duration::minutes(5)));
+        check(2, 5, Some(Duration::minutes(15)));
+        check(3, 20, Some(Duration::minutes(30)));
+        check(9, 200, Some(Duration::minutes(30)));
+        check(9, 24 * 60 - 29, None);
     }
 
     #[test]
     fn dice_spread_the_waits_by_a_fifth() {
         let policy = RetryPolicy { waits: vec![Duration::seconds(100)], give_up_after: Duration::hours(1) };
-        assert_eq!(policy.next(1, Duration::zero(), 0.0), Next::TryAgainIn(Duration::seconds(90)));
-        assert_eq!(policy.next(1, Duration::zero(), 1.0), Next::TryAgainIn(Duration::seconds(110)));
+        assert_eq!(policy.next(1, Duration::zero(), 0.0), Some(Duration::seconds(90)));
+        assert_eq!(policy.next(1, Duration::zero(), 1.0), Some(Duration::seconds(110)));
     }
 }

@@ -44,19 +44,13 @@ words! {
     }
 }
 
-/// What may happen to an issue.
+/// What an editor may ask of an issue; the other steps of its life it takes by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IssueEvent {
-    /// The last chunk of delivery rows is written.
-    AllWritten,
-    /// Its moment has come.
-    Due,
     /// An editor says stop.
     Pause,
     /// An editor says go on.
     Resume,
-    /// No delivery is left that could still be sent.
-    AtRest,
     /// A delivery is to be tried again after all.
     Retry,
     /// An editor says never.
@@ -66,13 +60,12 @@ pub enum IssueEvent {
 impl IssueState {
     /// The state after `event`; none where the event makes no sense, so that a late click changes nothing.
     pub fn after(self, event: IssueEvent) -> Option<IssueState> {
-        use IssueEvent::{AllWritten, AtRest, Cancel, Due, Pause, Resume, Retry};
-        use IssueState::{Cancelled, Finished, Paused, Sealed, Sealing, Sending};
+        use IssueEvent::{Cancel, Pause, Resume, Retry};
+        use IssueState::{Cancelled, Finished, Paused, Sealed, Sending};
         match (self, event) {
-            (Sealing, AllWritten) | (Paused, Resume) => Some(Sealed),
-            (Sealed, Due) | (Finished, Retry) => Some(Sending),
+            (Paused, Resume) => Some(Sealed),
+            (Finished, Retry) => Some(Sending),
             (Sealed | Sending, Pause) => Some(Paused),
-            (Sending, AtRest) => Some(Finished),
             // What is being sealed is sealed first, so that a correction knows everybody it was for.
             (Sealed | Sending | Paused, Cancel) => Some(Cancelled),
             _ => None,
@@ -137,19 +130,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_issue_lives_forward() {
-        use IssueEvent::{AllWritten, AtRest, Cancel, Due, Pause, Resume, Retry};
-        let life = |events: &[IssueEvent]| {
-            events.iter().try_fold(IssueState::Sealing, |state, event| state.after(*event)).map(IssueState::as_str)
-        };
-        assert_eq!(life(&[AllWritten, Due, AtRest]), Some("finished"));
-        assert_eq!(life(&[AllWritten, Due, Pause, Resume, Due]), Some("sending"));
-        assert_eq!(life(&[AllWritten, Cancel]), Some("cancelled"));
-        assert_eq!(life(&[Cancel]), None);
-        assert_eq!(life(&[AllWritten, Due, AtRest, Retry]), Some("sending"));
-        assert_eq!(life(&[Cancel, Resume]), None);
-        assert_eq!(life(&[Due]), None, "nothing is claimed before every row is written");
-        assert_eq!(life(&[AllWritten, Due, AtRest, Cancel]), None);
+    fn an_editor_moves_an_issue_where_that_makes_sense() {
+        use IssueEvent::{Cancel, Pause, Resume, Retry};
+        let table = IssueState::ALL
+            .map(|state| [Pause, Resume, Retry, Cancel].map(|event| state.after(event).map_or("", IssueState::as_str)));
+        let expected = [
+            ["", "", "", ""], // what is being sealed
+            ["paused", "", "", "cancelled"],
+            ["paused", "", "", "cancelled"],
+            ["", "sealed", "", "cancelled"],
+            ["", "", "sending", ""],
+            ["", "", "", ""],
+        ];
+        assert_eq!(table, expected);
     }
 
     #[test]

@@ -118,14 +118,10 @@ impl Composer {
             archive: Some(format!("{}/archive/", mail.base_url)),
         };
         let headers = Headers {
-            from: from.clone(),
             reply_to: mail.reply_to.as_deref().and_then(|text| EmailAddress::parse(text).ok()),
-            to: claimed.to.clone(),
-            subject: mail.subject.clone(),
-            date: fixed.date_at,
-            message_id: fixed.message_id.clone(),
             list: Some(list),
             auto_submitted: mail.is_digest,
+            ..headers(claimed, from, mail.subject.clone(), &fixed)
         };
         let envelope = Envelope { from: from.address.clone(), to: claimed.to.clone() };
         let kind = if mail.is_digest { Kind::Digest } else { Kind::Instant };
@@ -143,16 +139,7 @@ impl Composer {
             .map_err(|error| ComposeError::Gone(format!("the notice cannot be made: {error}")))?;
         let (from, mail) = (notice.from, notice.mail);
         let (_, fixed) = self.fixed(claimed, &from, now);
-        let headers = Headers {
-            from: from.clone(),
-            reply_to: None,
-            to: claimed.to.clone(),
-            subject: mail.subject,
-            date: fixed.date_at,
-            message_id: fixed.message_id.clone(),
-            list: None,
-            auto_submitted: true,
-        };
+        let headers = Headers { auto_submitted: true, ..headers(claimed, &from, mail.subject, &fixed) };
         let envelope = Envelope { from: from.address, to: claimed.to.clone() };
         let body = Compiled::new(&mail.html, &mail.text, &[]);
         Ok(Composed {
@@ -179,8 +166,12 @@ impl Composer {
     }
 }
 
-/// The host of a base url, for List-Id (RFC 2919).
-fn host(base_url: &str) -> String {
+fn headers(claimed: &Claimed, from: &Sender, subject: String, fixed: &Fixed) -> Headers {
+    Headers::new(from.clone(), claimed.to.clone(), subject, fixed.date_at, fixed.message_id.clone())
+}
+
+/// The host of a base url, for List-Id (RFC 2919) and for greeting relays.
+pub fn host(base_url: &str) -> String {
     Url::parse(base_url)
         .ok()
         .and_then(|url| url.host_str().map(str::to_owned))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::clock;
-use crate::model::{IssueEvent, Next, OnUnknown, RetryPolicy};
+use crate::model::{IssueEvent, OnUnknown, RetryPolicy};
 use crate::relay::{Failure, FailureKind, Phase, Reply, Session, Verdict};
 use crate::store::{Claimed, Content, Outcome, Said, StoreError};
 
@@ -64,23 +64,18 @@ impl HandOver {
                 return self.record(&claimed, Outcome::Failed("cannot be composed"), ours(problem)).await;
             }
         };
-        match self.offer(&claimed, &composed).await {
-            Ok(()) => {}
+        // Dropped before the dot, the session delivers nothing.
+        let mut session = match self.offer(&claimed, &composed).await {
+            Ok(session) => session,
             Err(failure) => return self.settle(&claimed, composed.kind, &failure, rest).await,
+        };
+        if !self.means.store.note(&claimed, &self.owner, &composed.fixed, clock::now()).await? {
+            drop(session);
+            return self.record(&claimed, Outcome::Untouched(clock::now()), ours(String::new())).await;
         }
-        match self.means.store.note(&claimed, &self.owner, &composed.fixed, clock::now()).await {
-            Ok(true) => {}
-            Ok(false) => {
-                self.session = None; // dropped before the dot: the relay delivers nothing
-                let untouched = Outcome::Untouched(clock::now());
-                return self.record(&claimed, untouched, ours(String::new())).await;
-            }
-            Err(error) => {
-                self.session = None;
-                return Err(error);
-            }
-        }
-        match self.finish().await {
+        let answer = session.finish().await;
+        self.session = Some(session);
+        match answer {
             Ok(reply) => {
                 let said = self.said(&reply);
                 self.record(&claimed, Outcome::Sent, said).await.map(|_| Handed::Over)
@@ -89,20 +84,18 @@ impl HandOver {
         }
     }
 
-    async fn offer(&mut self, claimed: &Claimed, composed: &Composed) -> Result<(), Failure> {
-        if !self.session.as_ref().is_some_and(|session| session.is_usable()) {
-            self.session = Some(self.means.relay.connect().await?);
-        }
-        match &mut self.session {
-            Some(session) => session.offer(&claimed.id, &composed.envelope, &composed.bytes).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn finish(&mut self) -> Result<Reply, Failure> {
-        match &mut self.session {
-            Some(session) => session.finish().await,
-            None => Err(Failure::line(Phase::Body, "the line was never opened")),
+    /// Brings a mail up to its dot, and gives the session that has it. After a refusal it is kept for the next mail.
+    async fn offer(&mut self, claimed: &Claimed, composed: &Composed) -> Result<Box<dyn Session>, Failure> {
+        let mut session = match self.session.take().filter(|session| session.is_usable()) {
+            Some(session) => session,
+            None => self.means.relay.connect().await?,
+        };
+        match session.offer(&claimed.id, &composed.envelope, &composed.bytes).await {
+            Ok(()) => Ok(session),
+            Err(failure) => {
+                self.session = Some(session);
+                Err(failure)
+            }
         }
     }
 
@@ -164,8 +157,8 @@ impl HandOver {
         let now = clock::now();
         let attempts = u32::try_from(claimed.attempts + 1).unwrap_or(u32::MAX);
         match policy.next(attempts, now - claimed.first_due_at, clock::dice()) {
-            Next::TryAgainIn(wait) => Outcome::Deferred(now + wait),
-            Next::GiveUp => Outcome::Failed("expired"),
+            Some(wait) => Outcome::Deferred(now + wait),
+            None => Outcome::Failed("expired"),
         }
     }
 

@@ -22,6 +22,7 @@ use crate::relay::Relay;
 use crate::store::{Claimed, Store, StoreError};
 
 use composer::Composer;
+pub use composer::host;
 use hand_over::{HandOver, Handed};
 
 /// How long a claim holds without being renewed. After a crash, this is how long its deliveries wait.
@@ -97,7 +98,8 @@ pub async fn send(means: Means, until: Until, mut stop: watch::Receiver<bool>) -
     results.into_iter().collect()
 }
 
-async fn stopping(stop: &mut watch::Receiver<bool>) {
+/// Waits until the program is told to stop.
+pub(crate) async fn stopping(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stopped| *stopped).await;
 }
 

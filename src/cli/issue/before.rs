@@ -214,15 +214,10 @@ fn chosen<'a>(opened: &'a Opened, article: &Article, id: Option<&str>) -> Done<&
 
 fn message(opened: &Opened, newsletter: &Newsletter, sample: &Sample, to: EmailAddress) -> Vec<u8> {
     let delivery = DeliveryId::new(clock::new_id());
+    let message_id = message_id(&delivery, opened.keys.current(), newsletter.from.address.domain());
     let headers = Headers {
-        from: newsletter.from.clone(),
         reply_to: newsletter.reply_to.clone(),
-        to,
-        subject: sample.subject.clone(),
-        date: clock::now(),
-        message_id: message_id(&delivery, opened.keys.current(), newsletter.from.address.domain()),
-        list: None,
-        auto_submitted: false,
+        ..Headers::new(newsletter.from.clone(), to, sample.subject.clone(), clock::now(), message_id)
     };
     Compiled::new(&sample.html, &sample.text, &[]).message(&headers, &[])
 }
