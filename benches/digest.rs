@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use pressrun::model::{Cadence, EmailAddress, NewsletterId, SubscriptionState};
 use pressrun::press::{self, Edition, Options};
-use pressrun::publishing::{self, Memory};
+use pressrun::publishing::{Memory, Office};
 use pressrun::store::{Newcomer, Store, StoreAddress};
 use sqlx::{Connection as _, Executor as _, SqliteConnection};
 use tokio::sync::watch;
@@ -93,7 +93,7 @@ fn last(sorted: &[Duration], share: f64) -> Duration {
 async fn turn(store: &Store, edition: &Edition, now: DateTime<Utc>, memory: &mut Memory) -> bool {
     let mut did_seal = false;
     loop {
-        let done = publishing::tick(store, edition, now, memory).await.expect("a turn of the scheduler");
+        let done = Office { store, edition, now }.tick(memory).await.expect("a turn of the scheduler");
         did_seal |= done.sealed > 0 || done.is_unfinished;
         if !done.is_unfinished {
             return did_seal;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pressrun::model::{Cadence, Choices, EmailAddress, IssueEvent};
-use pressrun::publishing::{self, Memory};
+use pressrun::publishing::{Memory, Office};
 
 use crate::world::{World, on_both_databases};
 
@@ -211,7 +211,7 @@ async fn two_schedulers_make_one_run(mut world: World) {
     let turns = || async {
         for _ in 0..4 {
             let mut memory = Memory::default();
-            publishing::tick(&world.store, &world.edition(), world.now, &mut memory).await.unwrap();
+            world.office(&world.edition()).tick(&mut memory).await.unwrap();
         }
     };
     tokio::join!(turns(), turns(), turns());
@@ -273,7 +273,7 @@ async fn a_date_that_moves_takes_its_mail_along(mut world: World) {
     world.readers(300, "main", Cadence::Instant).await; // so many more than before that each issue waits
     world.editor_writes("news", "date: 2026-01-07T18:00:00Z", "Text.");
     world.turns(TimeDelta::hours(5)).await;
-    let plans = publishing::plans(&world.store, &world.edition(), world.now).await.unwrap();
+    let plans = world.office(&world.edition()).plans().await.unwrap();
     assert_eq!(plans.iter().map(|plan| plan.count.recipients).max(), Some(300), "it waits for an approval");
     world.editor_writes("news", "date: 2026-01-09T18:00:00Z", "Text.");
     world.turns(moment("2026-01-09T17:55:00Z") - world.now).await;
@@ -290,19 +290,19 @@ async fn what_waits_is_not_planned_every_second(mut world: World) {
     world.editor_writes("news", "", "Text.");
     let mut memory = Memory::default();
     let edition = world.edition();
-    let done = publishing::tick(&world.store, &edition, world.now, &mut memory).await.unwrap();
+    let done = world.office(&edition).tick(&mut memory).await.unwrap();
     assert_eq!((done.waiting, memory.wake_at() - world.now), (1, TimeDelta::minutes(1)));
     world.now += TimeDelta::seconds(1);
-    let asleep = publishing::tick(&world.store, &edition, world.now, &mut memory).await.unwrap();
+    let asleep = world.office(&edition).tick(&mut memory).await.unwrap();
     assert_eq!((asleep.waiting, memory.wake_at() - world.now), (1, TimeDelta::seconds(59)), "nothing was planned");
     world.editor_approves().await;
-    let done = publishing::tick(&world.store, &edition, world.now, &mut memory).await.unwrap();
+    let done = world.office(&edition).tick(&mut memory).await.unwrap();
     assert_eq!(done.sealed, 1, "an approval is seen at once");
     world.now += TimeDelta::minutes(1);
-    publishing::tick(&world.store, &edition, world.now, &mut memory).await.unwrap();
+    world.office(&edition).tick(&mut memory).await.unwrap();
     world.reader("early", Cadence::Daily, "Asia/Kathmandu").await;
     let before = memory.wake_at();
-    publishing::tick(&world.store, &edition, world.now, &mut memory).await.unwrap();
+    world.office(&edition).tick(&mut memory).await.unwrap();
     assert_ne!(memory.wake_at(), before, "and so is a new hour");
 }
 
@@ -315,7 +315,8 @@ async fn an_editor_looks_ahead_and_sends_what_is_due(mut world: World) {
         let (store, edition, now) = (world.store.clone(), world.edition(), world.now);
         async move {
             let newsletter = &edition.settings.newsletters[0];
-            let plans = publishing::digest_plans(&store, &edition, newsletter, moment(at), now).await.unwrap();
+            let plans =
+                Office { store: &store, edition: &edition, now }.digest_plans(newsletter, moment(at)).await.unwrap();
             plans.iter().map(|plan| (plan.articles.len(), plan.count.recipients)).collect::<Vec<_>>()
         }
     };
@@ -325,10 +326,10 @@ async fn an_editor_looks_ahead_and_sends_what_is_due(mut world: World) {
     world.now = moment("2026-01-08T07:30:00Z");
     let edition = world.edition();
     let newsletter = &edition.settings.newsletters[0];
-    let sent = publishing::run_digests(&world.store, &edition, newsletter, world.now, world.now).await.unwrap();
+    let sent = world.office(&edition).run_digests(newsletter, world.now).await.unwrap();
     assert_eq!(sent.len(), 1);
     assert_eq!(world.got("plain").await, mails(&[("08 07:30", &["planned"])]), "without undo time");
-    let again = publishing::run_digests(&world.store, &edition, newsletter, world.now, world.now).await.unwrap();
+    let again = world.office(&edition).run_digests(newsletter, world.now).await.unwrap();
     assert_eq!(again, []);
     world.turns(DAY).await;
     assert_eq!(world.got("plain").await.len(), 1);

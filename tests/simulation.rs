@@ -11,7 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, Datelike as _, NaiveDate, TimeDelta, Timelike as _, Utc, Weekday};
 use pressrun::clock;
 use pressrun::model::{Cadence, Choices, EmailAddress, SubscriptionId};
-use pressrun::publishing::{self, Memory};
+use pressrun::publishing::{Memory, Office};
 use pressrun::store::{Outcome, Said, Store};
 use pressrun::zone::Zone;
 
@@ -286,7 +286,8 @@ impl Simulation {
         }
         loop {
             let edition = self.world.edition();
-            let done = publishing::tick(&self.world.store, &edition, now, &mut self.memory).await.unwrap();
+            let done =
+                Office { store: &self.world.store, edition: &edition, now }.tick(&mut self.memory).await.unwrap();
             assert_eq!(done.waiting, 0, "no brake is on");
             if !done.is_unfinished {
                 break;
@@ -319,7 +320,7 @@ impl Simulation {
             runtime.block_on(async {
                 let store = Store::open(&address).await.unwrap();
                 let mut memory = Memory::default();
-                let turn = publishing::tick(&store, &edition, now, &mut memory);
+                let turn = Office { store: &store, edition: &edition, now }.tick(&mut memory);
                 let _ = tokio::time::timeout(life, turn).await;
             });
             runtime.shutdown_timeout(Duration::from_millis(10));

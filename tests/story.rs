@@ -5,7 +5,7 @@ use pressrun::clock;
 use pressrun::model::{Brake, Cadence, DeliveryState, IssueEvent, IssueId, IssueState, Viewer};
 use pressrun::publishing::{self, Sent, WaitsFor};
 use pressrun::relay::{Phase, Reply};
-use pressrun::store::{Claimed, Fixed, Home, Outcome, Said, Store};
+use pressrun::store::{Claimed, Fixed, Home, Outcome, Said, Standing, Store};
 
 use crate::relay::{Act, Memory};
 use crate::world::{World, article, on_both_databases};
@@ -55,9 +55,9 @@ async fn an_empty_ledger_mails_nothing(mut world: World) {
     }
     world.passes(DAY * 7).await;
     assert_eq!(world.mails(), 0);
-    let plans = publishing::plans(&world.store, &world.edition(), world.now).await.unwrap();
+    let plans = world.office(&world.edition()).plans().await.unwrap();
     let waiting: Vec<_> = plans.iter().map(|plan| (plan.articles.len(), plan.waits_for.clone())).collect();
-    assert_eq!(waiting, [(5, Some(WaitsFor::Late))]);
+    assert_eq!(waiting, [(5, Some(WaitsFor::Editor(Standing::Late)))]);
 }
 
 async fn what_is_first_seen_too_late_waits_for_an_editor(mut world: World) {
@@ -133,7 +133,9 @@ async fn a_scheduled_article_goes_at_its_moment(mut world: World) {
     eprintln!(
         "{:?} {:?}",
         world.store.issues().await.unwrap(),
-        publishing::plans(&world.store, &world.edition(), world.now)
+        world
+            .office(&world.edition())
+            .plans()
             .await
             .unwrap()
             .iter()
@@ -148,7 +150,7 @@ async fn what_an_editor_did_not_expect_waits(mut world: World) {
     world.editor_writes("one", "", "Text.");
     world.passes(DAY).await;
     let waits_for = |plans: Vec<publishing::Plan>| plans[0].waits_for.clone();
-    let plans = publishing::plans(&world.store, &world.edition(), world.now).await.unwrap();
+    let plans = world.office(&world.edition()).plans().await.unwrap();
     assert_eq!(waits_for(plans), Some(WaitsFor::Approval(Brake::FirstIssue)));
     assert_eq!(world.mails(), 0);
     world.editor_approves().await;
@@ -158,7 +160,7 @@ async fn what_an_editor_did_not_expect_waits(mut world: World) {
     world.readers(20, "main", Cadence::Instant).await;
     world.editor_writes("two", "", "Text.");
     world.passes(HOUR).await;
-    let plans = publishing::plans(&world.store, &world.edition(), world.now).await.unwrap();
+    let plans = world.office(&world.edition()).plans().await.unwrap();
     let brake = Brake::AudienceGrew { recipients: 20, largest: 2 };
     assert_eq!(waits_for(plans), Some(WaitsFor::Approval(brake)));
     world.editor_approves().await;
@@ -169,7 +171,7 @@ async fn what_an_editor_did_not_expect_waits(mut world: World) {
         world.editor_writes(slug, "", "Text.");
     }
     world.turn().await;
-    let plans = publishing::plans(&world.store, &world.edition(), world.now).await.unwrap();
+    let plans = world.office(&world.edition()).plans().await.unwrap();
     assert_eq!(waits_for(plans), Some(WaitsFor::Approval(Brake::ThirdInAnHour)));
     world.passes(HOUR * 3).await;
     assert_eq!(world.mails(), 82, "an hour later it is no longer the third");
@@ -211,8 +213,8 @@ async fn an_older_folder_takes_nothing_back(mut world: World) {
     world.now += TimeDelta::minutes(1);
     world.editor_writes("news", "", "Text.");
     world.turn().await;
-    publishing::tick(&world.store, &older, world.now, &mut publishing::Memory::default()).await.unwrap();
-    let plans = publishing::plans(&world.store, &world.edition(), world.now).await.unwrap();
+    world.office(&older).tick(&mut publishing::Memory::default()).await.unwrap();
+    let plans = world.office(&world.edition()).plans().await.unwrap();
     assert_eq!(plans[0].waits_for, Some(WaitsFor::Approval(Brake::FirstIssue)), "still owed, not withdrawn");
 }
 
@@ -430,7 +432,7 @@ async fn a_database_that_moved_is_held(mut world: World) {
     assert_eq!(world.mails(), 0);
     world.editor_writes("meanwhile", "", "Text.");
     let edition = world.edition();
-    publishing::enter_as_late(&world.store, &edition.settings, &edition.catalog, world.now).await.unwrap();
+    world.office(&edition).enter_as_late().await.unwrap();
     world.store.settle(Home { url: String::new(), host: "there".to_owned() }).await.unwrap();
     world.passes(DAY).await;
     assert_eq!(world.mails(), 2, "what was sealed before goes; what came meanwhile waits for an editor");
@@ -444,18 +446,8 @@ async fn a_restored_digest_is_not_sent_again(mut world: World) {
     world.store.hold("it was restored from a backup made before the digest".to_owned()).await.unwrap();
     world.passes(DAY).await;
     let edition = world.edition();
-    assert!(
-        publishing::cancel(
-            &world.store,
-            &edition,
-            &edition.settings.newsletters[0],
-            article(&edition, "first"),
-            world.now
-        )
-        .await
-        .is_err()
-    );
-    publishing::enter_as_late(&world.store, &edition.settings, &edition.catalog, world.now).await.unwrap();
+    assert!(world.office(&edition).cancel(&edition.settings.newsletters[0], article(&edition, "first")).await.is_err());
+    world.office(&edition).enter_as_late().await.unwrap();
     world.store.settle(Home { url: String::new(), host: "here".to_owned() }).await.unwrap();
     world.passes(HOUR).await;
     assert_eq!(world.mails(), 2, "the slot that has passed stays passed; only the first digest was ever sent");
@@ -510,7 +502,7 @@ async fn what_cannot_be_cancelled_is_said(mut world: World) {
     world.editor_writes("tomorrow", &format!("date: {date}"), "Text.");
     let edition = world.edition();
     let (newsletter, article) = (&edition.settings.newsletters[0], article(&edition, "tomorrow"));
-    let refused = publishing::cancel(&world.store, &edition, newsletter, article, world.now).await;
+    let refused = world.office(&edition).cancel(newsletter, article).await;
     assert!(refused.unwrap_err().to_string().contains("no mail of `content/tomorrow.md` waits"));
 }
 

@@ -14,7 +14,7 @@ use pressrun::config::Secret;
 use pressrun::content::Article;
 use pressrun::model::{Cadence, EmailAddress, NewsletterId, SubscriptionState};
 use pressrun::press::{self, Edition, Options};
-use pressrun::publishing::{self, Sent, Tick};
+use pressrun::publishing::{self, Office, Sent, Tick};
 use pressrun::sending::{self, Means, Until};
 use pressrun::store::{Home, Store, StoreAddress};
 use tempfile::TempDir;
@@ -103,6 +103,11 @@ impl World {
         Arc::clone(&self.editions.borrow())
     }
 
+    /// Where plans are made of this edition, now.
+    pub fn office<'a>(&'a self, edition: &'a Edition) -> Office<'a> {
+        Office { store: &self.store, edition, now: self.now }
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -155,7 +160,7 @@ impl World {
     pub async fn turn(&self) -> Tick {
         loop {
             let mut memory = publishing::Memory::default();
-            let done = publishing::tick(&self.store, &self.edition(), self.now, &mut memory).await;
+            let done = self.office(&self.edition()).tick(&mut memory).await;
             let done = done.expect("a turn of the scheduler");
             if !done.is_unfinished {
                 return done;
@@ -177,7 +182,7 @@ impl World {
 
     /// An editor looks at the plans and says yes to all that wait for it.
     pub async fn editor_approves(&self) {
-        for plan in publishing::plans(&self.store, &self.edition(), self.now).await.expect("plans") {
+        for plan in self.office(&self.edition()).plans().await.expect("plans") {
             let Some(id) = plan.id else { continue };
             self.store.show_plan(&id, plan.count.recipients, self.now).await.expect("a plan is shown");
             assert!(self.store.approve_plan(&id, self.now).await.expect("an approval"));
@@ -189,14 +194,14 @@ impl World {
         let edition = self.edition();
         let article = article(&edition, slug);
         let newsletter = edition.settings.newsletter(&article.newsletters[0]).expect("a newsletter");
-        publishing::send_article(&self.store, &edition, newsletter, article, None, self.now).await
+        self.office(&edition).send_article(newsletter, article, None).await
     }
 
     /// `issue plan SLUG`: what the editor sees, by its id.
     pub async fn editor_plans(&self, slug: &str) -> String {
         let edition = self.edition();
         let (article, newsletter) = (article(&edition, slug), &edition.settings.newsletters[0]);
-        let plan = publishing::plan_article(&self.store, &edition, newsletter, article).await.expect("a plan");
+        let plan = self.office(&edition).plan_article(newsletter, article).await.expect("a plan");
         let id = plan.id.expect("a plan has an id");
         self.store.show_plan(&id, plan.count.recipients, self.now).await.expect("a plan is shown");
         id
@@ -206,7 +211,7 @@ impl World {
     pub async fn editor_sends_plan(&self, slug: &str, plan: &str) -> Result<Sent, publishing::SendError> {
         let edition = self.edition();
         let (article, newsletter) = (article(&edition, slug), &edition.settings.newsletters[0]);
-        publishing::send_article(&self.store, &edition, newsletter, article, Some(plan), self.now).await
+        self.office(&edition).send_article(newsletter, article, Some(plan)).await
     }
 
     pub fn means(&self) -> Means {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::clock;
 use crate::content;
 use crate::model::Rhythm;
-use crate::publishing::{self, Plan, Readers, Recipients, WaitsFor};
+use crate::publishing::{Office, Plan, Readers, Recipients, WaitsFor};
 
 use super::issue::{Excluded, Way, ask, excluded, refuse_while_held, send_issues};
 use super::opened::{Opened, open};
@@ -86,10 +86,10 @@ fn moment(opened: &Opened, text: Option<&str>) -> Done<DateTime<Utc>> {
 
 /// Prints what is due at a moment. Says how many issues that are.
 async fn plan(opened: &Opened, context: &Context, at: DateTime<Utc>) -> Done<usize> {
-    let Opened { edition, store, .. } = opened;
-    let (now, mut count) = (clock::now(), 0);
+    let (office, mut count) = (opened.office(), 0);
+    let Office { edition, store, now } = office;
     for newsletter in &edition.settings.newsletters {
-        for mut plan in publishing::digest_plans(store, edition, newsletter, at, now).await? {
+        for mut plan in office.digest_plans(newsletter, at).await? {
             if edition.has_errors() {
                 plan.waits_for = Some(WaitsFor::Errors);
             }
@@ -170,8 +170,7 @@ async fn run_due(opened: Opened, context: &Context, run: Run) -> Done<ExitCode> 
     }
     let mut issues = Vec::new();
     for newsletter in &opened.edition.settings.newsletters {
-        let (store, edition) = (&opened.store, &opened.edition);
-        issues.extend(publishing::run_digests(store, edition, newsletter, at, clock::now()).await?);
+        issues.extend(opened.office().run_digests(newsletter, at).await?);
     }
     if issues.is_empty() {
         context.say("No digest is due.");

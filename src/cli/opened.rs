@@ -13,7 +13,7 @@ use crate::config;
 use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::files::{self, FilesError, Lock};
 use crate::press::{self, Edition, Options};
-use crate::publishing;
+use crate::publishing::Office;
 use crate::relay::{self, Relay};
 use crate::sending::{self, Means};
 use crate::store::{Home, Store, StoreAddress};
@@ -59,7 +59,7 @@ pub(super) async fn open(context: &Context, bound_url: Option<Url>) -> Done<Open
         None => store.settle(home.clone()).await.map(|()| None)?,
         Some(known) => (known != home).then(|| moved(&known, &home)),
     };
-    publishing::enter_new_newsletters(&store, &edition.settings, &edition.catalog, clock::now()).await?;
+    Office { store: &store, edition: &edition, now: clock::now() }.enter_new_newsletters().await?;
     let keys = Arc::new(keys(context.root(), &edition)?);
     let relay =
         relay::from_settings(&edition.settings.mail.relay, &data(context.root()), &sending::host(&edition.base_url));
@@ -67,6 +67,11 @@ pub(super) async fn open(context: &Context, bound_url: Option<Url>) -> Done<Open
 }
 
 impl Opened {
+    /// Where its plans are made, now.
+    pub fn office(&self) -> Office<'_> {
+        Office { store: &self.store, edition: &self.edition, now: clock::now() }
+    }
+
     /// What mail is sent with.
     pub fn means(&self, edition: watch::Receiver<Arc<Edition>>) -> Means {
         let (store, relay, keys) = (self.store.clone(), Arc::clone(&self.relay), Arc::clone(&self.keys));

@@ -18,7 +18,7 @@ use crate::config::{Relay, is_loopback};
 use crate::diagnostic;
 use crate::files::{self, Watcher};
 use crate::press::{self, Edition, Options};
-use crate::publishing::{self, SendError};
+use crate::publishing::{self, Office, SendError};
 use crate::sending::{self, Means, Until};
 use crate::store::Store;
 use crate::web::{self, AppState};
@@ -185,7 +185,8 @@ async fn schedule(store: Store, editions: watch::Receiver<Arc<Edition>>, mut sto
             () = sending::stopping(&mut stopped) => return Ok(()),
         }
         let edition = Arc::clone(&editions.borrow());
-        match publishing::tick(&store, &edition, clock::now(), &mut memory).await {
+        let office = Office { store: &store, edition: &edition, now: clock::now() };
+        match office.tick(&mut memory).await {
             Ok(publishing::Tick { sealed, started, finished, waiting, is_unfinished }) => {
                 if is_unfinished {
                     turns.reset_immediately();

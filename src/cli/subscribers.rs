@@ -11,7 +11,7 @@ use crate::clock;
 use crate::content;
 use crate::files;
 use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriptionState, SuppressionReason};
-use crate::publishing;
+use crate::publishing::Office;
 use crate::store::{AccountEvent, Subscriber};
 use crate::zone::Zone;
 
@@ -322,8 +322,9 @@ async fn read(opened: &Opened, context: &Context, wanted: &Import) -> Done {
 }
 
 async fn import(opened: &Opened, file: impl std::io::Read + Send, options: &ImportOptions) -> Done<Imported> {
-    let (store, edition, now) = (&opened.store, &opened.edition, clock::now());
-    publishing::enter_new_newsletters(store, &edition.settings, &edition.catalog, now).await?;
+    let office = opened.office();
+    office.enter_new_newsletters().await?;
+    let Office { store, edition, now } = office;
     audience::import(store, &opened.keys, &edition.settings, file, options, now).await.map_err(|error| match error {
         ImportError::Store(error) => error.into(),
         ImportError::File(problem) => Failure::yours(problem, "`pressrun subscribers import --help` names the columns"),

@@ -6,10 +6,11 @@ use chrono::{DateTime, Utc};
 use crate::content::Article;
 use crate::model::{ArticleId, Brake, Cadence, IssueId, Newsletter, NewsletterId};
 use crate::press::Edition;
-use crate::store::{Audience, Count, DigestRun, Group, Store};
+use crate::store::{Audience, Count, DigestRun, Group, IssueRow, Standing};
 
+use super::Office;
 use super::compose::{Composed, Purpose, compose};
-use super::refusal::SendError;
+use super::refusal::{Result, SendError};
 
 /// One issue that is not sealed yet.
 #[derive(Debug, Clone)]
@@ -61,12 +62,8 @@ pub enum WaitsFor {
     Date(DateTime<Utc>),
     /// An instant issue of an earlier article of the same newsletter.
     Earlier(ArticleId),
-    /// An editor's `issue send`: it was out before this database first saw the newsletter.
-    BeforeStart,
-    /// An editor's `issue send`: it was first seen too long after its date.
-    Late,
-    /// An editor's `issue send`: it was taken back, or an editor said no.
-    Withdrawn,
+    /// An editor's `issue send`, for it stands in the ledger like this.
+    Editor(Standing),
     /// The next digest: nobody gets this newsletter at once.
     Digest,
     /// A mistake that `check` reports.
@@ -114,9 +111,7 @@ impl WaitsFor {
             WaitsFor::Approval(_) => "approval",
             WaitsFor::Date(_) => "date",
             WaitsFor::Earlier(_) => "earlier",
-            WaitsFor::BeforeStart => "before-start",
-            WaitsFor::Late => "late",
-            WaitsFor::Withdrawn => "withdrawn",
+            WaitsFor::Editor(standing) => standing.as_str(),
             WaitsFor::Digest => "digest",
             WaitsFor::Errors => "errors",
             WaitsFor::Draft => "draft",
@@ -129,14 +124,14 @@ impl WaitsFor {
             WaitsFor::Approval(brake) => format!("`issue approve`: {}", brake.explanation()),
             WaitsFor::Date(date) => format!("its date, {}", date.format("%Y-%m-%d %H:%M UTC")),
             WaitsFor::Earlier(article) => format!("the issue of the earlier article `{article}`"),
-            WaitsFor::BeforeStart => {
-                "an editor: it was out before this database first saw the newsletter (`issue send ARTICLE` mails it)"
-                    .to_owned()
+            WaitsFor::Editor(standing) => {
+                let why = match standing {
+                    Standing::BeforeStart => "it was out before this database first saw the newsletter",
+                    Standing::Late => "it was first seen too long after its date",
+                    Standing::Owed | Standing::Withdrawn => "it was taken back",
+                };
+                format!("an editor: {why} (`issue send ARTICLE` mails it)")
             }
-            WaitsFor::Late => {
-                "an editor: it was first seen too long after its date (`issue send ARTICLE` mails it)".to_owned()
-            }
-            WaitsFor::Withdrawn => "an editor: it was taken back (`issue send ARTICLE` mails it)".to_owned(),
             WaitsFor::Digest => "the next digest: nobody gets this newsletter at once".to_owned(),
             WaitsFor::Errors => "the mistakes that `check` reports to be mended".to_owned(),
             WaitsFor::Draft => "its article to have a date and no longer be a draft".to_owned(),
@@ -147,125 +142,100 @@ impl WaitsFor {
 /// In place of the issue's id while there is none, so that a plan's hash does not depend on it.
 pub(super) const NO_ID: &str = "00000000000000000000000000000000";
 
-/// The instant issues that are owed and not sealed, in the order of their numbers.
-pub(super) async fn instant_plans(
-    store: &Store,
-    edition: &Edition,
-    newsletter: &Newsletter,
-    now: DateTime<Utc>,
-) -> Result<Vec<Plan>, SendError> {
-    let mut plans: Vec<Plan> = Vec::new();
-    for (sequence, article) in waiting_articles(store, edition, newsletter, now).await? {
-        plans.push(match plans.first().and_then(|earlier| earlier.articles.first().cloned()) {
-            Some(earlier) => Plan {
-                waits_for: Some(WaitsFor::Earlier(earlier)),
-                ..instant_plan(store, edition, newsletter, article, sequence, None).await?
-            },
-            None => next_instant(store, edition, newsletter, (sequence, article), now).await?,
-        });
+impl<'a> Office<'a> {
+    /// The instant issues that are owed and not sealed, in the order of their numbers.
+    pub(super) async fn instant_plans(self, newsletter: &Newsletter) -> Result<Vec<Plan>> {
+        let mut plans: Vec<Plan> = Vec::new();
+        for (sequence, article) in self.waiting_articles(newsletter).await? {
+            plans.push(match plans.first().and_then(|earlier| earlier.articles.first().cloned()) {
+                Some(earlier) => Plan {
+                    waits_for: Some(WaitsFor::Earlier(earlier)),
+                    ..self.instant_plan(newsletter, article, sequence, None).await?
+                },
+                None => self.next_instant(newsletter, article, sequence).await?,
+            });
+        }
+        Ok(plans)
     }
-    Ok(plans)
-}
 
-/// The articles that wait for their instant issue, by their numbers. Another process may have read a newer folder: what
-/// is not out in this one is not sent from it.
-pub(super) async fn waiting_articles<'a>(
-    store: &Store,
-    edition: &'a Edition,
-    newsletter: &Newsletter,
-    now: DateTime<Utc>,
-) -> Result<Vec<(i64, &'a Article)>, SendError> {
-    let out_by = now + edition.settings.sending.undo;
-    let entries = store.seen_articles(&newsletter.id).await?;
-    let waiting = entries.iter().filter(|entry| entry.instant_waits).filter_map(|entry| {
-        let article = edition.catalog.article(&entry.article).filter(|article| article.is_published(out_by));
-        Some((entry.sequence?, article?))
-    });
-    Ok(waiting.collect())
-}
+    /// The articles that wait for their instant issue, by their numbers. Another process may have read a newer folder:
+    /// what is not out in this one is not sent from it.
+    pub(super) async fn waiting_articles(self, newsletter: &Newsletter) -> Result<Vec<(i64, &'a Article)>> {
+        let out_by = self.now + self.edition.settings.sending.undo;
+        let entries = self.store.seen_articles(&newsletter.id).await?;
+        let waiting = entries.iter().filter(|entry| entry.instant_waits).filter_map(|entry| {
+            let article = self.edition.catalog.article(&entry.article).filter(|article| article.is_published(out_by));
+            Some((entry.sequence?, article?))
+        });
+        Ok(waiting.collect())
+    }
 
-/// The instant issue that is next in a newsletter, and what holds it.
-pub(super) async fn next_instant(
-    store: &Store,
-    edition: &Edition,
-    newsletter: &Newsletter,
-    (sequence, article): (i64, &Article),
-    now: DateTime<Utc>,
-) -> Result<Plan, SendError> {
-    let mut plan = instant_plan(store, edition, newsletter, article, sequence, None).await?;
-    plan.waits_for = match plan.count.recipients {
-        0 => Some(WaitsFor::Digest),
-        _ => brake(store, edition, newsletter, &plan, now).await?.map(WaitsFor::Approval),
-    };
-    Ok(plan)
-}
+    /// The instant issue that is next in a newsletter, and what holds it.
+    pub(super) async fn next_instant(self, newsletter: &Newsletter, article: &Article, sequence: i64) -> Result<Plan> {
+        let mut plan = self.instant_plan(newsletter, article, sequence, None).await?;
+        plan.waits_for = match plan.count.recipients {
+            0 => Some(WaitsFor::Digest),
+            _ => self.brake(newsletter, &plan).await?.map(WaitsFor::Approval),
+        };
+        Ok(plan)
+    }
 
-/// What `issue send ARTICLE` would send to one newsletter's instant readers, on the editor's word alone.
-pub async fn plan_article(
-    store: &Store,
-    edition: &Edition,
-    newsletter: &Newsletter,
-    article: &Article,
-) -> Result<Plan, SendError> {
-    let id = article.id.as_ref().ok_or_else(|| SendError::refused(article, "it has no `id`"))?;
-    let entries = store.seen_articles(&newsletter.id).await?;
-    let number = entries.iter().find(|entry| entry.article == *id).and_then(|entry| entry.sequence);
-    let replaced = store.editions(&newsletter.id, id).await?.into_iter().next();
-    instant_plan(store, edition, newsletter, article, number.unwrap_or(i64::MAX), replaced.as_ref()).await
-}
+    /// What `issue send ARTICLE` would send to one newsletter's instant readers, on the editor's word alone.
+    pub async fn plan_article(self, newsletter: &Newsletter, article: &Article) -> Result<Plan> {
+        let id = article.id.as_ref().ok_or_else(|| SendError::refused(article, "it has no `id`"))?;
+        let entries = self.store.seen_articles(&newsletter.id).await?;
+        let number = entries.iter().find(|entry| entry.article == *id).and_then(|entry| entry.sequence);
+        let replaced = self.store.editions(&newsletter.id, id).await?.into_iter().next();
+        self.instant_plan(newsletter, article, number.unwrap_or(i64::MAX), replaced.as_ref()).await
+    }
 
-async fn instant_plan(
-    store: &Store,
-    edition: &Edition,
-    newsletter: &Newsletter,
-    article: &Article,
-    sequence: i64,
-    replaced: Option<&crate::store::IssueRow>,
-) -> Result<Plan, SendError> {
-    let id = article.id.clone().ok_or_else(|| SendError::refused(article, "it has no `id`"))?;
-    let edition_number = replaced.and_then(|issue| issue.article.as_ref()).map_or(1, |(_, edition)| edition + 1);
-    let audience = Audience {
-        newsletter: newsletter.id.clone(),
-        covered_before: sequence,
-        tags: article.tags.clone(),
-        article: (id.clone(), edition_number),
-        replaces: replaced.map(|issue| issue.id.clone()),
-    };
-    let at = article.date.unwrap_or_default();
-    let purpose = Purpose { newsletter, cadence: Cadence::Instant, at, more: 0 };
-    let composed = compose(edition, purpose, &[article], &IssueId::new(NO_ID))?;
-    let rule = format!("instant/{}/{id}/{edition_number}", newsletter.id);
-    let count = store.count_audience(&audience).await?;
-    Ok(Plan {
-        id: Some(plan_id(&rule, &composed)),
-        newsletter: newsletter.id.clone(),
-        to: Recipients::Instant(audience),
-        articles: vec![id],
-        covers_to: sequence,
-        count,
-        waits_for: None,
-    })
-}
+    async fn instant_plan(
+        self,
+        newsletter: &Newsletter,
+        article: &Article,
+        sequence: i64,
+        replaced: Option<&IssueRow>,
+    ) -> Result<Plan> {
+        let id = article.id.clone().ok_or_else(|| SendError::refused(article, "it has no `id`"))?;
+        let edition_number = replaced.and_then(|issue| issue.article.as_ref()).map_or(1, |(_, edition)| edition + 1);
+        let audience = Audience {
+            newsletter: newsletter.id.clone(),
+            covered_before: sequence,
+            tags: article.tags.clone(),
+            article: (id.clone(), edition_number),
+            replaces: replaced.map(|issue| issue.id.clone()),
+        };
+        let at = article.date.unwrap_or_default();
+        let purpose = Purpose { newsletter, cadence: Cadence::Instant, at, more: 0 };
+        let composed = compose(self.edition, purpose, &[article], &IssueId::new(NO_ID))?;
+        let rule = format!("instant/{}/{id}/{edition_number}", newsletter.id);
+        let count = self.store.count_audience(&audience).await?;
+        Ok(Plan {
+            id: Some(plan_id(&rule, &composed)),
+            newsletter: newsletter.id.clone(),
+            to: Recipients::Instant(audience),
+            articles: vec![id],
+            covers_to: sequence,
+            count,
+            waits_for: None,
+        })
+    }
 
-/// What holds an automatic instant issue, unless an editor said yes to exactly this plan, for about as many readers.
-async fn brake(
-    store: &Store,
-    edition: &Edition,
-    newsletter: &Newsletter,
-    plan: &Plan,
-    now: DateTime<Utc>,
-) -> Result<Option<Brake>, SendError> {
-    let (largest, recent) = store.sending_record(&newsletter.id, now - Brake::WINDOW).await?;
-    let Some(brake) = Brake::on(newsletter.send, plan.count.recipients, largest, recent) else { return Ok(None) };
-    Ok(if is_approved(store, edition, plan).await? { None } else { Some(brake) })
-}
+    /// What holds an automatic instant issue, unless an editor said yes to exactly this plan, for about as many
+    /// readers.
+    async fn brake(self, newsletter: &Newsletter, plan: &Plan) -> Result<Option<Brake>> {
+        let (largest, recent) = self.store.sending_record(&newsletter.id, self.now - Brake::WINDOW).await?;
+        let Some(brake) = Brake::on(newsletter.send, plan.count.recipients, largest, recent) else { return Ok(None) };
+        Ok(if self.is_approved(plan).await? { None } else { Some(brake) })
+    }
 
-/// Whether an editor said yes to exactly this plan, for about as many readers.
-pub(super) async fn is_approved(store: &Store, edition: &Edition, plan: &Plan) -> Result<bool, SendError> {
-    let Some(id) = &plan.id else { return Ok(false) };
-    let drift = edition.settings.sending.plan_drift;
-    let approved_for = store.approved_plan(id).await?;
-    Ok(approved_for.is_some_and(|seen| !has_outgrown(seen, plan.count.recipients, drift)))
+    /// Whether an editor said yes to exactly this plan, for about as many readers.
+    pub(super) async fn is_approved(self, plan: &Plan) -> Result<bool> {
+        let Some(id) = &plan.id else { return Ok(false) };
+        let drift = self.edition.settings.sending.plan_drift;
+        let approved_for = self.store.approved_plan(id).await?;
+        Ok(approved_for.is_some_and(|seen| !has_outgrown(seen, plan.count.recipients, drift)))
+    }
 }
 
 /// Whether an audience grew by more than `drift` (a share, but at least 10 people) since its plan was shown.

@@ -5,6 +5,9 @@ use crate::store::StoreError;
 
 use super::compose::ComposeError;
 
+/// What publishing was asked for, or why nothing was sent.
+pub(super) type Result<T> = std::result::Result<T, SendError>;
+
 /// Why nothing was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {

@@ -3,14 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::Newsletter;
-use crate::press::Edition;
-use crate::store::{DigestRun, Store, StoreError};
+use crate::store::DigestRun;
 
-use super::digest::{pass_over, plan_run};
-use super::ledger::{enter_what_is_due, next_slot};
-use super::plan::{WaitsFor, next_instant, waiting_articles};
-use super::refusal::SendError;
-use super::seal::{seal, seal_run, write_some};
+use super::Office;
+use super::ledger::next_slot;
+use super::plan::WaitsFor;
+use super::refusal::Result;
 
 /// What one turn did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,7 +46,8 @@ impl Memory {
         self.wake_at
     }
 
-    async fn is_time(&mut self, store: &Store, edition: &Edition, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    async fn is_time(&mut self, office: Office<'_>) -> Result<bool> {
+        let Office { store, edition, now } = office;
         let seen = Some((edition.revision.clone(), edition.has_errors(), store.planning_mark().await?));
         let is_time = now >= self.wake_at || self.wake_at > now + Self::IDLE || seen != self.seen;
         self.seen = seen;
@@ -56,13 +55,8 @@ impl Memory {
     }
 
     /// Sleeps until the next date, the next slot, or for a while.
-    async fn rest(
-        &mut self,
-        store: &Store,
-        edition: &Edition,
-        now: DateTime<Utc>,
-        done: Tick,
-    ) -> Result<(), StoreError> {
+    async fn rest(&mut self, office: Office<'_>, done: Tick) -> Result<()> {
+        let Office { store, edition, now } = office;
         let undo = edition.settings.sending.undo;
         let mut next = edition.catalog.next_publication(now + undo);
         for newsletter in &edition.settings.newsletters {
@@ -76,109 +70,93 @@ impl Memory {
     }
 }
 
-/// Enters what is due, seals what may go by itself, starts what was sealed before, ends what is at rest.
-///
-/// While sending is held nothing happens at all; while the edition has errors nothing new is sealed. A turn ends within
-/// seconds, whatever there is to write; then `is_unfinished` asks for another one.
-pub async fn tick(
-    store: &Store,
-    edition: &Edition,
-    now: DateTime<Utc>,
-    memory: &mut Memory,
-) -> Result<Tick, SendError> {
-    if store.held().await?.is_some() {
-        *memory = Memory::default();
-        return Ok(Tick::default());
-    }
-    let mut done = Tick { waiting: memory.waiting, ..Tick::default() };
-    if !write_some(store, now).await? {
-        done.is_unfinished = true;
-    } else if !edition.has_errors() && memory.is_time(store, edition, now).await? {
-        done.waiting = 0;
-        memory.wake_at = now;
-        enter_what_is_due(store, edition, now).await?;
-        for newsletter in &edition.settings.newsletters {
-            seal_instants(store, edition, newsletter, now, &mut done).await?;
-            for run in store.waiting_digest_runs(&newsletter.id).await? {
-                serve_run(store, edition, newsletter, &run, now, &mut done).await?;
+impl Office<'_> {
+    /// Enters what is due, seals what may go by itself, starts what was sealed before, ends what is at rest.
+    ///
+    /// While sending is held nothing happens at all; while the edition has errors nothing new is sealed. A turn ends
+    /// within seconds, whatever there is to write; then `is_unfinished` asks for another one.
+    pub async fn tick(self, memory: &mut Memory) -> Result<Tick> {
+        if self.store.held().await?.is_some() {
+            *memory = Memory::default();
+            return Ok(Tick::default());
+        }
+        let mut done = Tick { waiting: memory.waiting, ..Tick::default() };
+        if !self.write_some().await? {
+            done.is_unfinished = true;
+        } else if !self.edition.has_errors() && memory.is_time(self).await? {
+            done.waiting = 0;
+            memory.wake_at = self.now;
+            self.enter_what_is_due().await?;
+            for newsletter in &self.edition.settings.newsletters {
+                self.seal_instants(newsletter, &mut done).await?;
+                for run in self.store.waiting_digest_runs(&newsletter.id).await? {
+                    self.serve_run(newsletter, &run, &mut done).await?;
+                }
+            }
+            done.is_unfinished |= !self.store.unfinished_sealings().await?.is_empty();
+            if !done.is_unfinished {
+                memory.rest(self, done).await?;
             }
         }
-        done.is_unfinished |= !store.unfinished_sealings().await?.is_empty();
-        if !done.is_unfinished {
-            memory.rest(store, edition, now, done).await?;
-        }
+        done.started = self.store.start_due_issues(self.now).await?;
+        done.finished = self.store.finish_issues(self.now).await?;
+        Ok(done)
     }
-    done.started = store.start_due_issues(now).await?;
-    done.finished = store.finish_issues(now).await?;
-    Ok(done)
-}
 
-/// Seals instant issues in the order of their numbers, and stops at the first that must wait.
-async fn seal_instants(
-    store: &Store,
-    edition: &Edition,
-    newsletter: &Newsletter,
-    now: DateTime<Utc>,
-    done: &mut Tick,
-) -> Result<(), SendError> {
-    // Each sealing can change what holds the next one, so each is planned when its turn has come.
-    for (sequence, article) in waiting_articles(store, edition, newsletter, now).await? {
-        let Some(id) = &article.id else { continue };
-        if !store.has_instant_readers(&newsletter.id, sequence).await? {
-            store.skip_instant(&newsletter.id, id).await?;
-            continue;
-        }
-        let plan = next_instant(store, edition, newsletter, (sequence, article), now).await?;
-        match plan.waits_for {
-            Some(WaitsFor::Digest) => {
-                while store.pass_instant_readers(&newsletter.id, sequence).await? {}
-                store.skip_instant(&newsletter.id, id).await?;
+    /// Seals instant issues in the order of their numbers, and stops at the first that must wait.
+    async fn seal_instants(self, newsletter: &Newsletter, done: &mut Tick) -> Result<()> {
+        // Each sealing can change what holds the next one, so each is planned when its turn has come.
+        for (sequence, article) in self.waiting_articles(newsletter).await? {
+            let Some(id) = &article.id else { continue };
+            if !self.store.has_instant_readers(&newsletter.id, sequence).await? {
+                self.store.skip_instant(&newsletter.id, id).await?;
                 continue;
             }
-            Some(_) => {
-                done.waiting += 1;
+            let plan = self.next_instant(newsletter, article, sequence).await?;
+            match plan.waits_for {
+                Some(WaitsFor::Digest) => {
+                    while self.store.pass_instant_readers(&newsletter.id, sequence).await? {}
+                    self.store.skip_instant(&newsletter.id, id).await?;
+                    continue;
+                }
+                Some(_) => {
+                    done.waiting += 1;
+                    break;
+                }
+                None => {}
+            }
+            if !self.seal(newsletter, &plan, self.send_at(article.date)).await? {
+                break; // another scheduler was first; its next turn goes on
+            }
+            done.sealed += 1;
+            if !self.write_some().await? {
+                done.is_unfinished = true;
                 break;
             }
-            None => {}
         }
-        if !seal(store, edition, newsletter, &plan, send_at(edition, article.date, now), now).await? {
-            break; // another scheduler was first; its next turn goes on
-        }
-        done.sealed += 1;
-        if !write_some(store, now).await? {
+        Ok(())
+    }
+
+    /// Seals the issues of one digest run, unless something holds it, moves on the readers to whom it brings nothing,
+    /// and ends it when nobody is left: whoever changes their choices meanwhile is found by asking again.
+    async fn serve_run(self, newsletter: &Newsletter, run: &DigestRun, done: &mut Tick) -> Result<()> {
+        let planned = self.plan_run(newsletter, run).await?;
+        if planned.plans.iter().any(|plan| plan.waits_for.is_some()) {
+            done.waiting += 1;
+        } else if planned.plans.is_empty() {
+            done.is_unfinished |= self.pass_over(run, planned.nothing).await?;
+        } else {
+            let send_at = self.send_at(Some(run.slot_at));
+            let issues = self.seal_run(newsletter, run, planned.plans, send_at).await?;
+            done.sealed += u64::try_from(issues.len()).unwrap_or(u64::MAX);
+            self.write_some().await?;
             done.is_unfinished = true;
-            break;
         }
+        Ok(())
     }
-    Ok(())
-}
 
-/// Seals the issues of one digest run, unless something holds it, moves on the readers to whom it brings nothing, and
-/// ends it when nobody is left: whoever changes their choices meanwhile is found by asking again.
-async fn serve_run(
-    store: &Store,
-    edition: &Edition,
-    newsletter: &Newsletter,
-    run: &DigestRun,
-    now: DateTime<Utc>,
-    done: &mut Tick,
-) -> Result<(), SendError> {
-    let planned = plan_run(store, edition, newsletter, run, now).await?;
-    if planned.plans.iter().any(|plan| plan.waits_for.is_some()) {
-        done.waiting += 1;
-    } else if planned.plans.is_empty() {
-        done.is_unfinished |= pass_over(store, run, planned.nothing).await?;
-    } else {
-        let moments = (send_at(edition, Some(run.slot_at), now), now);
-        let issues = seal_run(store, edition, newsletter, run, planned.plans, moments).await?;
-        done.sealed += u64::try_from(issues.len()).unwrap_or(u64::MAX);
-        write_some(store, now).await?;
-        done.is_unfinished = true;
+    /// What nobody asked for by hand is held for the undo time, but not past its own moment.
+    fn send_at(self, moment: Option<DateTime<Utc>>) -> DateTime<Utc> {
+        moment.map_or(self.now, |moment| moment.max(self.now)).max(self.now + self.edition.settings.sending.undo)
     }
-    Ok(())
-}
-
-/// What nobody asked for by hand is held for the undo time, but not past its own moment.
-fn send_at(edition: &Edition, moment: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
-    moment.map_or(now, |moment| moment.max(now)).max(now + edition.settings.sending.undo)
 }

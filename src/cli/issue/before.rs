@@ -7,7 +7,7 @@ use crate::clock;
 use crate::content::Article;
 use crate::mail::{Compiled, Headers, message_id};
 use crate::model::{Cadence, DeliveryId, EmailAddress, IssueId, IssueKind, Newsletter, Viewer};
-use crate::publishing::{self, Plan, Purpose, WaitsFor};
+use crate::publishing::{self, Office, Plan, Purpose, WaitsFor};
 use crate::relay::Envelope;
 use crate::render::{LEAVE_TOKEN_SLOT, PREFERENCES_TOKEN_SLOT};
 
@@ -84,19 +84,19 @@ pub(in crate::cli) fn excluded(plan: &Plan) -> Vec<Excluded> {
 }
 
 pub(super) async fn plan(opened: &Opened, context: &Context, article: Option<&str>) -> Done {
-    let Opened { edition, store, .. } = opened;
-    let now = clock::now();
+    let office = opened.office();
+    let Office { edition, store, now } = office;
     let held = opened.held().await?;
     if held.is_none() {
-        publishing::enter_what_is_due(store, edition, now).await?;
+        office.enter_what_is_due().await?;
     }
     let plans = match article {
-        None => publishing::plans(store, edition, now).await?,
+        None => office.plans().await?,
         Some(name) => {
             let article = super::article(opened, name)?;
             let mut plans = Vec::new();
             for newsletter in super::newsletters(opened, article)? {
-                let mut plan = publishing::plan_article(store, edition, newsletter, article).await?;
+                let mut plan = office.plan_article(newsletter, article).await?;
                 plan.waits_for = match article.date {
                     _ if edition.has_errors() => Some(WaitsFor::Errors),
                     _ if article.draft => Some(WaitsFor::Draft),

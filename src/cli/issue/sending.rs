@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::clock;
 use crate::content::Article;
 use crate::model::{IssueEvent, IssueId, IssueState, Newsletter};
-use crate::publishing::{self, Sent};
+use crate::publishing::Sent;
 use crate::sending::{self, Until};
 use crate::store::IssueRow;
 
@@ -117,10 +117,7 @@ async fn issues_of(opened: &Opened, context: &Context, send: &Send) -> Done<Vec<
             continue;
         }
         meant += 1;
-        let now = clock::now();
-        let sent =
-            publishing::send_article(&opened.store, &opened.edition, newsletter, article, send.plan.as_deref(), now);
-        match sent.await? {
+        match opened.office().send_article(newsletter, article, send.plan.as_deref()).await? {
             Sent::Issue(issue) => issues.push(issue),
             Sent::NextDigest => context.say(&format!(
                 "Nobody gets newsletter `{}` at once; the article will be in its next digests.",
@@ -140,7 +137,7 @@ async fn issues_of(opened: &Opened, context: &Context, send: &Send) -> Done<Vec<
 /// A plan is one newsletter's: with one, the others that carry the article are left alone.
 async fn is_meant(opened: &Opened, newsletter: &Newsletter, article: &Article, plan: Option<&str>) -> Done<bool> {
     let Some(plan) = plan.filter(|_| article.newsletters.len() > 1) else { return Ok(true) };
-    let fresh = publishing::plan_article(&opened.store, &opened.edition, newsletter, article).await?;
+    let fresh = opened.office().plan_article(newsletter, article).await?;
     Ok(fresh.id.as_deref() == Some(plan))
 }
 
@@ -152,7 +149,7 @@ async fn existing(opened: &Opened, issue: IssueRow) -> Done<Vec<IssueId>> {
         }
         _ => {
             opened.store.hasten(&issue.id, clock::now()).await?;
-            publishing::finish_sealings(&opened.store, clock::now()).await?;
+            opened.office().finish_sealings().await?;
             return Ok(vec![issue.id]);
         }
     };
@@ -223,7 +220,7 @@ async fn send_issue(opened: &Opened, context: &Context, issue: &IssueId, until: 
 
 pub(super) async fn change(opened: &Opened, context: &Context, issue: &str, event: IssueEvent) -> Done {
     let issue = super::find(opened, issue).await?;
-    publishing::finish_sealings(&opened.store, clock::now()).await?;
+    opened.office().finish_sealings().await?;
     match opened.store.move_issue(&issue.id, event, clock::now()).await? {
         Some((_, Some(after))) => {
             context.say(&format!("Issue {} is {}.", issue.id, after.as_str()));
@@ -277,8 +274,7 @@ async fn resume_all(opened: &Opened, context: &Context, yes: bool) -> Done {
     if !yes {
         ask(context, "Lift the hold?", "say `--yes` to lift it without being asked")?;
     }
-    let (settings, catalog) = (&opened.edition.settings, &opened.edition.catalog);
-    publishing::enter_as_late(&opened.store, settings, catalog, clock::now()).await?;
+    opened.office().enter_as_late().await?;
     opened.store.settle(opened.home.clone()).await?;
     context.say("Sending goes on.");
     Ok(())
@@ -290,7 +286,7 @@ pub(super) async fn cancel(opened: &Opened, context: &Context, what: &str) -> Do
     }
     let article = super::article(opened, what)?;
     for newsletter in super::newsletters(opened, article)? {
-        publishing::cancel(&opened.store, &opened.edition, newsletter, article, clock::now()).await?;
+        opened.office().cancel(newsletter, article).await?;
         context.say(&format!("`{}` is not mailed to the instant readers of `{}`.", article.path, newsletter.id));
     }
     Ok(())
