@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pressrun::audience::{self, ImportOptions};
-use pressrun::auth::ServerKeys;
+use pressrun::auth::{Asker, ServerKeys};
 use pressrun::clock;
 use pressrun::config::Secret;
 use pressrun::content::Article;
@@ -249,13 +250,17 @@ impl World {
         self.inboxes().values().map(Vec::len).sum()
     }
 
+    fn asker(&self) -> Asker<'_> {
+        Asker { store: &self.store, keys: &self.keys, client: IpAddr::from([192, 0, 2, 1]), now: self.now }
+    }
+
     /// A reader takes back the goodbye that was said just now.
     pub async fn reader_comes_back(&self, email: &str) {
         let email = EmailAddress::parse(email).expect("an address");
         let people = self.store.subscribers_with(&[email.key()]).await.expect("a person");
         for subscription in people.into_iter().flat_map(|person| person.subscriptions) {
             let undo = audience::undo_token(&self.keys, &subscription.id, subscription.ended_at.expect("a goodbye"));
-            let back = audience::undo(&self.store, &self.keys, &subscription, &undo, self.now).await;
+            let back = self.asker().undo(&subscription, &undo).await;
             assert_eq!(back.expect("an answer").len(), 1);
         }
     }
@@ -266,7 +271,7 @@ impl World {
         let people = self.store.subscribers_with(&[email.key()]).await.expect("a person");
         for subscription in people.into_iter().flat_map(|person| person.subscriptions) {
             let token = audience::subscription_token(self.keys.current(), audience::Purpose::Leave, &subscription.id);
-            let left = audience::leave(&self.store, &self.keys, &token, self.now).await.expect("a goodbye");
+            let left = self.asker().leave(&token).await.expect("a goodbye");
             assert!(left.is_some());
         }
     }

@@ -14,24 +14,21 @@ mod tokens;
 #[cfg(test)]
 mod tests;
 
-pub use address::{ask_to_move, awaiting_move, move_address};
 pub use export::export;
 pub use import::{ImportError, ImportOptions, Imported, Rejected, import};
 pub use meant::meant;
 pub use notice::notice;
 pub use tokens::{Purpose, confirm_token, subscription_token, undo_token};
 
-use std::net::IpAddr;
-
 use chrono::{DateTime, Duration, Utc};
 
-use crate::auth::{Asked, ServerKeys, asked, asking, forged_links, token_hash};
+use crate::auth::{Asked, Asker, ServerKeys, token_hash};
 use crate::config::{Settings, is_unfit};
 use crate::model::{
     Access, Cadence, Choices, EmailAddress, Newsletter, NewsletterId, SubscriberId, SubscriptionState, Viewer,
 };
 use crate::store::{
-    Choice, Confirmed, Confirming, Erasing, Flow, Person, Result, SignUp, Store, Subscription, Unopened,
+    Choice, Confirmed, Confirming, Erasing, Flow, Request, Result, SignUp, Store, Subscription, Unopened,
 };
 use crate::zone::Zone;
 
@@ -45,19 +42,6 @@ pub const LONGEST_PAUSE: Duration = Duration::days(366);
 
 /// What a sign-up is counted under: for its client, for everybody, for its address.
 const SCOPES: [&str; 3] = ["sign-up-client", "sign-up", "sign-up-address"];
-
-/// What a reader asks for on the sign-up page, parsed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// Who.
-    pub email: EmailAddress,
-    /// What they say of themselves.
-    pub person: Person,
-    /// What, and how often.
-    pub choices: Vec<Choice>,
-    /// The language of the page on which they asked, as BCP 47 names it.
-    pub language: String,
-}
 
 /// The newsletters that anybody may sign up to.
 pub fn offered(settings: &Settings) -> impl Iterator<Item = &Newsletter> {
@@ -116,97 +100,77 @@ pub fn flow_id(dice: [u8; 32]) -> String {
     dice.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Writes a sign-up under a new id of [`flow_id`]: the same rows for any address.
-pub async fn sign_up(
-    store: &Store,
-    keys: &ServerKeys,
-    request: Request,
-    flow: String,
-    client: IpAddr,
-    now: DateTime<Utc>,
-) -> Result<Asked> {
-    ask(store, keys, request, flow, client, (false, now)).await
-}
-
-/// Asks for the same again, by whoever knows the id `earlier` of a sign-up of the last three days; none if there is no
-/// such thing.
-pub async fn sign_up_again(
-    store: &Store,
-    keys: &ServerKeys,
-    earlier: &str,
-    flow: String,
-    client: IpAddr,
-    now: DateTime<Utc>,
-) -> Result<Option<Asked>> {
-    let Some(earlier) = store.flow(earlier).await? else { return Ok(None) };
-    if earlier.purpose != tokens::CONFIRM || earlier.created_at + CONFIRM_WITHIN <= now {
-        return Ok(None);
+impl Asker<'_> {
+    /// Writes a sign-up under a new id of [`flow_id`]: the same rows for any address.
+    pub async fn sign_up(self, request: Request, flow: String) -> Result<Asked> {
+        self.ask(request, flow, false).await
     }
-    let (person, choices) = earlier.sign_up()?;
-    let request = Request { email: earlier.email, person, choices, language: earlier.language };
-    ask(store, keys, request, flow, client, (true, now)).await.map(Some)
-}
 
-async fn ask(
-    store: &Store,
-    keys: &ServerKeys,
-    request: Request,
-    flow: String,
-    client: IpAddr,
-    (is_again, now): (bool, DateTime<Utc>),
-) -> Result<Asked> {
-    let sign_up = SignUp {
-        asking: asking(keys, SCOPES, client, &request.email),
-        link: keys.follow_up(tokens::CONFIRM, flow),
-        email: request.email,
-        person: request.person,
-        choices: request.choices,
-        language: request.language,
-        is_again,
-        now,
-        within: CONFIRM_WITHIN,
-    };
-    asked(store, store.sign_up(sign_up).await?, now).await
-}
+    /// Asks for the same again, by whoever knows the id `earlier` of a sign-up of the last three days; none if there is
+    /// no such thing.
+    pub async fn sign_up_again(self, earlier: &str, flow: String) -> Result<Option<Asked>> {
+        let earlier = self.store.flow(earlier).await?;
+        let is_one = |flow: &Flow| flow.purpose == tokens::CONFIRM && self.now < flow.created_at + CONFIRM_WITHIN;
+        let Some(earlier) = earlier.filter(is_one) else { return Ok(None) };
+        self.ask(earlier.sign_up()?, flow, true).await.map(Some)
+    }
 
-/// What a confirmation link would confirm. Changes nothing.
-pub async fn awaiting(store: &Store, token: &str, now: DateTime<Utc>) -> Result<Option<Flow>> {
-    let flow = store.live_flow(&token_hash(token), now).await?;
-    Ok(flow.filter(|flow| flow.purpose == tokens::CONFIRM))
-}
+    async fn ask(self, request: Request, flow: String, is_again: bool) -> Result<Asked> {
+        let (link, asking) = (self.keys.follow_up(tokens::CONFIRM, flow), self.asking(SCOPES, &request.email));
+        let sign_up = SignUp { request, link, is_again, asking, now: self.now, within: CONFIRM_WITHIN };
+        self.asked(self.store.sign_up(sign_up).await?).await
+    }
 
-/// A confirmation link that somebody pressed the button of.
-#[derive(Debug, Clone)]
-pub struct Confirmation<'a> {
-    /// The link's token.
-    pub token: &'a str,
-    /// The zone that the browser names; one that does not exist counts as none.
-    pub time_zone: &'a str,
-    /// Whose limits count.
-    pub client: IpAddr,
-    /// For the mail of welcome, a new id of [`flow_id`].
-    pub welcome: String,
-}
+    /// What a confirmation link would confirm. Changes nothing.
+    pub async fn awaiting(self, token: &str) -> Result<Option<Flow>> {
+        let flow = self.store.live_flow(&token_hash(token), self.now).await?;
+        Ok(flow.filter(|flow| flow.purpose == tokens::CONFIRM))
+    }
 
-/// Uses a confirmation link: of many at once, exactly one confirms.
-pub async fn confirm(
-    store: &Store,
-    keys: &ServerKeys,
-    settings: &Settings,
-    confirmation: Confirmation<'_>,
-    now: DateTime<Utc>,
-) -> Result<Result<Confirmed, Unopened>> {
-    let Confirmation { token, time_zone, client, welcome: flow } = confirmation;
-    let flow_of_token = awaiting(store, token, now).await?;
-    let confirming = Confirming {
-        erased_as: flow_of_token.map_or(Vec::new(), |flow| erased_as(keys, flow.email.key())),
-        token_hash: token_hash(token),
-        time_zone: known_zone(time_zone),
-        offered: offered(settings).map(|newsletter| newsletter.id.clone()).collect(),
-        welcome: keys.follow_up(tokens::WELCOME, flow),
-        tries: forged_links(keys, client),
-    };
-    store.confirm(confirming, now).await
+    /// Uses a confirmation link: of many at once, exactly one confirms. The zone is what the browser names; one that does
+    /// not exist counts as none. `welcome` is a new id of [`flow_id`], for the mail of welcome.
+    pub async fn confirm(
+        self,
+        settings: &Settings,
+        (token, time_zone): (&str, &str),
+        welcome: String,
+    ) -> Result<Result<Confirmed, Unopened>> {
+        let flow = self.awaiting(token).await?;
+        let confirming = Confirming {
+            erased_as: flow.map_or(Vec::new(), |flow| erased_as(self.keys, flow.email.key())),
+            token_hash: token_hash(token),
+            time_zone: known_zone(time_zone),
+            offered: offered(settings).map(|newsletter| newsletter.id.clone()).collect(),
+            welcome: self.keys.follow_up(tokens::WELCOME, welcome),
+            tries: self.forged_links(),
+        };
+        self.store.confirm(confirming, self.now).await
+    }
+
+    /// Whose link in an issue this is; none for one that we did not make. Changes nothing.
+    pub async fn holder(self, purpose: Purpose, token: &str) -> Result<Option<Subscription>> {
+        match tokens::subscription_of(self.keys, purpose, token) {
+            Some(subscription) => self.store.subscription(&subscription).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Ends the subscription of a leave link, however often it is asked; none for a link that we did not make.
+    pub async fn leave(self, token: &str) -> Result<Option<Subscription>> {
+        match tokens::subscription_of(self.keys, Purpose::Leave, token) {
+            Some(subscription) => self.store.leave(subscription, "link", self.now).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Takes a goodbye back, within [`UNDO_WITHIN`] and by whoever was shown its page. Says of which newsletters.
+    pub async fn undo(self, subscription: &Subscription, undo: &str) -> Result<Vec<NewsletterId>> {
+        let ended_at = subscription.ended_at.filter(|ended_at| self.now - *ended_at < UNDO_WITHIN);
+        match ended_at.filter(|ended_at| tokens::is_undo(self.keys, &subscription.id, *ended_at, undo)) {
+            Some(ended_at) => self.store.undo_leaving(subscription.id.clone(), ended_at, self.now).await,
+            None => Ok(Vec::new()),
+        }
+    }
 }
 
 /// The name of a time zone as the rules have it; none where there is no such zone.
@@ -237,37 +201,6 @@ pub async fn erase(
         language,
     };
     store.erase(erasing, now).await
-}
-
-/// Whose link in an issue this is; none for one that we did not make. Changes nothing.
-pub async fn holder(store: &Store, keys: &ServerKeys, purpose: Purpose, token: &str) -> Result<Option<Subscription>> {
-    match tokens::subscription_of(keys, purpose, token) {
-        Some(subscription) => store.subscription(&subscription).await,
-        None => Ok(None),
-    }
-}
-
-/// Ends the subscription of a leave link, however often it is asked; none for a link that we did not make.
-pub async fn leave(store: &Store, keys: &ServerKeys, token: &str, now: DateTime<Utc>) -> Result<Option<Subscription>> {
-    match tokens::subscription_of(keys, Purpose::Leave, token) {
-        Some(subscription) => store.leave(subscription, "link", now).await,
-        None => Ok(None),
-    }
-}
-
-/// Takes a goodbye back, within [`UNDO_WITHIN`] and by whoever was shown its page. Says of which newsletters.
-pub async fn undo(
-    store: &Store,
-    keys: &ServerKeys,
-    subscription: &Subscription,
-    undo: &str,
-    now: DateTime<Utc>,
-) -> Result<Vec<NewsletterId>> {
-    let ended_at = subscription.ended_at.filter(|ended_at| now - *ended_at < UNDO_WITHIN);
-    match ended_at.filter(|ended_at| tokens::is_undo(keys, &subscription.id, *ended_at, undo)) {
-        Some(ended_at) => store.undo_leaving(subscription.id.clone(), ended_at, now).await,
-        None => Ok(Vec::new()),
-    }
 }
 
 /// One word for where a person stands, over all their subscriptions.

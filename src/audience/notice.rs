@@ -31,7 +31,7 @@ pub fn notice(edition: &Edition, keys: &ServerKeys, flow: &Flow) -> Result<Notic
 }
 
 fn confirmation<'a>(imprint: &Imprint<'a>, flow: &Flow, token: &str) -> Written<'a> {
-    let (_, choices) = flow.sign_up()?;
+    let choices = flow.clone().sign_up()?.choices;
     let chosen = |newsletter: &'a Newsletter| {
         let choice = choices.iter().find(|choice| choice.newsletter == newsletter.id);
         choice.map(|choice| (newsletter, choice.cadence))

@@ -3,11 +3,11 @@ mod moves;
 use chrono::TimeDelta;
 
 use super::*;
+use crate::clock;
 use crate::config::{self, Source};
 use crate::model::{Choices, SuppressionReason};
 use crate::store::Person;
 use crate::store::fresh::stores;
-use crate::{auth, clock};
 
 /// A publication with two newsletters, whose readers come and go.
 struct Audience<'s> {
@@ -29,6 +29,10 @@ impl<'s> Audience<'s> {
         Audience { store, settings, keys: ServerKeys::new(*b"key", []), now }
     }
 
+    fn asker(&self, client: &str) -> Asker<'_> {
+        Asker { store: self.store, keys: &self.keys, client: client.parse().unwrap(), now: self.now }
+    }
+
     /// What the reader hears, and the token of their link.
     async fn signs_up(&self, address: &str, client: &str) -> (Asked, String) {
         let (asked, flow) = self.requests(address, client).await;
@@ -41,20 +45,18 @@ impl<'s> Audience<'s> {
         let (person, language) = (Person::default(), "en".to_owned());
         let request = Request { email: EmailAddress::parse(address).unwrap(), person, choices, language };
         let flow = flow_id(clock::random());
-        let client = client.parse().unwrap();
-        let asked = sign_up(self.store, &self.keys, request, flow.clone(), client, self.now).await.unwrap();
-        (asked, flow)
+        (self.asker(client).sign_up(request, flow.clone()).await.unwrap(), flow)
     }
 
     /// Whoever knows the flow asks for another mail; the newer flow.
     async fn asks_again(&self, flow: &str, client: &str) -> Option<String> {
-        let (again, client) = (flow_id(clock::random()), client.parse().unwrap());
-        let asked = sign_up_again(self.store, &self.keys, flow, again.clone(), client, self.now).await.unwrap();
+        let again = flow_id(clock::random());
+        let asked = self.asker(client).sign_up_again(flow, again.clone()).await.unwrap();
         asked.map(|asked| assert_eq!(asked, Asked::Accepted)).map(|()| again)
     }
 
     async fn awaits(&self, flow: &str) -> bool {
-        awaiting(self.store, &confirm_token(&self.keys, flow), self.now).await.unwrap().is_some()
+        self.asker("192.0.2.1").awaiting(&confirm_token(&self.keys, flow)).await.unwrap().is_some()
     }
 
     async fn confirms(&self, token: &str) -> Option<Confirmed> {
@@ -62,9 +64,8 @@ impl<'s> Audience<'s> {
     }
 
     async fn tries(&self, token: &str, client: &str) -> Result<Confirmed, Unopened> {
-        let (client, welcome) = (client.parse().unwrap(), flow_id(clock::random()));
-        let confirmation = Confirmation { token, time_zone: "Europe/Paris", client, welcome };
-        confirm(self.store, &self.keys, &self.settings, confirmation, self.now).await.unwrap()
+        let (link, welcome) = ((token, "Europe/Paris"), flow_id(clock::random()));
+        self.asker(client).confirm(&self.settings, link, welcome).await.unwrap()
     }
 
     /// How many notices wait to be sent.
@@ -103,15 +104,14 @@ async fn of_a_hundred_clicks_one_confirms() {
         let audience = Audience::of(&store).await;
         let (_, token) = audience.signs_up(READER, "192.0.2.1").await;
         assert_eq!(audience.standing_of(READER).await, "weekly weekly pending; wire daily pending");
-        assert!(awaiting(&store, &token, audience.now).await.unwrap().is_some());
+        assert!(audience.asker("192.0.2.1").awaiting(&token).await.unwrap().is_some());
         let clicks: Vec<_> = (0..100)
             .map(|_| {
                 let (store, keys, settings) = (store.clone(), audience.keys.clone(), audience.settings.clone());
                 let (token, client, now) = (token.clone(), "192.0.2.1".parse().unwrap(), audience.now);
                 tokio::spawn(async move {
-                    let welcome = flow_id(clock::random());
-                    let confirmation = Confirmation { token: &token, time_zone: "", client, welcome };
-                    confirm(&store, &keys, &settings, confirmation, now).await.unwrap().ok()
+                    let asker = Asker { store: &store, keys: &keys, client, now };
+                    asker.confirm(&settings, (&token, ""), flow_id(clock::random())).await.unwrap().ok()
                 })
             })
             .collect();
@@ -121,7 +121,7 @@ async fn of_a_hundred_clicks_one_confirms() {
         }
         assert_eq!(confirmed.iter().map(|confirmed| confirmed.is_first).collect::<Vec<_>>(), [true]);
         assert_eq!(audience.standing_of(READER).await, "weekly weekly active; wire daily active");
-        assert!(awaiting(&store, &token, audience.now).await.unwrap().is_none());
+        assert!(audience.asker("192.0.2.1").awaiting(&token).await.unwrap().is_none());
     }
 }
 
@@ -133,7 +133,7 @@ async fn a_newer_link_ends_the_older_one_but_a_refused_request_does_not() {
         let first = confirm_token(&audience.keys, &flow);
         let (asked, too_soon) = audience.signs_up("Reader@EXAMPLE.com", "192.0.2.1").await;
         assert_eq!((asked, audience.notices().await), (Asked::Accepted, 1));
-        assert!(awaiting(&store, &first, audience.now).await.unwrap().is_some());
+        assert!(audience.awaits(&flow).await);
         assert_eq!(audience.confirms(&too_soon).await, None);
         audience.now += TimeDelta::seconds(61);
         let second = audience.asks_again(&flow, "192.0.2.1").await.unwrap();
@@ -239,7 +239,7 @@ async fn forged_links_are_tried_thirty_times_an_hour_and_keep_no_right_one_from_
             assert_eq!(tried, Err(Unopened::Dead));
         }
         assert_eq!(audience.tries("one more", "203.0.113.5").await, Err(Unopened::TooManyTries));
-        assert!(!auth::forged(&store, &audience.keys, "203.0.113.5".parse().unwrap(), audience.now).await.unwrap());
+        assert!(!audience.asker("203.0.113.5").forged().await.unwrap());
         assert!(audience.tries(&token, "203.0.113.5").await.is_ok(), "others may share the address");
         for _ in 0..40 {
             let again = audience.tries(&token, "203.0.113.6").await;
@@ -269,8 +269,8 @@ async fn one_network_alone_shuts_nobody_else_out() {
 async fn a_flood_from_everywhere_is_refused_and_told_once() {
     for (store, _folder) in stores().await {
         let mut audience = Audience::of(&store).await;
-        let (client, email) = ("192.0.2.1".parse().unwrap(), EmailAddress::parse(READER).unwrap());
-        let everyone = asking(&audience.keys, SCOPES, client, &email).everyone;
+        let email = EmailAddress::parse(READER).unwrap();
+        let everyone = audience.asker("192.0.2.1").asking(SCOPES, &email).everyone;
         for _ in 0..599 {
             assert!(store.count(everyone.clone(), audience.now).await.unwrap());
         }
@@ -307,14 +307,15 @@ async fn leaving_is_once_and_can_be_taken_back_for_an_hour() {
         let audience = Audience::of(&store).await;
         audience.imports("email,state\nreader@example.com,active\n").await;
         let token = audience.leave_token_of(READER).await;
-        assert!(holder(&store, &audience.keys, Purpose::Leave, &token).await.unwrap().is_some());
+        let asker = audience.asker("192.0.2.1");
+        assert!(asker.holder(Purpose::Leave, &token).await.unwrap().is_some());
         assert_eq!(audience.standing_of(READER).await, "wire instant active", "looking changes nothing");
-        let left = leave(&store, &audience.keys, &token, audience.now).await.unwrap().unwrap();
-        let again = leave(&store, &audience.keys, &token, audience.now + TimeDelta::minutes(1)).await.unwrap();
+        let left = asker.leave(&token).await.unwrap().unwrap();
+        let again = Asker { now: asker.now + TimeDelta::minutes(1), ..asker }.leave(&token).await.unwrap();
         assert_eq!(again.unwrap().ended_at, left.ended_at);
         assert_eq!(audience.standing_of(READER).await, "wire instant ended");
         let proof = undo_token(&audience.keys, &left.id, left.ended_at.unwrap());
-        let takes_back = async |proof: &str, now| undo(&store, &audience.keys, &left, proof, now).await.unwrap().len();
+        let takes_back = async |proof: &str, now| Asker { now, ..asker }.undo(&left, proof).await.unwrap().len();
         assert_eq!(takes_back("forged", audience.now).await, 0);
         assert_eq!(takes_back(&proof, audience.now + UNDO_WITHIN).await, 0);
         let late = audience.now + UNDO_WITHIN - TimeDelta::seconds(1);
@@ -336,7 +337,7 @@ async fn whoever_left_everything_comes_back_to_everything() {
         store.unsubscribe("other@example.com".to_owned(), None, "link", audience.now).await.unwrap();
         let other = &store.subscribers_with(&["other@example.com"]).await.unwrap()[0].subscriptions[0];
         let proof = undo_token(&audience.keys, &other.id, audience.now);
-        let undone = undo(&store, &audience.keys, other, &proof, audience.now).await.unwrap();
+        let undone = audience.asker("192.0.2.1").undo(other, &proof).await.unwrap();
         assert_eq!(undone.len(), 2);
         assert_eq!(audience.standing_of("other@example.com").await, "weekly weekly active; wire instant active");
         assert_eq!(audience.standing_of(READER).await, "weekly weekly active; wire instant ended");

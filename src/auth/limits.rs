@@ -43,50 +43,66 @@ pub enum Asked {
     },
 }
 
-/// What a request for a mail counts against. The scopes are for the client, for everybody and for the address.
-pub(crate) fn asking(keys: &ServerKeys, scopes: [&'static str; 3], client: IpAddr, email: &EmailAddress) -> Asking {
-    let [for_client, for_everyone, for_address] = scopes;
-    let address = keys.sign("limit-address", email.key());
-    Asking {
-        client: [
-            Counted { scope: for_client, key: client_key(keys, client), limits: PER_CLIENT },
-            Counted { scope: for_client, key: keys.sign("limit-network", &wide(client)), limits: PER_NETWORK },
-        ],
-        everyone: Counted { scope: for_everyone, key: String::new(), limits: PER_MINUTE },
-        address: Counted { scope: for_address, key: address, limits: PER_ADDRESS },
-    }
+/// Whoever asks for something, and what they are answered from.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// What is known.
+    pub store: &'a Store,
+    /// What links and codes are made with.
+    pub keys: &'a ServerKeys,
+    /// Where they ask from: whose limits count.
+    pub client: IpAddr,
+    /// When.
+    pub now: DateTime<Utc>,
 }
 
-/// What the asker hears; counts the alarm of a flood.
-pub(crate) async fn asked(store: &Store, no_room: Option<NoRoom>, now: DateTime<Utc>) -> Result<Asked> {
-    Ok(match no_room {
-        None => Asked::Accepted,
-        Some(NoRoom::ForClient) => Asked::TooOften,
-        Some(NoRoom::ForAnybody) => {
-            let alarm = Counted { scope: "flood-alarm", key: String::new(), limits: ALARMS };
-            Asked::Flooded { is_news: store.count(alarm, now).await? }
+impl Asker<'_> {
+    /// What a request for a mail counts against. The scopes are for the client, for everybody and for the address.
+    pub(crate) fn asking(self, scopes: [&'static str; 3], email: &EmailAddress) -> Asking {
+        let [for_client, for_everyone, for_address] = scopes;
+        let network = self.keys.sign("limit-network", &wide(self.client));
+        let address = self.keys.sign("limit-address", email.key());
+        Asking {
+            client: [
+                Counted { scope: for_client, key: self.key(), limits: PER_CLIENT },
+                Counted { scope: for_client, key: network, limits: PER_NETWORK },
+            ],
+            everyone: Counted { scope: for_everyone, key: String::new(), limits: PER_MINUTE },
+            address: Counted { scope: for_address, key: address, limits: PER_ADDRESS },
         }
-    })
-}
+    }
 
-/// Counts a forged link against whoever tried it; says whether they may go on. What a right link asks for is never
-/// refused for it: many share an address, and any page can have its readers send forged ones.
-pub async fn forged(store: &Store, keys: &ServerKeys, client: IpAddr, now: DateTime<Utc>) -> Result<bool> {
-    store.count(forged_links(keys, client), now).await
-}
+    /// What the asker hears; counts the alarm of a flood.
+    pub(crate) async fn asked(self, no_room: Option<NoRoom>) -> Result<Asked> {
+        Ok(match no_room {
+            None => Asked::Accepted,
+            Some(NoRoom::ForClient) => Asked::TooOften,
+            Some(NoRoom::ForAnybody) => {
+                let alarm = Counted { scope: "flood-alarm", key: String::new(), limits: ALARMS };
+                Asked::Flooded { is_news: self.store.count(alarm, self.now).await? }
+            }
+        })
+    }
 
-/// The count of a client's forged links.
-pub(crate) fn forged_links(keys: &ServerKeys, client: IpAddr) -> Counted {
-    Counted { scope: "forged-link", key: client_key(keys, client), limits: FAILURES }
-}
+    /// Counts a forged link; says whether they may go on. What a right link asks for is never refused for it: many share
+    /// an address, and any page can have its readers send forged ones.
+    pub async fn forged(self) -> Result<bool> {
+        self.store.count(self.forged_links(), self.now).await
+    }
 
-/// The count of a client's wrong codes.
-pub(super) fn wrong_codes(keys: &ServerKeys, client: IpAddr) -> Counted {
-    Counted { scope: "wrong-code", key: client_key(keys, client), limits: FAILURES }
-}
+    /// The count of forged links.
+    pub(crate) fn forged_links(self) -> Counted {
+        Counted { scope: "forged-link", key: self.key(), limits: FAILURES }
+    }
 
-fn client_key(keys: &ServerKeys, client: IpAddr) -> String {
-    keys.sign("limit-client", &network(client))
+    /// The count of wrong codes.
+    pub(super) fn wrong_codes(self) -> Counted {
+        Counted { scope: "wrong-code", key: self.key(), limits: FAILURES }
+    }
+
+    fn key(self) -> String {
+        self.keys.sign("limit-client", &network(self.client))
+    }
 }
 
 /// Whom a limit counts as one: an IPv4 address, or the /64 of an IPv6 address, which one subscriber of a provider has.

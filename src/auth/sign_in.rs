@@ -3,20 +3,17 @@
 //! Follows OWASP ASVS 5.0, 6.5 and 6.6: ten minutes, single use, 256 bits in the link and 40 in the code, hashes at
 //! rest, five wrong codes. Whoever asks, the answer and the work are the same for every address.
 
-use std::net::IpAddr;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, Duration, Utc};
+use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::EmailAddress;
 use crate::render::{Imprint, Moment, NoticeText};
-use crate::store::{Flow, Proof, Result, SignInRequest, Store, StoreError, Unopened};
+use crate::store::{Flow, Proof, Result, SignInRequest, StoreError, Unopened};
 
-use super::limits::wrong_codes;
 use super::session::{NewBrowser, begin};
-use super::{Asked, ServerKeys, asked, asking, forged_links, mac, token_hash};
+use super::{Asked, Asker, mac, token_hash};
 
 /// How long link and code hold (OWASP ASVS 5.0, 6.5.5).
 pub const SIGN_IN_WITHIN: Duration = Duration::minutes(10);
@@ -62,85 +59,68 @@ pub struct OpenLink {
     pub code: String,
 }
 
-/// Asks for a link and a code: the same rows for any address. `dice` are 256 bits that nobody can guess.
-pub async fn ask(
-    store: &Store,
-    keys: &ServerKeys,
-    sign_in: SignIn,
-    client: IpAddr,
-    now: DateTime<Utc>,
-    dice: [u8; 32],
-) -> Result<Asked> {
-    let flow = URL_SAFE_NO_PAD.encode(dice);
-    let token = keys.sign(SIGN_IN, &flow);
-    let request = SignInRequest {
-        code_hash: keys.sign("code", &format!("{flow}|{}", code_of(&token))),
-        browser_hash: token_hash(&sign_in.cookie),
-        asking: asking(keys, SCOPES, client, &sign_in.email),
-        payload: serde_json::json!(sign_in.errand).to_string(),
-        link: keys.follow_up(SIGN_IN, flow),
-        email: sign_in.email,
-        language: sign_in.language,
-        now,
-        within: SIGN_IN_WITHIN,
-    };
-    asked(store, store.ask_to_sign_in(request).await?, now).await
-}
-
-/// For whom and with what this browser asked within the last hour.
-pub async fn last_asked(store: &Store, cookie: &str, now: DateTime<Utc>) -> Result<Option<(EmailAddress, Errand)>> {
-    let last = store.last_asked(&token_hash(cookie), now - ASKED_WITHIN).await?;
-    last.map(|(email, payload)| Ok((email, errand(&payload)?))).transpose()
-}
-
-/// What a mailed link opens in the browser with this cookie; none for one that is unknown, used or too old. Changes
-/// nothing.
-pub async fn open_link(
-    store: &Store,
-    token: &str,
-    cookie: Option<&str>,
-    now: DateTime<Utc>,
-) -> Result<Option<OpenLink>> {
-    let live = store.live_sign_in(&token_hash(token), &token_hash(cookie.unwrap_or_default()), now).await?;
-    Ok(live.map(|(email, is_same_browser)| OpenLink { email, is_same_browser, code: shown(&code_of(token)) }))
-}
-
-/// Uses a mailed link: of many at once, exactly one begins a session. In a browser that did not ask, only if that is
-/// meant; the code then goes on for the one that did.
-pub async fn by_link(
-    store: &Store,
-    keys: &ServerKeys,
-    (token, cookie, is_meant_here): (&str, Option<&str>, bool),
-    browser: NewBrowser,
-    client: IpAddr,
-    now: DateTime<Utc>,
-) -> Result<Result<Errand, Unopened>> {
-    let browser_hash = token_hash(cookie.unwrap_or_default());
-    let proof = Proof::Link { token_hash: token_hash(token), browser_hash, is_meant_here };
-    finish(store.sign_in(proof, begin(browser, now), forged_links(keys, client), now).await?)
-}
-
-/// Uses a typed code, in the browser that asked. A wrong one counts against the flow and against the client.
-pub async fn by_code(
-    store: &Store,
-    keys: &ServerKeys,
-    (typed, cookie): (&str, &str),
-    browser: NewBrowser,
-    client: IpAddr,
-    now: DateTime<Utc>,
-) -> Result<Result<Errand, Unopened>> {
-    let tries = wrong_codes(keys, client);
-    let tried = match store.try_code(token_hash(cookie), tries.clone(), now).await? {
-        Err(Unopened::TooManyTries) => return Ok(Err(Unopened::TooManyTries)),
-        Err(Unopened::Dead) => None,
-        Ok(tried) => Some(tried),
-    };
-    let is_right = |(flow, kept): &(String, String)| keys.verifies("code", &format!("{flow}|{}", plain(typed)), kept);
-    if let Some((flow, _)) = tried.clone().filter(is_right) {
-        return finish(store.sign_in(Proof::Code { flow }, begin(browser, now), tries, now).await?);
+impl Asker<'_> {
+    /// Asks for a link and a code: the same rows for any address. `dice` are 256 bits that nobody can guess.
+    pub async fn ask_to_sign_in(self, sign_in: SignIn, dice: [u8; 32]) -> Result<Asked> {
+        let flow = URL_SAFE_NO_PAD.encode(dice);
+        let token = self.keys.sign(SIGN_IN, &flow);
+        let request = SignInRequest {
+            code_hash: self.keys.sign("code", &format!("{flow}|{}", code_of(&token))),
+            browser_hash: token_hash(&sign_in.cookie),
+            asking: self.asking(SCOPES, &sign_in.email),
+            payload: serde_json::json!(sign_in.errand).to_string(),
+            link: self.keys.follow_up(SIGN_IN, flow),
+            email: sign_in.email,
+            language: sign_in.language,
+            now: self.now,
+            within: SIGN_IN_WITHIN,
+        };
+        self.asked(self.store.ask_to_sign_in(request).await?).await
     }
-    store.wrong_code(tried.map(|(flow, _)| flow), tries, now).await?;
-    Ok(Err(Unopened::Dead))
+
+    /// For whom and with what this browser asked within the last hour.
+    pub async fn last_asked(self, cookie: &str) -> Result<Option<(EmailAddress, Errand)>> {
+        let last = self.store.last_asked(&token_hash(cookie), self.now - ASKED_WITHIN).await?;
+        last.map(|(email, payload)| Ok((email, errand(&payload)?))).transpose()
+    }
+
+    /// What a mailed link opens in the browser with this cookie; none for one that is unknown, used or too old. Changes
+    /// nothing.
+    pub async fn open_link(self, token: &str, cookie: Option<&str>) -> Result<Option<OpenLink>> {
+        let browser_hash = token_hash(cookie.unwrap_or_default());
+        let live = self.store.live_sign_in(&token_hash(token), &browser_hash, self.now).await?;
+        Ok(live.map(|(email, is_same_browser)| OpenLink { email, is_same_browser, code: shown(&code_of(token)) }))
+    }
+
+    /// Uses a mailed link: of many at once, exactly one begins a session. In a browser that did not ask, only if that is
+    /// meant; the code then goes on for the one that did.
+    pub async fn by_link(
+        self,
+        (token, cookie, is_meant_here): (&str, Option<&str>, bool),
+        browser: NewBrowser,
+    ) -> Result<Result<Errand, Unopened>> {
+        let browser_hash = token_hash(cookie.unwrap_or_default());
+        let proof = Proof::Link { token_hash: token_hash(token), browser_hash, is_meant_here };
+        finish(self.store.sign_in(proof, begin(browser, self.now), self.forged_links(), self.now).await?)
+    }
+
+    /// Uses a typed code, in the browser that asked. A wrong one counts against the flow and against the client.
+    pub async fn by_code(self, (typed, cookie): (&str, &str), browser: NewBrowser) -> Result<Result<Errand, Unopened>> {
+        let Asker { store, keys, now, .. } = self;
+        let tries = self.wrong_codes();
+        let tried = match store.try_code(token_hash(cookie), tries.clone(), now).await? {
+            Err(Unopened::TooManyTries) => return Ok(Err(Unopened::TooManyTries)),
+            Err(Unopened::Dead) => None,
+            Ok(tried) => Some(tried),
+        };
+        let is_right =
+            |(flow, kept): &(String, String)| keys.verifies("code", &format!("{flow}|{}", plain(typed)), kept);
+        if let Some((flow, _)) = tried.clone().filter(is_right) {
+            return finish(store.sign_in(Proof::Code { flow }, begin(browser, now), tries, now).await?);
+        }
+        store.wrong_code(tried.map(|(flow, _)| flow), tries, now).await?;
+        Ok(Err(Unopened::Dead))
+    }
 }
 
 fn finish(signed_in: Result<String, Unopened>) -> Result<Result<Errand, Unopened>> {

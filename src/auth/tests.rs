@@ -37,13 +37,16 @@ impl Door {
         Door { store: store.clone(), keys: ServerKeys::new(*b"key", []), now }
     }
 
+    fn asker(&self, client: &str) -> Asker<'_> {
+        Asker { store: &self.store, keys: &self.keys, client: client.parse().unwrap(), now: self.now }
+    }
+
     /// What the mail would bring: token and code.
     async fn asks(&self, address: &str, cookie: &str) -> (String, String) {
         let (email, dice) = (EmailAddress::parse(address).unwrap(), clock::random::<32>());
         let (cookie, language) = (cookie.to_owned(), "en".to_owned());
         let request = SignIn { email, errand: Errand::default(), cookie, language };
-        let client = HERE.parse().unwrap();
-        assert_eq!(ask(&self.store, &self.keys, request, client, self.now, dice).await.unwrap(), Asked::Accepted);
+        assert_eq!(self.asker(HERE).ask_to_sign_in(request, dice).await.unwrap(), Asked::Accepted);
         let token = self.keys.sign(SIGN_IN, &URL_SAFE_NO_PAD.encode(dice));
         let code = sign_in::code_of(&token);
         (token, code)
@@ -55,13 +58,12 @@ impl Door {
 
     async fn follows(&self, token: &str, cookie: &str, session: &str) -> Result<Errand, Unopened> {
         let (means, browser) = ((token, Some(cookie), false), Door::browser(session));
-        by_link(&self.store, &self.keys, means, browser, HERE.parse().unwrap(), self.now).await.unwrap()
+        self.asker(HERE).by_link(means, browser).await.unwrap()
     }
 
     async fn types(&self, code: &str, cookie: &str, client: &str) -> Result<Errand, Unopened> {
         let browser = Door::browser(&URL_SAFE_NO_PAD.encode(clock::random::<32>()));
-        let client = client.parse().unwrap();
-        by_code(&self.store, &self.keys, (code, cookie), browser, client, self.now).await.unwrap()
+        self.asker(client).by_code((code, cookie), browser).await.unwrap()
     }
 
     async fn sessions(&self) -> usize {
@@ -126,8 +128,7 @@ async fn an_address_gets_five_mails_an_hour_whoever_asks() {
                 if number % 2 == 0 { format!("198.51.100.{}", number / 2) } else { format!("2001:db8::{number:x}") };
             let (email, language) = (EmailAddress::parse(READER).unwrap(), "en".to_owned());
             let request = SignIn { email, errand: Errand::default(), cookie: format!("cookie {number}"), language };
-            let (client, dice) = (client.parse().unwrap(), clock::random::<32>());
-            let asked = ask(&store, &door.keys, request, client, door.now, dice).await.unwrap();
+            let asked = door.asker(&client).ask_to_sign_in(request, clock::random()).await.unwrap();
             let expected = if number % 2 == 1 && number > 40 { Asked::TooOften } else { Asked::Accepted };
             assert_eq!(asked, expected, "one network of /64 is one client ({number})");
         }
@@ -177,9 +178,9 @@ async fn a_link_holds_for_ten_minutes_and_not_before_it_was_made() {
             (asked - Duration::hours(2), None),
             (asked + SIGN_IN_WITHIN - Duration::seconds(1), Some(true)),
         ] {
-            let link = open_link(&door.store, &token, Some("cookie"), at).await.unwrap();
-            assert_eq!(link.map(|link| link.is_same_browser), expected);
             door.now = at;
+            let link = door.asker(HERE).open_link(&token, Some("cookie")).await.unwrap();
+            assert_eq!(link.map(|link| link.is_same_browser), expected);
             assert_eq!(door.follows(&token, "cookie", "session").await.is_ok(), expected.is_some());
         }
     }

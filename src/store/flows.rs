@@ -29,19 +29,26 @@ pub struct Choice {
     pub topics: Vec<String>,
 }
 
-/// Everything that one sign-up writes. The token itself is not among it.
-#[derive(Debug, Clone)]
-pub struct SignUp {
-    /// The flow of the notice.
-    pub link: FollowUp,
+/// What a reader asks for on the sign-up page, parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
     /// Who is to confirm.
     pub email: EmailAddress,
     /// What they say of themselves.
     pub person: Person,
-    /// What they chose.
+    /// What, and how often.
     pub choices: Vec<Choice>,
-    /// The language of the page on which they did, as BCP 47 names it.
+    /// The language of the page on which they asked, as BCP 47 names it.
     pub language: String,
+}
+
+/// Everything that one sign-up writes. The token itself is not among it.
+#[derive(Debug, Clone)]
+pub struct SignUp {
+    /// What is asked for.
+    pub request: Request,
+    /// The flow of the notice.
+    pub link: FollowUp,
     /// Whether it is asked by whoever asked before; anybody else has no other notice sent while one is pending.
     pub is_again: bool,
     /// What it counts against.
@@ -125,8 +132,9 @@ pub enum Unopened {
 
 impl Flow {
     /// Who signs up, and what they chose.
-    pub fn sign_up(&self) -> Result<(Person, Vec<Choice>)> {
-        read_payload(&self.payload)
+    pub fn sign_up(self) -> Result<Request> {
+        let (person, choices) = read_payload(&self.payload)?;
+        Ok(Request { email: self.email, person, choices, language: self.language })
     }
 
     /// What a mail of welcome is about.
@@ -156,11 +164,11 @@ impl Store {
             let unsent = why_unsent(transaction, &mut sign_up).await?;
             enter_as_pending(transaction, &sign_up).await?;
             // The same statements either way, so that the time tells nothing; nobody has an empty key.
-            let ended = if unsent.is_none() { sign_up.email.key() } else { "" };
+            let ended = if unsent.is_none() { sign_up.request.email.key() } else { "" };
             end_flows(transaction, "confirm", ended, sign_up.now).await?;
-            let payload = write_payload(&sign_up.person, &sign_up.choices);
+            let SignUp { request: Request { email, person, choices, language }, link, now, .. } = sign_up;
+            let payload = write_payload(&person, &choices);
             sign_up.asking.count_mail(transaction, unsent.is_none(), sign_up.now).await?;
-            let SignUp { link, email, language, now, .. } = sign_up;
             let flow = NewFlow::new("confirm", link, (email, language), now, sign_up.within);
             enter_flow(transaction, NewFlow { payload, ..flow }, unsent).await?;
             Ok(None)
@@ -223,14 +231,14 @@ impl Store {
 async fn why_unsent(transaction: &mut Transaction, sign_up: &mut SignUp) -> Result<Option<&'static str>> {
     let pending = "SELECT 1 FROM flows WHERE email_key = $1 AND purpose = 'confirm' AND used_at IS NULL
         AND expires_at > $2 AND created_at > $3 LIMIT 1";
-    let values = values![sign_up.email.key(), sign_up.now, sign_up.now - Duration::hours(1)];
+    let values = values![sign_up.request.email.key(), sign_up.now, sign_up.now - Duration::hours(1)];
     let is_pending = transaction.has_any(pending, values).await?;
     let is_refused = is_pending && !sign_up.is_again;
     if is_refused {
         // Counts for nothing, or else whoever floods an address would keep it shut for its owner.
         sign_up.asking.address.scope = "over-limit";
     }
-    let unsent = sign_up.asking.why_unsent(transaction, &sign_up.email, sign_up.now).await?;
+    let unsent = sign_up.asking.why_unsent(transaction, &sign_up.request.email, sign_up.now).await?;
     Ok(if is_refused { unsent.or(Some("limit")) } else { unsent })
 }
 
@@ -268,8 +276,8 @@ async fn enter_welcome(
 
 /// Whoever is known stays as they are; the statements write a row either way, so that both take the same time.
 async fn enter_as_pending(transaction: &mut Transaction, sign_up: &SignUp) -> Result<()> {
-    let subscriber = enter_subscriber(transaction, &sign_up.email, &Person::default(), sign_up.now).await?;
-    for choice in &sign_up.choices {
+    let subscriber = enter_subscriber(transaction, &sign_up.request.email, &Person::default(), sign_up.now).await?;
+    for choice in &sign_up.request.choices {
         let sql = "INSERT INTO subscriptions (id, subscriber, newsletter, cadence, state, covered_to, created_at)
             SELECT $1, $2, id, $4, 'pending', sequence, $5 FROM newsletters WHERE id = $3
             ON CONFLICT (subscriber, newsletter) DO UPDATE SET cadence =

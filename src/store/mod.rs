@@ -41,7 +41,7 @@ pub use database::{Result, StoreError, Transaction, Work};
 pub use deliveries::{AttemptRow, Claimed, Content, DeliveryRow, Fixed, IssueMail, Outcome, Said};
 pub use digests::{DigestRun, Group, KnownRhythm};
 pub use erasure::Erasing;
-pub use flows::{Choice, Confirmed, Confirming, Flow, SignUp, Unopened, Welcome};
+pub use flows::{Choice, Confirmed, Confirming, Flow, Request, SignUp, Unopened, Welcome};
 pub use identity::Home;
 pub use issues::IssueRow;
 pub use ledger::{Entry, Sighting, Standing};

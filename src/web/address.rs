@@ -30,9 +30,8 @@ pub(super) async fn ask(visit: &Visit, body: Incoming) -> Answered {
             return show(visit, &reader, Vec::new(), (status, errors)).await;
         }
     };
-    let (store, keys, flow) = (&visit.state.store, &visit.state.keys, audience::flow_id(clock::random()));
     let wanted = (reader.subscriber, email, visit.words().language());
-    visit.heard(audience::ask_to_move(store, keys, wanted, flow, visit.client, clock::now()).await?)?;
+    visit.heard(visit.asker().ask_to_move(wanted, audience::flow_id(clock::random())).await?)?;
     Ok(visit.after(ACCOUNT, &[Notice::new(NoticeKind::NewAddress, Vec::new())]))
 }
 
@@ -40,8 +39,7 @@ pub(super) async fn ask(visit: &Visit, body: Incoming) -> Answered {
 pub(super) async fn page(visit: &Visit, token: &str) -> Answered {
     let notices = visit.brought(&visit.path);
     let page = if notices.is_empty() {
-        let awaiting = audience::awaiting_move(&visit.state.store, token, clock::now()).await?;
-        let (email, is_back) = awaiting.ok_or(Problem::DeadSignIn)?;
+        let (email, is_back) = visit.asker().awaiting_move(token).await?.ok_or(Problem::DeadSignIn)?;
         ReaderPage::Address { token: token.to_owned(), email: email.to_string(), is_back }
     } else {
         ReaderPage::Notices { notices }
@@ -52,8 +50,7 @@ pub(super) async fn page(visit: &Visit, token: &str) -> Answered {
 /// Moves the account, and signs it out everywhere.
 pub(super) async fn act(visit: &Visit, token: &str, body: Incoming) -> Answered {
     visit.own_form(body).await?.only(&[])?;
-    let (store, keys, flow) = (&visit.state.store, &visit.state.keys, audience::flow_id(clock::random()));
-    match audience::move_address(store, keys, token, flow, visit.client, clock::now()).await? {
+    match visit.asker().move_address(token, audience::flow_id(clock::random())).await? {
         Ok(()) => Ok(visit.after(&visit.path, &[Notice::new(NoticeKind::AddressMoved, Vec::new())])),
         Err(Unopened::TooManyTries) => Err(Problem::TooOften),
         Err(Unopened::Dead) => Err(Problem::DeadSignIn),

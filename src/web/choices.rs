@@ -82,7 +82,7 @@ pub(super) async fn keep(
 }
 
 async fn held(visit: &Visit, token: &str) -> Result<Option<Subscription>, Problem> {
-    Ok(audience::holder(&visit.state.store, &visit.state.keys, Purpose::Preferences, token).await?)
+    Ok(visit.asker().holder(Purpose::Preferences, token).await?)
 }
 
 async fn show(visit: &Visit, theirs: &Subscription, notices: Vec<Notice>, errors: Vec<FieldError>) -> Answered {

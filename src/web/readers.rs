@@ -9,8 +9,8 @@ use hyper::{Response, StatusCode};
 
 use chrono::{DateTime, Utc};
 
-use crate::audience::{self, Confirmation, Purpose};
-use crate::auth;
+use crate::audience::{self, Purpose};
+use crate::auth::Asker;
 use crate::clock;
 use crate::model::NewsletterId;
 use crate::render::{Next, Notice, NoticeKind, ReaderPage, UndoForm, rhythm};
@@ -25,9 +25,9 @@ use super::{Answered, Problem, Visit, cookies, origin};
 
 /// What a confirmation link shows: a button. Looking changes nothing.
 pub(super) async fn confirm_page(visit: &Visit, token: &str) -> Answered {
-    let flow = audience::awaiting(&visit.state.store, token, clock::now()).await?.ok_or(Problem::Expired)?;
+    let flow = visit.asker().awaiting(token).await?.ok_or(Problem::Expired)?;
     let named = |choice: &Choice| (visit.title_of(&choice.newsletter), visit.rhythm_of(choice));
-    let (_, mut choices) = flow.sign_up()?;
+    let mut choices = flow.sign_up()?.choices;
     choices.sort_by_key(|choice| visit.place_of(&choice.newsletter));
     let newsletters = choices.iter().map(named).collect();
     Ok(visit.page(StatusCode::OK, &ReaderPage::Confirm { token: token.to_owned(), newsletters })?.scripted())
@@ -35,11 +35,9 @@ pub(super) async fn confirm_page(visit: &Visit, token: &str) -> Answered {
 
 pub(super) async fn confirm(visit: &Visit, token: &str, body: Incoming) -> Answered {
     let form = visit.own_form(body).await?;
-    let (store, keys, settings) = (&visit.state.store, &visit.state.keys, &visit.edition.settings);
-    let time_zone = form.one("time_zone")?.unwrap_or_default();
+    let link = (token, form.one("time_zone")?.unwrap_or_default());
     let welcome = audience::flow_id(clock::random());
-    let confirmation = Confirmation { token, time_zone, client: visit.client, welcome };
-    let confirmed = audience::confirm(store, keys, settings, confirmation, clock::now()).await?;
+    let confirmed = visit.asker().confirm(&visit.edition.settings, link, welcome).await?;
     let mut confirmed = confirmed.map_err(|why| match why {
         Unopened::Dead => Problem::Expired,
         Unopened::TooManyTries => Problem::TooOften,
@@ -60,8 +58,7 @@ pub(super) async fn confirm(visit: &Visit, token: &str, body: Incoming) -> Answe
 
 /// What a goodbye link shows: a button; or, after it was pressed, what it did. Looking changes nothing.
 pub(super) async fn leave_page(visit: &Visit, token: &str) -> Answered {
-    let (store, keys) = (&visit.state.store, &visit.state.keys);
-    let subscription = audience::holder(store, keys, Purpose::Leave, token).await?.ok_or(Problem::NobodysLeave)?;
+    let subscription = visit.asker().holder(Purpose::Leave, token).await?.ok_or(Problem::NobodysLeave)?;
     let notices = visit.brought(&visit.path);
     let page = if notices.is_empty() {
         let newsletter = visit.title_of(&subscription.newsletter);
@@ -76,23 +73,28 @@ pub(super) async fn leave_page(visit: &Visit, token: &str) -> Answered {
 /// sends no cookie and comes from no page of ours; for our page's button with a notice; or takes that back.
 pub(super) async fn leave(visit: &Visit, token: &str, body: Incoming) -> Answered {
     let form = Form::read(&visit.headers, body).await?;
-    let (store, keys, now) = (&visit.state.store, &visit.state.keys, clock::now());
+    let asker = visit.asker();
     if form.one("List-Unsubscribe")? == Some("One-Click") {
-        visit.held_by(audience::leave(store, keys, token, now).await?).await?;
+        visit.held_by(asker.leave(token).await?).await?;
         return Ok(answer::text(StatusCode::OK, "You have left. Nothing more is sent.\n"));
     }
     visit.must_be_own()?;
     if let Some(undo) = form.one("token")? {
-        let theirs = audience::holder(store, keys, Purpose::Leave, token).await?.ok_or(Problem::Expired)?;
+        let theirs = asker.holder(Purpose::Leave, token).await?.ok_or(Problem::Expired)?;
         return visit.come_back(&theirs, undo).await;
     }
-    let subscription = visit.held_by(audience::leave(store, keys, token, now).await?).await?;
+    let subscription = visit.held_by(asker.leave(token).await?).await?;
     let names = vec![visit.title_of(&subscription.newsletter)];
-    let undo = visit.undo_form(&visit.path, &subscription, now);
+    let undo = visit.undo_form(&visit.path, &subscription, asker.now);
     Ok(visit.after(&visit.path, &[Notice { undo, ..Notice::new(NoticeKind::Left, names) }]))
 }
 
 impl Visit {
+    /// Whoever asks, at this moment.
+    pub(super) fn asker(&self) -> Asker<'_> {
+        Asker { store: &self.state.store, keys: &self.state.keys, client: self.client, now: clock::now() }
+    }
+
     pub(super) fn is_https(&self) -> bool {
         self.state.base_url.scheme() == "https"
     }
@@ -108,7 +110,7 @@ impl Visit {
 
     /// Takes a goodbye back, and says so on the page of that goodbye.
     pub(super) async fn come_back(&self, theirs: &Subscription, undo: &str) -> Answered {
-        let undone = audience::undo(&self.state.store, &self.state.keys, theirs, undo, clock::now()).await?;
+        let undone = self.asker().undo(theirs, undo).await?;
         if undone.is_empty() {
             return Err(Problem::Expired);
         }
@@ -130,7 +132,7 @@ impl Visit {
         if let Some(subscription) = subscription {
             return Ok(subscription);
         }
-        let may_go_on = auth::forged(&self.state.store, &self.state.keys, self.client, clock::now()).await?;
+        let may_go_on = self.asker().forged().await?;
         Err(if may_go_on { Problem::NobodysLeave } else { Problem::TooOften })
     }
 

@@ -54,9 +54,8 @@ fn next_of(visit: &Visit) -> Option<String> {
 pub(super) async fn ask(visit: &Visit, body: Incoming) -> Answered {
     let form = visit.own_form(body).await?.only(&["email", "again"])?;
     let before = visit.cookie(FLOW).filter(|cookie| cookie.len() == 43);
-    let (store, now) = (&visit.state.store, clock::now());
     let asked_before = match &before {
-        Some(cookie) => auth::last_asked(store, cookie, now).await?,
+        Some(cookie) => visit.asker().last_asked(cookie).await?,
         None => None,
     };
     // Only what was given to it by us tells the browser.
@@ -77,7 +76,7 @@ pub(super) async fn ask(visit: &Visit, body: Incoming) -> Answered {
     let cookie = before.unwrap_or_else(|| URL_SAFE_NO_PAD.encode(clock::random::<32>()));
     let language = visit.words().language();
     let request = SignIn { email, errand, cookie: cookie.clone(), language };
-    visit.heard(auth::ask(store, &visit.state.keys, request, visit.client, now, clock::random()).await?)?;
+    visit.heard(visit.asker().ask_to_sign_in(request, clock::random()).await?)?;
     let notice = Notice::new(NoticeKind::CheckYourMail, Vec::new());
     let flow = cookies::give(visit.is_https(), FLOW, &cookie, SIGN_IN_WITHIN);
     Ok(visit.after(CODE, &[notice]).with_cookie(&flow))
@@ -105,10 +104,9 @@ fn code_form(notices: Vec<Notice>, errors: Vec<FieldError>) -> ReaderPage {
 pub(super) async fn by_code(visit: &Visit, body: Incoming) -> Answered {
     let form = visit.own_form(body).await?.only(&["code"])?;
     let (typed, cookie) = (form.one("code")?.unwrap_or_default(), visit.cookie(FLOW).unwrap_or_default());
-    let (store, keys, browser) = (&visit.state.store, &visit.state.keys, new_browser(visit));
+    let browser = new_browser(visit);
     let session = browser.cookie.clone();
-    let signed_in = auth::by_code(store, keys, (typed, &cookie), browser, visit.client, clock::now()).await?;
-    match signed_in {
+    match visit.asker().by_code((typed, &cookie), browser).await? {
         Ok(errand) => Ok(welcome(visit, &session, &errand)),
         Err(Unopened::TooManyTries) => Err(Problem::TooOften),
         Err(Unopened::Dead) => {
@@ -122,7 +120,7 @@ pub(super) async fn by_code(visit: &Visit, body: Incoming) -> Answered {
 /// What a link shows: a button in the browser that asked, the code in any other.
 pub(super) async fn link_page(visit: &Visit, token: &str) -> Answered {
     let cookie = visit.cookie(FLOW);
-    let link = auth::open_link(&visit.state.store, token, cookie.as_deref(), clock::now()).await?;
+    let link = visit.asker().open_link(token, cookie.as_deref()).await?;
     let link = link.ok_or(Problem::DeadSignIn)?;
     let (email, code, is_same_browser) = (link.email.to_string(), link.code, link.is_same_browser);
     visit.page(StatusCode::OK, &ReaderPage::SignInLink { token: token.to_owned(), email, code, is_same_browser })
@@ -132,15 +130,15 @@ pub(super) async fn link_page(visit: &Visit, token: &str) -> Answered {
 pub(super) async fn by_link(visit: &Visit, token: &str, body: Incoming) -> Answered {
     let form = visit.own_form(body).await?.only(&["here"])?;
     let (is_meant_here, cookie) = (form.one("here")?.is_some(), visit.cookie(FLOW));
-    let (store, keys, browser) = (&visit.state.store, &visit.state.keys, new_browser(visit));
+    let (asker, browser) = (visit.asker(), new_browser(visit));
     if !is_meant_here {
-        let link = auth::open_link(store, token, cookie.as_deref(), clock::now()).await?;
+        let link = asker.open_link(token, cookie.as_deref()).await?;
         if link.is_some_and(|link| !link.is_same_browser) {
             return link_page(visit, token).await;
         }
     }
     let (session, means) = (browser.cookie.clone(), (token, cookie.as_deref(), is_meant_here));
-    match auth::by_link(store, keys, means, browser, visit.client, clock::now()).await? {
+    match asker.by_link(means, browser).await? {
         Ok(errand) => Ok(welcome(visit, &session, &errand)),
         Err(Unopened::TooManyTries) => Err(Problem::TooOften),
         Err(Unopened::Dead) => Err(Problem::DeadSignIn),

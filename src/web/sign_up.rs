@@ -6,11 +6,11 @@
 use hyper::StatusCode;
 use hyper::body::Incoming;
 
-use crate::audience::{self, Request};
+use crate::audience;
 use crate::clock;
 use crate::model::{AddressError, Cadence, EmailAddress, NewsletterId};
 use crate::render::{FieldError, Notice, NoticeKind, ReaderPage, SignUp, SignUpPage, UndoForm};
-use crate::store::{Choice, Person};
+use crate::store::{Choice, Person, Request};
 
 use super::answer::Secured as _;
 use super::form::Form;
@@ -44,9 +44,8 @@ pub(super) async fn sign_up(visit: &Visit, body: Incoming) -> Answered {
     if form.one(TRAP)?.is_some_and(|trap| !trap.is_empty()) {
         return Ok(visit.check_your_mail(flow));
     }
-    let (store, keys, client, now) = (&visit.state.store, &visit.state.keys, visit.client, clock::now());
     if let Some(earlier) = form.one("token")? {
-        let asked = audience::sign_up_again(store, keys, earlier, flow.clone(), client, now).await?;
+        let asked = visit.asker().sign_up_again(earlier, flow.clone()).await?;
         let Some(asked) = asked else { return visit.held_by(None).await.and(Err(Problem::Expired)) };
         visit.heard(asked)?;
         return Ok(visit.check_your_mail(flow));
@@ -63,7 +62,7 @@ pub(super) async fn sign_up(visit: &Visit, body: Incoming) -> Answered {
         let page = SignUpPage { meant: meant.to_string(), ..filled(visit, &form)? };
         return shown(visit, StatusCode::UNPROCESSABLE_ENTITY, page);
     }
-    visit.heard(audience::sign_up(store, keys, request, flow.clone(), client, now).await?)?;
+    visit.heard(visit.asker().sign_up(request, flow.clone()).await?)?;
     Ok(visit.check_your_mail(flow))
 }
 

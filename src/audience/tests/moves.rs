@@ -34,23 +34,27 @@ impl<'s> Movers<'s> {
         Movers { store, keys: ServerKeys::new(*b"key", []), now }
     }
 
+    fn asker(&self) -> Asker<'_> {
+        Asker { store: self.store, keys: &self.keys, client: "192.0.2.1".parse().unwrap(), now: self.now }
+    }
+
     async fn id_of(&self, address: &str) -> Option<SubscriberId> {
         self.store.subscribers_with(&[address]).await.unwrap().pop().map(|person| person.id)
     }
 
     /// The token that the mail to the new address would bring.
     async fn asks(&self, who: &SubscriberId, address: &str) -> String {
-        let (flow, client) = (flow_id(clock::random()), "192.0.2.1".parse().unwrap());
+        let flow = flow_id(clock::random());
         let wanted = (who.clone(), EmailAddress::parse(address).unwrap(), "en".to_owned());
-        let asked = ask_to_move(self.store, &self.keys, wanted, flow.clone(), client, self.now).await.unwrap();
+        let asked = self.asker().ask_to_move(wanted, flow.clone()).await.unwrap();
         assert_eq!(asked, Asked::Accepted);
         self.keys.sign(NEW_ADDRESS, &flow)
     }
 
     /// The token that the mail to the old address would bring, if the link works.
     async fn follows(&self, token: &str) -> Option<String> {
-        let (flow, client) = (flow_id(clock::random()), "192.0.2.1".parse().unwrap());
-        let moved = move_address(self.store, &self.keys, token, flow.clone(), client, self.now).await.unwrap();
+        let flow = flow_id(clock::random());
+        let moved = self.asker().move_address(token, flow.clone()).await.unwrap();
         moved.ok().map(|()| self.keys.sign(OLD_ADDRESS, &flow))
     }
 
@@ -71,7 +75,7 @@ async fn an_address_is_changed_by_the_new_mailbox_and_taken_back_by_the_old() {
         let reader = movers.id_of(OLD).await.unwrap();
         store.suppress(vec![OLD.to_owned()], SuppressionReason::HardBounce, movers.now).await.unwrap();
         let confirm = movers.asks(&reader, NEW).await;
-        assert_eq!(awaiting(&store, &confirm, movers.now).await.unwrap().map(|flow| flow.id), None, "no sign-up");
+        assert_eq!(movers.asker().awaiting(&confirm).await.unwrap().map(|flow| flow.id), None, "no sign-up");
         assert_eq!(movers.id_of(OLD).await, Some(reader.clone()), "asking moves nothing");
         movers.now += Duration::seconds(1);
         let back = movers.follows(&confirm).await.unwrap();
@@ -83,7 +87,7 @@ async fn an_address_is_changed_by_the_new_mailbox_and_taken_back_by_the_old() {
         let further = movers.asks(&reader, "further@example.com").await;
         let back_to_new = movers.follows(&further).await.unwrap();
         let waiting = movers.asks(&reader, "last@example.com").await;
-        assert_eq!(awaiting_move(&store, &back, movers.now).await.unwrap().unwrap().0.as_str(), OLD);
+        assert_eq!(movers.asker().awaiting_move(&back).await.unwrap().unwrap().0.as_str(), OLD);
         movers.follows(&back).await.unwrap();
         assert_eq!(movers.id_of(OLD).await, Some(reader.clone()), "from wherever it is");
         for dead in [&back, &back_to_new, &waiting] {
@@ -155,10 +159,10 @@ async fn whoever_never_confirmed_stands_in_nobodys_way() {
         let reader = movers.id_of(OLD).await.unwrap();
         let back = movers.follows(&movers.asks(&reader, NEW).await).await.unwrap();
         let choices = vec![Choice { newsletter: NewsletterId::new("wire"), cadence: Cadence::Daily, topics: vec![] }];
-        let (email, client) = (EmailAddress::parse(OLD).unwrap(), "192.0.2.7".parse().unwrap());
+        let email = EmailAddress::parse(OLD).unwrap();
         let request = Request { email, person: Person::default(), choices, language: "en".to_owned() };
         let flow = flow_id(clock::random());
-        sign_up(&store, &movers.keys, request, flow.clone(), client, movers.now).await.unwrap();
+        movers.asker().sign_up(request, flow.clone()).await.unwrap();
         assert!(movers.id_of(OLD).await.is_some_and(|squatter| squatter != reader));
         movers.follows(&back).await.unwrap();
         assert_eq!(movers.id_of(OLD).await, Some(reader.clone()));
@@ -167,8 +171,8 @@ async fn whoever_never_confirmed_stands_in_nobodys_way() {
             ..Default::default()
         });
         let token = confirm_token(&movers.keys, &flow);
-        let confirmation = Confirmation { token: &token, time_zone: "", client, welcome: flow_id(clock::random()) };
-        let confirmed = confirm(&store, &movers.keys, &settings.0, confirmation, movers.now).await.unwrap().unwrap();
+        let welcome = flow_id(clock::random());
+        let confirmed = movers.asker().confirm(&settings.0, (&token, ""), welcome).await.unwrap().unwrap();
         assert_eq!(confirmed.subscriber, reader, "a sign-up that waited is theirs now");
     }
 }
