@@ -5,6 +5,7 @@
 
 mod program;
 
+pub mod axe;
 pub mod chromium;
 pub mod people;
 pub mod publication;

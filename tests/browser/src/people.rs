@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::axe;
 use crate::chromium::{Chromium, DEADLINE, Script};
 use crate::publication::Publication;
 
@@ -11,6 +12,7 @@ use crate::publication::Publication;
 pub struct Reader {
     /// Their browser.
     pub chromium: Chromium,
+    script: Script,
     address: String,
 }
 
@@ -34,7 +36,7 @@ impl Publication {
     /// A reader who comes for the first time.
     pub async fn reader(&self, name: &str, script: Script) -> Reader {
         let chromium = Chromium::open(&self.url, script).await;
-        Reader { chromium, address: format!("{name}@example.com") }
+        Reader { chromium, script, address: format!("{name}@example.com") }
     }
 
     /// The editor.
@@ -149,6 +151,7 @@ impl Reader {
         let shown: Vec<String> =
             self.chromium.asks("[...document.querySelectorAll('[role=status]')].map(n => n.dataset.notice)").await;
         assert_eq!(shown, notices);
+        self.is_looked_at().await;
         // A browser gives the focus when it draws the page, which may be after it has loaded.
         let first = notices.first().copied().unwrap_or_default();
         let until = Instant::now() + DEADLINE;
@@ -156,6 +159,15 @@ impl Reader {
             assert!(Instant::now() < until, "`{first}` does not have the focus");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// With axe-core, where `PRESSRUN_AXE` says that it is there and the page may run it.
+    async fn is_looked_at(&self) {
+        let Some(axe) = std::env::var_os("PRESSRUN_AXE").filter(|_| self.script == Script::Allowed) else { return };
+        let axe = std::fs::read_to_string(axe).expect("axe-core");
+        let place: String = self.chromium.asks("location.pathname").await;
+        let (_, found) = axe::looks(&self.chromium, &axe, &place, None).await;
+        assert!(found.is_empty(), "{}", found.join("\n"));
     }
 
     /// Notices tell of an act once.

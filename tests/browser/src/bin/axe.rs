@@ -1,4 +1,4 @@
-//! Looks with axe-core at every page that readers see, for whatever WCAG 2.2 A and AA forbid, and for scrolling sideways.
+//! Looks with axe-core at every page that readers see.
 //!
 //! Every template with something of everything in it, in every language, and the sample publication as it is served;
 //! light and dark, on three widths. A page that gets a sample in `src/render/` is looked at from then on. `scripts/axe`
@@ -6,28 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
+use browser_tests::axe;
 use browser_tests::chromium::{Chromium, Script};
 use browser_tests::publication::Publication;
 use pressrun::render::Theme;
-use serde::Deserialize;
-
-/// A small phone, a phone, a desk (WCAG 2.2, 1.4.10 asks for 320).
-const WIDTHS: [u32; 3] = [320, 375, 1280];
-/// What is looked for. Small targets are off by default, and part of 2.2 AA (2.5.8).
-const RUN: &str = "axe.run(document, {
-    runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] },
-    rules: { 'target-size': { enabled: true } }, resultTypes: ['violations'], iframes: false, preload: false,
-}).then(found => found.violations.map(one => ({
-    rule: one.id, help: one.help, places: one.nodes.map(node => node.html.slice(0, 160)) })))";
-const WIDTH_NEEDED: &str = "document.documentElement.scrollWidth";
-
-/// Something that a rule forbids.
-#[derive(Debug, Deserialize)]
-struct Violation {
-    rule: String,
-    help: String,
-    places: Vec<String>,
-}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -82,30 +64,10 @@ impl Looks {
             return;
         }
         chromium.goes_to(path).await;
-        let _: bool = chromium.asks(&format!("{}; true", self.axe)).await;
-        for width in WIDTHS {
-            for scheme in ["light", "dark"] {
-                chromium.has_screen(width, 800).await;
-                chromium.prefers(scheme).await;
-                let view = format!("{}-{width}-{scheme}", if name.is_empty() { "home" } else { name });
-                let needed: u32 = chromium.asks(WIDTH_NEEDED).await;
-                if needed > width {
-                    self.found.push(format!("{view}: needs {needed} pixels"));
-                }
-                for Violation { rule, help, places } in chromium.asks::<Vec<Violation>>(RUN).await {
-                    self.found.push(format!("{view}: {rule}: {help}\n    {}", places.join("\n    ")));
-                }
-                if let Some(folder) = &self.pictures {
-                    // A screen as high as the page: pictures beyond the screen lie, where text runs from the right.
-                    let height: u32 = chromium.asks("document.documentElement.scrollHeight").await;
-                    chromium.has_screen(width, height.max(800)).await;
-                    std::fs::create_dir_all(folder).expect("a folder for the pictures");
-                    let path = folder.join(format!("{view}.png"));
-                    std::fs::write(path, chromium.picture(false).await).expect("a picture");
-                }
-                self.views += 1;
-            }
-        }
+        let name = if name.is_empty() { "home" } else { name };
+        let (views, found) = axe::looks(chromium, &self.axe, name, self.pictures.as_deref()).await;
+        self.views += views;
+        self.found.extend(found);
     }
 }
 
