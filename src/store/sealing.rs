@@ -83,7 +83,7 @@ pub(super) enum IssueKey {
 /// How many delivery rows one transaction writes at most…
 pub(super) const CHUNK: i64 = 5_000;
 /// …and for how long it begins to write another slice of them, so that others wait for less than 50 ms.
-pub(super) const LONGEST_WRITE: std::time::Duration = std::time::Duration::from_millis(20);
+pub(super) const LONGEST_WRITE: std::time::Duration = std::time::Duration::from_millis(10);
 /// How many instant readers are looked at between two looks at the clock.
 const SLICE: i64 = 500;
 
