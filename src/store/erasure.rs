@@ -62,7 +62,7 @@ const HELD: &[(&str, &str, &[&str])] = &[
     (
         "issues",
         "SELECT i.newsletter, i.subject, d.email, d.state, d.reason, d.date_at, d.finished_at FROM issues i
-            JOIN deliveries d ON d.issue = i.id AND d.subscriber = $1 ORDER BY d.id",
+            CROSS JOIN deliveries d WHERE d.issue = i.id AND d.subscriber = $1 ORDER BY d.id",
         &["newsletter", "subject", "email", "state", "reason", "dated_at", "finished_at"],
     ),
     (

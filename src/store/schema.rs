@@ -22,6 +22,8 @@ CREATE TABLE memberships (
     ends_at BIGINT NOT NULL
 );
 
+DROP INDEX IF EXISTS deliveries_by_subscription;
+
 ALTER TABLE issue_bodies RENAME TO issue_bodies_before;
 CREATE TABLE issue_bodies (
     issue TEXT NOT NULL REFERENCES issues (id),

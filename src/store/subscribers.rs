@@ -203,6 +203,8 @@ impl Store {
             let sql = "UPDATE subscriptions SET state = 'active', ended_at = NULL
                 WHERE subscriber = (SELECT subscriber FROM subscriptions WHERE id = $1 AND ended_at = $2)
                 AND state = 'ended' AND ended_at = $2 AND activated_at IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM subscribers p WHERE p.id = subscriptions.subscriber
+                    AND p.email = 'erased')
                 RETURNING id, subscriber, newsletter";
             let mut undone = Vec::new();
             let left: Vec<Whose> = transaction.rows(sql, values![&id, ended_at]).await?;
@@ -259,9 +261,9 @@ impl Store {
             let new = transaction.insert_many(head, rows, "ON CONFLICT (email_key) DO NOTHING").await?;
             let waiting = listed!(
                 "UPDATE deliveries SET state = 'suppressed', reason = 'suppressed', due_at = NULL, finished_at = $2
-                WHERE state IN ('queued', 'deferred') AND subscription IN (
-                    SELECT t.id FROM listed JOIN subscribers s ON s.email_key = listed.value
-                    JOIN subscriptions t ON t.subscriber = s.id)"
+                WHERE state IN ('queued', 'deferred') AND issue IN (
+                    SELECT id FROM issues WHERE state IN ('sealing', 'sealed', 'sending', 'paused'))
+                AND subscriber IN (SELECT s.id FROM listed JOIN subscribers s ON s.email_key = listed.value)"
             );
             let keys = serde_json::json!(email_keys).to_string();
             transaction.execute(waiting, values![keys, now]).await?;

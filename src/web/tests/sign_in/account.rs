@@ -181,3 +181,14 @@ async fn a_member_reads_on_the_page_what_is_paid_for() {
     reader.post("/sign-out", "").await;
     assert_eq!(reader.get("/for-members/").await, public, "who has signed out is anybody");
 }
+
+#[tokio::test]
+async fn whoever_was_erased_is_not_brought_back_by_an_undo() {
+    let site = Site::with_a_reader().await;
+    let mut reader = Browser::signed_in(&site).await;
+    reader.post("/account/subscriptions", "newsletter=wire&act=leave").await;
+    let left = site.person().await.subscriptions.remove(0);
+    assert_eq!(reader.post("/account/erase", "").await.status, 200);
+    let undone = site.state.store.undo_leaving(left.id, left.ended_at.unwrap(), clock::now()).await.unwrap();
+    assert_eq!(undone, []);
+}
