@@ -357,7 +357,9 @@ impl<'a> Columns<'a> {
             are_fit.then(|| topics.into_iter().map(str::to_owned).collect()).ok_or("a topic is one line")
         });
         let paused_until = self.moment(record, "paused_until")?.filter(|until| *until > now);
-        let paused_until = paused_until.map(|until| until.min(now + LONGEST_PAUSE));
+        if paused_until.is_some_and(|until| until > now + LONGEST_PAUSE) {
+            return Err("a pause is at most a year".to_owned());
+        }
         Ok(Wish { hour: hour.transpose()?, weekday: weekday.transpose()?, topics: topics.transpose()?, paused_until })
     }
 

@@ -54,12 +54,13 @@ impl Choices {
 }
 
 impl Wish {
-    /// `choices` with what is said in place of what was.
+    /// `choices` with what is said in place of what was, as far as it means anything at their cadence.
     pub fn put_into(&self, choices: Choices) -> Choices {
+        let (is_digest, is_weekly) = (choices.cadence != Cadence::Instant, choices.cadence == Cadence::Weekly);
         Choices {
             cadence: choices.cadence,
-            hour: self.hour.or(choices.hour),
-            weekday: self.weekday.or(choices.weekday),
+            hour: self.hour.filter(|_| is_digest).or(choices.hour),
+            weekday: self.weekday.filter(|_| is_weekly).or(choices.weekday),
             topics: self.topics.clone().unwrap_or(choices.topics),
             paused_until: self.paused_until.or(choices.paused_until),
         }
