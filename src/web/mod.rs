@@ -212,7 +212,9 @@ async fn visit(
     let (headers, language) = (parts.headers, OnceLock::new());
     let visit = Arc::new(Visit { state, edition, path, query, headers, host, client, number, language });
     let answered = match parts.method {
-        Method::GET | Method::HEAD if route.pattern == SITE => site::page(&visit).await,
+        Method::GET | Method::HEAD if route.pattern == SITE => {
+            timeout(ANSWER_WITHIN, site::page(&visit)).await.unwrap_or_else(|_| Err(too_late()))
+        }
         // A reader who hangs up does not stop what they asked for half way.
         method => finish(tokio::spawn(act(visit.clone(), method, route, body))).await,
     };
@@ -223,8 +225,12 @@ async fn finish(task: tokio::task::JoinHandle<Answered>) -> Answered {
     match timeout(ANSWER_WITHIN, task).await {
         Ok(Ok(answered)) => answered,
         Ok(Err(_)) => Err(Problem::Broken("the answer panicked".to_owned())),
-        Err(_) => Err(Problem::Broken(format!("no answer within {} s", ANSWER_WITHIN.as_secs()))),
+        Err(_) => Err(too_late()),
     }
+}
+
+fn too_late() -> Problem {
+    Problem::Broken(format!("no answer within {} s", ANSWER_WITHIN.as_secs()))
 }
 
 async fn act(visit: Arc<Visit>, method: Method, route: Route, body: Incoming) -> Answered {
