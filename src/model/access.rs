@@ -9,7 +9,7 @@ words! {
         /// Everybody.
         #[default]
         Public = "public",
-        /// Whoever has an active subscription.
+        /// Whoever has an active subscription, or a membership.
         Subscribers = "subscribers",
         /// Whoever has a membership that opens it.
         Paid = "paid",

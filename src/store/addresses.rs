@@ -121,6 +121,7 @@ async fn take_over(
         transaction.execute(ended, values![&unconfirmed, now]).await?;
         let blank = concat!("UPDATE subscribers SET ", blank!(), " WHERE id = $1");
         transaction.execute(blank, values![&unconfirmed]).await?;
+        transaction.execute("DELETE FROM memberships WHERE subscriber = $1", values![&unconfirmed]).await?;
     }
     let from = "SELECT email FROM subscribers WHERE id = $1";
     let Some(from) = transaction.row::<EmailAddress>(from, values![subscriber]).await? else { return Ok(None) };

@@ -293,11 +293,12 @@ async fn write_alone(transaction: &mut Transaction, job: Job) {
         return job(Err(error.clone())).await.1(Err(error));
     }
     let (keep, answer) = job(Ok(transaction)).await;
-    let ended = transaction.script(if keep { "COMMIT" } else { "ROLLBACK" }).await;
-    if ended.is_err() {
+    let committed = if keep { transaction.script("COMMIT").await } else { Ok(()) };
+    if !keep || committed.is_err() {
+        // What SQLite took back by itself, with a full disk, cannot be taken back again; the first error is told.
         let _ = transaction.script("ROLLBACK").await;
     }
-    answer(ended);
+    answer(committed);
 }
 
 async fn write_together(transaction: &mut Transaction, first: Job, jobs: &mut mpsc::Receiver<Job>) {

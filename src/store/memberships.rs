@@ -53,7 +53,7 @@ impl Store {
         let who = who.clone();
         transact!(self.write, |transaction| {
             let sql = "INSERT INTO memberships (subscriber, granted_at, ends_at) VALUES ($1, $2, $3)
-                ON CONFLICT (subscriber) DO UPDATE SET ends_at = excluded.ends_at";
+                ON CONFLICT (subscriber) DO UPDATE SET granted_at = excluded.granted_at, ends_at = excluded.ends_at";
             transaction.execute(sql, values![&who, now, end]).await?;
             let event = if end > now { "membership-granted" } else { "membership-ended" };
             let detail = format!("until {}", end.format("%Y-%m-%d %H:%M UTC"));
