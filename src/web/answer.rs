@@ -3,7 +3,7 @@
 use axum::body::Body;
 use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY,
-    SET_COOKIE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    SET_COOKIE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 
@@ -99,12 +99,15 @@ pub(super) fn see_other(place: &str) -> Response<Body> {
 pub(super) fn secure(mut response: Response<Body>, is_https: bool) -> Response<Body> {
     let headers = response.headers_mut();
     let is_page = headers.get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let may_be_framed = headers.get(CONTENT_SECURITY_POLICY).is_some_and(|policy| policy == FRAME_POLICY);
     // Mail programs and feed readers show our pictures on pages of their own.
     let resource_policy = if is_page { "same-origin" } else { "cross-origin" };
     let usual = [
         (CONTENT_SECURITY_POLICY, POLICY),
         (REFERRER_POLICY, "strict-origin-when-cross-origin"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // For browsers that do not know frame-ancestors.
+        (X_FRAME_OPTIONS, if may_be_framed { "SAMEORIGIN" } else { "DENY" }),
         (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), resource_policy),
