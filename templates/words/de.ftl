@@ -70,7 +70,10 @@ rest = Der Rest ist für { $access ->
     }
 rest-for-members = Dieser Artikel geht für alle weiter, deren Mitgliedschaft ihn möglich macht.
 rest-for-subscribers = Das Abonnement ist kostenlos. Wer jeden Artikel wählt, bekommt Artikel wie diesen ganz per E-Mail.
-rest-sign-in = Wer Mitglied ist oder abonniert hat, liest ihn nach dem Anmelden hier.
+rest-sign-in = { $access ->
+        [paid] Mitglieder lesen ihn nach dem Anmelden hier.
+       *[subscribers] Abonnenten lesen ihn nach dem Anmelden hier.
+    }
 read-on = Weiterlesen
 updated-on = Aktualisiert am
 share = Teilen:

@@ -71,7 +71,10 @@ rest = The rest is for { $access ->
     }
 rest-for-members = This article goes on for those whose membership makes it possible.
 rest-for-subscribers = Subscribing is free. Readers who choose each article get articles like this in full by mail.
-rest-sign-in = Members and subscribers who sign in read it here.
+rest-sign-in = { $access ->
+        [paid] Members who sign in read it here.
+       *[subscribers] Subscribers who sign in read it here.
+    }
 read-on = Read on
 updated-on = Updated
 share = Share:
