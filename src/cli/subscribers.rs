@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
@@ -261,15 +261,28 @@ async fn grant(opened: &Opened, context: &Context, address: &str, until: Option<
             if end <= now {
                 return Err(Failure::yours(format!("`{text}` is over"), "give a later one, or `--end`"));
             }
+            if end > now + LONGEST_GRANT {
+                return Err(Failure::yours(
+                    format!("`{text}` is more than a hundred years ahead"),
+                    "give an earlier one",
+                ));
+            }
             end
         }
     };
     let email = parsed(address)?;
     let people = opened.store.subscribers_with(&[email.key()]).await?;
     let person = people.first().ok_or_else(|| unknown(address))?;
+    let is_member = opened.store.membership_end(&person.id).await?.is_some_and(|end| end > now);
+    if until == now && !is_member {
+        return Err(Failure::yours(format!("`{address}` is not a member"), "there is nothing to end"));
+    }
     opened.store.grant_membership(&person.id, until, now).await?;
     show(opened, context, address).await
 }
+
+/// Nobody is a member for longer.
+const LONGEST_GRANT: TimeDelta = TimeDelta::days(36_525);
 
 /// The end of a day in the publication's zone, or a moment.
 fn end_of(text: &str, zone: &Zone) -> Option<DateTime<Utc>> {
