@@ -33,6 +33,13 @@ pub async fn export(store: &Store, newsletter: Option<&NewsletterId>, out: impl 
             lines += write_person(&mut writer, person, newsletter)?;
         }
     }
+    for key in store.suppressed_strangers().await? {
+        let mut cells = [const { String::new() }; COLUMNS.len()];
+        cells[0] = guarded(&key).into_owned();
+        cells[4] = "suppressed".to_owned();
+        writer.write_record(cells)?;
+        lines += 1;
+    }
     writer.flush()?;
     Ok(lines)
 }

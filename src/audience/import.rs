@@ -337,7 +337,7 @@ impl<'a> Columns<'a> {
             let (email, name, details) = (email.clone(), name.clone(), details.clone());
             Ok::<_, String>(Newcomer { email, name, details, created_at, subscription, wish: wish.clone() })
         };
-        let newcomers = self.newsletters(record)?.into_iter().map(newcomer).collect::<Result<_, _>>()?;
+        let newcomers = self.newsletters(record, &end)?.into_iter().map(newcomer).collect::<Result<_, _>>()?;
         Ok(Line { number, newcomers, end })
     }
 
@@ -372,7 +372,7 @@ impl<'a> Columns<'a> {
     }
 
     /// Those of the cell, separated by `;`; else those of the command line; else the only one there is.
-    fn newsletters(&self, record: &ByteRecord) -> Result<BTreeSet<NewsletterId>, String> {
+    fn newsletters(&self, record: &ByteRecord, end: &End) -> Result<BTreeSet<NewsletterId>, String> {
         let cell = self.cell(record, "newsletter")?.unwrap_or_default();
         let named = cell.split([';', ',']).map(str::trim).filter(|id| !id.is_empty()).map(NewsletterId::new);
         let named: BTreeSet<NewsletterId> = named.collect();
@@ -381,6 +381,8 @@ impl<'a> Columns<'a> {
         }
         match (self.options.newsletters.as_slice(), self.settings.newsletters.as_slice()) {
             ([], [only]) => Ok(BTreeSet::from([only.id.clone()])),
+            // Who is not to be mailed is not to be mailed by any of them.
+            ([], [first, ..]) if *end == End::Suppression => Ok(BTreeSet::from([first.id.clone()])),
             ([], _) => Err("there is nothing in `newsletter`".to_owned()),
             (named, _) => Ok(named.iter().cloned().collect()),
         }

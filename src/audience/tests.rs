@@ -444,11 +444,16 @@ async fn what_is_exported_comes_back_the_same() {
             "as if they had paused"
         );
         store.suppress(vec!["d@example.com".to_owned()], SuppressionReason::Complaint, audience.now).await.unwrap();
+        store
+            .suppress(vec!["stranger@example.com".to_owned()], SuppressionReason::Request, audience.now)
+            .await
+            .unwrap();
         let exported = exported(&store).await;
+        assert!(exported.contains("\nstranger@example.com,,,,suppressed,"), "{exported}");
         assert!(exported.contains("d@example.com,,wire,weekly,suppressed,"), "{exported}");
         let unchanged = audience.imports(&exported).await;
         assert!(exported.contains(&format!(",6,sat,law;sea,{until}")), "{exported}");
-        assert_eq!((unchanged.unchanged, unchanged.suppressed, unchanged.rows), (5, 1, 6));
+        assert_eq!((unchanged.unchanged, unchanged.suppressed, unchanged.rows), (5, 2, 7));
         let later = exported.replace(",6,", ",23,");
         assert_eq!(audience.imports(&later).await.updated, 2);
         assert_eq!(audience.imports(&exported).await.updated, 2);

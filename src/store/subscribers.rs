@@ -271,6 +271,14 @@ impl Store {
         })
     }
 
+    /// The addresses, under their keys, that are not to be mailed and are no subscriber's; without those of people who
+    /// were erased, of which only a hash is left.
+    pub async fn suppressed_strangers(&self) -> Result<Vec<String>> {
+        let sql = "SELECT x.email_key FROM suppressions x WHERE x.email_key LIKE '%@%'
+            AND NOT EXISTS (SELECT 1 FROM subscribers p WHERE p.email_key = x.email_key) ORDER BY x.email_key";
+        self.rows(sql, vec![]).await
+    }
+
     /// Writes people and their subscriptions in one transaction of few statements.
     ///
     /// No two may share address and newsletter. Whoever has left by then stays away; what becomes active owes nothing
