@@ -123,13 +123,16 @@ impl Reader {
         }
     }
 
-    /// Whether their hour comes at `at`: the wall clock reaches or jumps over it.
+    /// Whether their hour comes at `at`: the wall clock reaches or jumps over it, for the first time on that day. Where
+    /// clocks are put back by another time than an hour, or from another minute, it reaches an hour twice.
     fn is_slot(&self, at: DateTime<Utc>) -> bool {
         let (before, now) = (self.zone.to_local(at - QUARTER), self.zone.to_local(at));
         let on = |day: NaiveDate| {
             let hour = day.and_hms_opt(self.chosen.hour.unwrap_or(7), 0, 0).unwrap();
             let is_day = self.served == Cadence::Daily || day.weekday() == self.chosen.weekday.unwrap_or(Weekday::Mon);
-            is_day && before < hour && hour <= now
+            let earlier = (2..=8).map(|quarters| self.zone.to_local(at - QUARTER * quarters));
+            let came_before = earlier.into_iter().any(|earlier| earlier.date() == day && earlier >= hour);
+            is_day && before < hour && hour <= now && !came_before
         };
         self.served != Cadence::Instant && (on(now.date()) || on(before.date()))
     }
