@@ -52,3 +52,15 @@ id!(
     /// One subscriber's subscription to one newsletter: a UUIDv7 in 32 hex digits.
     SubscriptionId
 );
+id!(
+    /// The `id` of a plan in publish.toml.
+    PlanId
+);
+id!(
+    /// The payment provider's id of somebody who pays.
+    CustomerId
+);
+id!(
+    /// The payment provider's id of what somebody pays for again and again; Stripe calls it a subscription.
+    AgreementId
+);

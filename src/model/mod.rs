@@ -10,7 +10,10 @@ mod choices;
 mod delivery;
 mod ids;
 mod issue;
+mod membership;
+mod money;
 mod newsletter;
+mod plan;
 mod subscription;
 mod upcoming;
 mod words;
@@ -20,9 +23,14 @@ pub use address::{AddressError, EmailAddress};
 pub use cadence::{Cadence, DigestTime, Rhythm};
 pub use choices::{Choices, Service, Wish};
 pub use delivery::{DeliveryState, OnUnknown, RetryPolicy};
-pub use ids::{ArticleId, DeliveryId, IssueId, NewsletterId, SubscriberId, SubscriptionId};
+pub use ids::{
+    AgreementId, ArticleId, CustomerId, DeliveryId, IssueId, NewsletterId, PlanId, SubscriberId, SubscriptionId,
+};
 pub use issue::{Brake, IssueEvent, IssueKind, IssueState, SendPolicy};
+pub use membership::{Agreement, AgreementStatus, Invoice, InvoiceState, MembershipState, Standing};
+pub use money::{Currency, Money};
 pub use newsletter::{Newsletter, Sender};
+pub use plan::{Every, Plan};
 pub use subscription::{SubscriptionState, SuppressionReason, meets_topics};
 pub use upcoming::next_mails;
 pub(crate) use words::words;
