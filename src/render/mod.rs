@@ -16,6 +16,7 @@ mod notice_mail;
 mod pages;
 mod sample;
 mod site;
+mod structured;
 mod text;
 mod theme;
 mod words;

@@ -20,6 +20,7 @@ use super::context::{
 use super::html;
 use super::pages::ReaderPage;
 use super::sample::Sample;
+use super::structured::news_article;
 use super::theme::RenderError;
 use super::{Imprint, shown};
 
@@ -60,6 +61,7 @@ struct ArticlePage<'a> {
     story: Story,
     body: String,
     is_whole: bool,
+    structured: String,
     sign_in: String,
     related: Vec<Story>,
     share: Vec<NamedAddress>,
@@ -262,7 +264,8 @@ impl<'a> Desk<'a> {
 
     fn article(&self, article: &Article, viewer: Viewer) -> Sheet {
         let address = article_address(article);
-        let story = Story::new(self.imprint, article, viewer, false);
+        // What the head says of it is copied to other places, whoever looks at the page.
+        let story = self.story(article);
         let page = self.meta(&story.title, &clipped(&story.intro, 200), &address);
         let page = PageMeta {
             canonical: article.canonical.clone().unwrap_or(page.canonical),
@@ -274,6 +277,7 @@ impl<'a> Desk<'a> {
             share: share_links(self.say("share-by-mail"), &story.title, &self.imprint.absolute(&address)),
             body: self.body(article, viewer, &address, false),
             is_whole: shown(article, viewer).portion == Portion::Whole,
+            structured: news_article(self.imprint, article, &story, &page),
             sign_in: format!("{}?next={}", self.site.sign_in, in_query(&address)),
             related: self.stories(&self.related(article)),
             extra: &article.extra,

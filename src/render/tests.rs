@@ -267,7 +267,8 @@ fn pages_keep_to_their_budget() {
     let (theme, _) = Theme::load(&[]);
     let style = theme.static_files().find(|file| file.content_type.starts_with("text/css")).unwrap();
     assert!(style.bytes.len() <= 8 * 1024, "{} bytes", style.bytes.len());
-    assert!(pages.iter().all(|page| !page.body.contains("<script") && page.body.contains("example.com")));
+    let runs = |page: &RenderedPage| page.body.replace("<script type=\"application/ld+json\">", "").contains("<script");
+    assert!(pages.iter().all(|page| !runs(page) && page.body.contains("example.com")));
 }
 
 #[test]
@@ -348,6 +349,40 @@ fn a_preview_on_the_web() {
     let page = page("/locked/");
     let main = page.split("<main").nth(1).and_then(|rest| rest.split("<form").next()).unwrap();
     insta::assert_snapshot!(main);
+}
+
+/// What a page tells machines, as it is read from its element.
+fn structured_data(page: &RenderedPage) -> serde_json::Value {
+    let data = page.body.split("<script type=\"application/ld+json\">").nth(1).unwrap();
+    serde_json::from_str(data.split("</script>").next().unwrap()).unwrap()
+}
+
+#[test]
+fn an_article_says_what_it_is_and_whether_it_is_free() {
+    let find =
+        |pages: Vec<RenderedPage>, address: &str| pages.into_iter().find(|page| page.address == address).unwrap();
+    let told = |address: &str| structured_data(&find(all_pages(), address));
+    let free = told("/passkeys/");
+    assert_eq!((&free["isAccessibleForFree"], &free["hasPart"]), (&true.into(), &serde_json::Value::Null));
+    let texts = [&free, &told("/locked/")].map(|told| serde_json::to_string_pretty(told).unwrap());
+    insta::assert_snapshot!(texts.join("\n"));
+    for (address, access) in [("/locked/", Access::Subscribers), ("/members/", Access::Paid)] {
+        let (preview, whole) = (find(all_pages(), address), find(pages_for(|other| other == access), address));
+        assert_eq!(structured_data(&preview), structured_data(&whole), "the same whoever looks");
+        assert!(preview.body.contains("class=\"box gated\"") && whole.body.contains("class=\"text gated\""));
+    }
+}
+
+#[test]
+fn a_headline_ends_no_script() {
+    let title = "</script><script>alert(1)</script><!-- <script> & ";
+    let hostile = Article { authors: Vec::new(), ..article("hostile", title, "Text.") };
+    let catalog = Catalog::assemble(vec![hostile], Vec::new(), BTreeMap::new());
+    let pages = with_imprint(&catalog, |imprint| pages(imprint, now()).unwrap());
+    let page = pages.iter().find(|page| page.address == "/hostile/").unwrap();
+    let told = structured_data(page);
+    assert_eq!((page.body.matches("<script").count(), &told["headline"]), (1, &title.trim().into()));
+    assert_eq!(told["author"], told["publisher"], "an article that nobody signed is the publication's");
 }
 
 #[test]
