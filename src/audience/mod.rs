@@ -18,7 +18,7 @@ pub use export::export;
 pub use import::{ImportError, ImportOptions, Imported, Rejected, import};
 pub use meant::meant;
 pub use notice::notice;
-pub use tokens::{Purpose, confirm_token, subscription_token, undo_token};
+pub use tokens::{Purpose, confirm_token, feed_token, subscription_token, undo_token};
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -152,6 +152,18 @@ impl Asker<'_> {
         match tokens::subscription_of(self.keys, purpose, token) {
             Some(subscription) => self.store.subscription(&subscription).await,
             None => Ok(None),
+        }
+    }
+
+    /// As whom the holder of a feed's address reads at this moment; none for an address that we did not make, or that was
+    /// replaced. Changes nothing.
+    pub async fn reader_of_feed(self, token: &str) -> Result<Option<Viewer>> {
+        let Some((who, proof)) = tokens::feed_parts(token) else { return Ok(None) };
+        match self.store.feed_number(&who).await? {
+            Some(number) if tokens::is_feed(self.keys, &who, number, proof) => {
+                self.store.viewer(&who, self.now).await.map(Some)
+            }
+            _ => Ok(None),
         }
     }
 

@@ -8,13 +8,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 
 use crate::auth::{ServerKeys, mac};
-use crate::model::{SubscriptionId, words};
+use crate::model::{SubscriberId, SubscriptionId, words};
 
 /// What the token of a sign-up is signed for.
 pub(super) const CONFIRM: &str = "confirm";
 /// What the id of a mail of welcome is signed for; nothing asks for that token.
 pub(super) const WELCOME: &str = "welcome";
 
+/// What the address of a reader's own feed is signed for.
+const FEED: &str = "feed";
 /// The same of the last mail, to somebody who was erased.
 pub(super) const ERASED: &str = "erased";
 
@@ -46,6 +48,26 @@ pub fn subscription_of(keys: &ServerKeys, purpose: Purpose, token: &str) -> Opti
     let (id, proof) = bytes.split_first_chunk::<16>()?;
     let subscription = SubscriptionId::new(format!("{:032x}", u128::from_be_bytes(*id)));
     keys.vouches(purpose.as_str(), subscription.as_str(), proof.try_into().ok()?).then_some(subscription)
+}
+
+/// The address of a reader's own feed below `/feed/`: who they are, and 256 bits of proof that goes with its number.
+pub fn feed_token(keys: &ServerKeys, who: &SubscriberId, number: i64) -> String {
+    format!("{who}{}", keys.sign(FEED, &feed_text(who, number)))
+}
+
+/// Whose feed a token would open with the proof that comes with it; none if it cannot be one of ours.
+pub(super) fn feed_parts(token: &str) -> Option<(SubscriberId, &str)> {
+    let (who, proof) = token.split_at_checked(32).filter(|_| token.len() == 32 + 43)?;
+    Some((SubscriberId::new(who), proof))
+}
+
+/// Whether `proof` opens the feed of `who` as long as it has this number.
+pub(super) fn is_feed(keys: &ServerKeys, who: &SubscriberId, number: i64, proof: &str) -> bool {
+    keys.verifies(FEED, &feed_text(who, number), proof)
+}
+
+fn feed_text(who: &SubscriberId, number: i64) -> String {
+    format!("{who}|{number}")
 }
 
 /// The proof that somebody was shown the page of this very goodbye.
@@ -104,6 +126,23 @@ mod tests {
         }
         for text in ["", "A", &token[..42], &format!("{token}A"), "../../etc/passwd", "é"] {
             assert_eq!(subscription_of(&keys, Purpose::Leave, text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_address_of_a_feed_is_good_for_one_person_and_one_number() {
+        let keys = ServerKeys::new(*b"key", []);
+        let (who, other) = (SubscriberId::new("0".repeat(32)), SubscriberId::new("1".repeat(32)));
+        let token = feed_token(&keys, &who, 3);
+        let (found, proof) = feed_parts(&token).unwrap();
+        assert_eq!((&found, proof.len()), (&who, 43));
+        assert!(
+            is_feed(&keys, &who, 3, proof) && is_feed(&ServerKeys::new(*b"new", [b"key".to_vec()]), &who, 3, proof)
+        );
+        assert!(!is_feed(&keys, &who, 4, proof) && !is_feed(&keys, &other, 3, proof));
+        assert!(!is_feed(&ServerKeys::new(*b"new", []), &who, 3, proof));
+        for text in ["", "x", &token[1..], &format!("{token}="), &"é".repeat(40)] {
+            assert_eq!(feed_parts(text).map(|(_, proof)| proof), None, "{text}");
         }
     }
 

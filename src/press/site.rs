@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use flate2::write::GzEncoder;
 
 use crate::content::{Article, Catalog, fingerprint};
-use crate::model::Access;
+use crate::model::{Access, Viewer};
 use crate::render::{self, Imprint, RenderError, RenderedPage};
 
 /// Everything that is answered without asking the database, by address.
@@ -18,6 +18,8 @@ pub struct Site {
     pub pages: BTreeMap<String, Arc<SitePage>>,
     /// What stands at the same path for those who may read it, and who they are; `build` never writes it.
     pub gated: BTreeMap<String, (Access, Arc<SitePage>)>,
+    /// A reader's own feed, for each kind of reader; `build` never writes it.
+    pub feeds: BTreeMap<Viewer, Arc<SitePage>>,
     /// From an old path to the present one.
     pub redirects: BTreeMap<String, String>,
 }
@@ -107,9 +109,13 @@ pub(super) fn compose(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Result<Site,
         (file.address.clone(), Arc::new(page))
     });
     pages.extend(static_files);
+    let own = |(viewer, RenderedPage { content_type, body, .. })| {
+        (viewer, Arc::new(SitePage::new(content_type, body.into_bytes(), CachePolicy::Private)))
+    };
+    let feeds = render::own_feeds(imprint, now)?.into_iter().map(own).collect();
     let mut redirects = redirects(imprint.catalog, now);
     redirects.retain(|old, _| !pages.contains_key(old));
-    Ok(Site { pages, gated, redirects })
+    Ok(Site { pages, gated, feeds, redirects })
 }
 
 /// From the old addresses of what is out to the present ones.

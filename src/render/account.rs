@@ -36,6 +36,8 @@ pub struct AccountPage {
     pub languages: Vec<Offer>,
     /// Until when they are a member, if they are.
     pub member_until: Option<String>,
+    /// The address of their own feed, if they are a member.
+    pub feed: Option<String>,
     /// The next mails: when, and of which newsletter.
     pub next_mails: Vec<(String, String)>,
     /// What they get.
@@ -71,6 +73,7 @@ pub(super) fn samples(form: ChoicesForm) -> Vec<ReaderPage> {
         zones: vec![zone],
         languages: vec![Offer::new("de", "Deutsch", true)],
         member_until: Some(at.minute.clone()),
+        feed: Some(text("https://example.com/feed/token")),
         next_mails: vec![(at.minute, text("The Wire"))],
         others: vec![NamedAddress::new("The Weekly", "weekly")],
         newsletters: vec![form],

@@ -8,6 +8,7 @@ mod account;
 mod address;
 mod choices;
 mod context;
+mod feed;
 mod html;
 mod mail;
 mod mail_html;
@@ -34,7 +35,7 @@ pub use notice_mail::{ConfirmLine, NoticeText, WelcomeLine, notice};
 pub use pages::{
     FieldError, Notice, NoticeKind, OutboxEntry, OutboxMail, Preferences, ReaderPage, SignUpPage, UndoForm, reader_page,
 };
-pub use site::{RenderedPage, pages};
+pub use site::{RenderedPage, own_feeds, pages};
 pub use theme::{RenderError, StaticFile, Theme};
 pub use words::Words;
 

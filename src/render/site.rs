@@ -17,6 +17,7 @@ use super::address::{Place, article_address, author_address, in_query, page_addr
 use super::context::{
     AuthorContext, Moment, NamedAddress, PageMeta, SiteContext, Story, Tongue, clipped, page_context, preview_image,
 };
+use super::feed::Feed;
 use super::html;
 use super::pages::ReaderPage;
 use super::sample::Sample;
@@ -26,8 +27,6 @@ use super::{Imprint, shown};
 
 /// Stories on the home page, the lead among them.
 const ON_HOME: usize = 7;
-/// Entries of the feed.
-const IN_FEED: usize = 30;
 /// Stories below an article.
 const RELATED: usize = 3;
 
@@ -97,19 +96,6 @@ struct TextPage<'a> {
 }
 
 #[derive(Serialize)]
-struct Feed {
-    updated: Moment,
-    entries: Vec<Entry>,
-}
-
-#[derive(Serialize)]
-struct Entry {
-    id: String,
-    story: Story,
-    content: String,
-}
-
-#[derive(Serialize)]
 struct Sitemap {
     addresses: Vec<SitemapAddress>,
 }
@@ -124,23 +110,25 @@ struct SitemapAddress {
 pub fn pages(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Result<Vec<RenderedPage>, RenderError> {
     let site = SiteContext::new(imprint);
     let desk = Desk::new(imprint, &site, now);
-    let rendered = |sheet: Sheet| {
-        let body = imprint.render(sheet.template, &sheet.context)?;
-        let (content_type, access) = (content_type(sheet.template), sheet.access);
-        Ok(RenderedPage { address: sheet.address, content_type, body, access })
-    };
     let mut listed = Vec::new();
     let mut pages = Vec::new();
     for sheet in desk.sheets() {
         listed.extend(desk.listed(&sheet));
-        pages.push(rendered(sheet)?);
+        pages.push(desk.rendered(sheet)?);
     }
     for sheet in desk.whole_articles() {
-        pages.push(rendered(sheet)?);
+        pages.push(desk.rendered(sheet)?);
     }
-    pages.push(rendered(desk.sitemap(listed))?);
+    pages.push(desk.rendered(desk.sitemap(listed))?);
     pages.sort_by(|one, other| one.address.cmp(&other.address));
     Ok(pages)
+}
+
+/// The feed of a reader's own, for each kind of reader: without the reader in it, so that all of a kind get the same.
+pub fn own_feeds(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Result<Vec<(Viewer, RenderedPage)>, RenderError> {
+    let site = SiteContext::new(imprint);
+    let desk = Desk::new(imprint, &site, now);
+    Viewer::ALL.into_iter().map(|viewer| Ok((viewer, desk.rendered(desk.own_feed(viewer))?))).collect()
 }
 
 /// Each template of the site with what it is given, in every branch that it may take.
@@ -149,6 +137,7 @@ pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
     let desk = Desk::new(&sample.imprint, &site, sample.at);
     let mut sheets: Vec<Sheet> = desk.sheets().chain(desk.whole_articles()).collect();
     sheets.push(desk.sitemap(sheets.iter().filter_map(|sheet| desk.listed(sheet)).collect()));
+    sheets.push(desk.own_feed(Viewer::Member));
     for sheet in sheets.iter_mut().filter(|sheet| sheet.template == "site/home.html") {
         sheet.context.insert("has_more", &true);
     }
@@ -273,10 +262,12 @@ impl<'a> Desk<'a> {
             image: preview_image(self.imprint, Some(&story)),
             ..page
         };
+        let place = Place { imprint: self.imprint, address: &address, is_absolute: false };
+        let shown = shown(article, viewer);
         let content = ArticlePage {
             share: share_links(self.say("share-by-mail"), &story.title, &self.imprint.absolute(&address)),
-            body: self.body(article, viewer, &address, false),
-            is_whole: shown(article, viewer).portion == Portion::Whole,
+            body: html::web(place, shown.events),
+            is_whole: shown.portion == Portion::Whole,
             structured: news_article(self.imprint, article, &story, &page),
             sign_in: format!("{}?next={}", self.site.sign_in, in_query(&address)),
             related: self.stories(&self.related(article)),
@@ -285,11 +276,6 @@ impl<'a> Desk<'a> {
         };
         let changed = article.updated.max(article.date);
         Sheet { changed, ..self.sheet("site/article.html", &address, page, content) }
-    }
-
-    fn body(&self, article: &Article, viewer: Viewer, address: &str, is_absolute: bool) -> String {
-        let place = Place { imprint: self.imprint, address, is_absolute };
-        html::web(place, shown(article, viewer).events)
     }
 
     /// The articles with the most tags in common, then the newest.
@@ -363,23 +349,18 @@ impl<'a> Desk<'a> {
         Sheet { address: "/404.html".to_owned(), template, context, changed: None, access: Access::Public }
     }
 
-    /// Atom, RFC 4287; what changed last says when the feed changed.
     fn feed(&self) -> Sheet {
-        let entry = |article: &&Article| {
-            let address = article_address(article);
-            let story = Story::new(self.imprint, article, Viewer::Anybody, true);
-            let id = article.id.as_ref().map_or(address.clone(), |id| format!("/#{}", in_query(id.as_str())));
-            Entry {
-                id: self.imprint.absolute(&id),
-                content: self.body(article, Viewer::Anybody, &address, true),
-                story,
-            }
-        };
-        let articles = &self.articles[..self.articles.len().min(IN_FEED)];
-        let changed = articles.iter().filter_map(|article| article.updated.max(article.date)).max();
-        let updated = Moment::new(self.imprint, changed.unwrap_or_default());
-        let entries = articles.iter().map(entry).collect();
-        self.sheet("site/feed.xml", "/feed.xml", None, Feed { updated, entries })
+        self.sheet("site/feed.xml", "/feed.xml", None, Feed::public(self.imprint, &self.articles))
+    }
+
+    fn own_feed(&self, viewer: Viewer) -> Sheet {
+        self.sheet("site/feed.xml", "/feed/", None, Feed::private(self.imprint, &self.articles, viewer))
+    }
+
+    fn rendered(&self, sheet: Sheet) -> Result<RenderedPage, RenderError> {
+        let body = self.imprint.render(sheet.template, &sheet.context)?;
+        let (content_type, access) = (content_type(sheet.template), sheet.access);
+        Ok(RenderedPage { address: sheet.address, content_type, body, access })
     }
 
     /// What the sitemap says of a page; files are not in it.

@@ -391,6 +391,17 @@ fn the_feed() {
 }
 
 #[test]
+fn a_feed_of_a_readers_own_has_what_they_may_read_and_no_address() {
+    let feeds = with_imprint(&catalog(), |imprint| own_feeds(imprint, now()).unwrap());
+    let kinds: Vec<_> = feeds.iter().map(|(viewer, page)| (*viewer, page.body.matches(SECRET).count())).collect();
+    assert_eq!(kinds, [(Viewer::Anybody, 0), (Viewer::Subscriber, 2), (Viewer::Member, 3)]);
+    let public = page("/feed.xml")
+        .replace("<link rel=\"self\" type=\"application/atom+xml\" href=\"https://example.com/feed.xml\"/>\n", "");
+    let private = public.replacen("<id>https://example.com/</id>", "<id>https://example.com/feed/</id>", 1);
+    assert!(public != private && private == feeds[0].1.body, "apart from that, one is as the other");
+}
+
+#[test]
 fn the_sitemap_and_robots() {
     insta::assert_snapshot!(page("/sitemap.xml") + &page("/robots.txt"));
 }

@@ -125,7 +125,7 @@ async fn take_over(
     }
     let from = "SELECT email FROM subscribers WHERE id = $1";
     let Some(from) = transaction.row::<EmailAddress>(from, values![subscriber]).await? else { return Ok(None) };
-    let moved = "UPDATE subscribers SET email = $2, email_key = $3 WHERE id = $1
+    let moved = "UPDATE subscribers SET email = $2, email_key = $3, feed = feed + 1 WHERE id = $1
         AND NOT EXISTS (SELECT 1 FROM subscribers o WHERE o.email_key = $3 AND o.id <> $1)";
     if transaction.execute(moved, values![subscriber, to, to.key()]).await? == 0 {
         return Ok(None);

@@ -32,8 +32,8 @@ pub struct Erasing {
 const HELD: &[(&str, &str, &[&str])] = &[
     (
         "person",
-        "SELECT id, email, name, time_zone, language, tags, created_at FROM subscribers WHERE id = $1",
-        &["id", "email", "name", "time_zone", "language", "tags", "created_at"],
+        "SELECT id, email, name, time_zone, language, tags, CAST(feed AS TEXT), created_at FROM subscribers WHERE id = $1",
+        &["id", "email", "name", "time_zone", "language", "tags", "feed_number", "created_at"],
     ),
     (
         "not_to_be_mailed",
@@ -87,7 +87,8 @@ const HELD: &[(&str, &str, &[&str])] = &[
 /// What makes a person's row nobody's.
 macro_rules! blank {
     () => {
-        "email = 'erased', email_key = 'erased:' || id, name = NULL, time_zone = NULL, language = NULL, tags = NULL"
+        "email = 'erased', email_key = 'erased:' || id, name = NULL, time_zone = NULL, language = NULL, tags = NULL,
+        feed = feed + 1"
     };
 }
 pub(super) use blank;

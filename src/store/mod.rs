@@ -15,6 +15,7 @@ mod deliveries;
 mod dialect;
 mod digests;
 mod erasure;
+mod feeds;
 mod flows;
 #[cfg(test)]
 pub(crate) mod fresh;

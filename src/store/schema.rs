@@ -12,7 +12,11 @@ pub(super) struct Step {
 }
 
 /// All steps. The first of a released program is 2; a database of an earlier one is refused.
-pub(super) const STEPS: &[Step] = &[Step { version: 2, sql: FIRST }, Step { version: 3, sql: MEMBERSHIPS }];
+pub(super) const STEPS: &[Step] =
+    &[Step { version: 2, sql: FIRST }, Step { version: 3, sql: MEMBERSHIPS }, Step { version: 4, sql: FEEDS }];
+
+/// The number that the address of a reader's own feed is made from.
+const FEEDS: &str = "ALTER TABLE subscribers ADD COLUMN feed BIGINT NOT NULL DEFAULT 0";
 
 /// Who reads what is paid for; and a mail for each viewer who reads more than the one before.
 const MEMBERSHIPS: &str = "

@@ -10,7 +10,7 @@ use hyper::header::CONTENT_DISPOSITION;
 use crate::audience;
 use crate::auth;
 use crate::clock;
-use crate::model::{self, Newsletter, NewsletterId, SubscriptionState, Viewer};
+use crate::model::{self, Newsletter, NewsletterId, SubscriberId, SubscriptionState, Viewer};
 use crate::render::{
     AccountPage, FieldError, Moment, NamedAddress, Notice, NoticeKind, Offer, ReaderPage, SessionLine, Words,
 };
@@ -68,6 +68,7 @@ pub(super) async fn show(
         zones: zones(&zone),
         languages: languages(visit, person.details[1].as_deref()),
         member_until: member_until.map(|end| Moment::at(&imprint, end, &zone).minute),
+        feed: if viewer == Viewer::Member { Some(visit.feed_of(&reader.subscriber).await?) } else { None },
         next_mails: next_mails(visit, &active, &zone),
         newsletters: active.iter().filter_map(form).collect(),
         others: others.map(|other| NamedAddress::new(&other.title, other.id.as_str())).collect(),
@@ -162,6 +163,14 @@ pub(super) async fn subscriptions(visit: &Visit, body: Incoming) -> Answered {
     }
 }
 
+/// Gives the reader's own feed another address.
+pub(super) async fn replace_feed(visit: &Visit, body: Incoming) -> Answered {
+    visit.own_form(body).await?.only(&[])?;
+    let reader = visit.must_be_signed_in().await?;
+    visit.state.store.replace_feed(&reader.subscriber, clock::now()).await?;
+    Ok(visit.saved(ACCOUNT))
+}
+
 /// Everything that is kept about the reader, as a file.
 pub(super) async fn export(visit: &Visit) -> Answered {
     let reader = visit.must_be_signed_in().await?;
@@ -213,6 +222,13 @@ fn signed_out(visit: &Visit) -> hyper::Response<axum::body::Body> {
 }
 
 impl Visit {
+    /// Where the reader's own feed is.
+    async fn feed_of(&self, reader: &SubscriberId) -> Result<String, Problem> {
+        let number = self.state.store.feed_number(reader).await?.ok_or(Problem::SignInFirst)?;
+        let token = audience::feed_token(&self.state.keys, reader, number);
+        Ok(format!("{}/feed/{token}", self.edition.base_url))
+    }
+
     /// What is known of whoever has signed in.
     async fn person_of(&self, reader: &Session) -> Result<Subscriber, Problem> {
         self.state.store.subscriber(&reader.subscriber).await?.ok_or(Problem::SignInFirst)

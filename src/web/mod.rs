@@ -69,7 +69,7 @@ const STROKE: Duration = Duration::from_millis(50);
 const READ: &str = "GET, HEAD";
 const READ_AND_ACT: &str = "GET, HEAD, POST";
 /// What addresses lead to, each with its methods; the first that fits is meant, and any other address is the site's.
-const ROUTES: [(&str, &str); 21] = [
+const ROUTES: [(&str, &str); 23] = [
     ("/healthz", READ),
     ("/readyz", READ),
     ("/subscribe", READ_AND_ACT),
@@ -83,9 +83,11 @@ const ROUTES: [(&str, &str); 21] = [
     ("/account", READ_AND_ACT),
     ("/account/subscriptions", READ_AND_ACT),
     ("/account/export", READ),
+    ("/account/feed", READ_AND_ACT),
     ("/account/erase", READ_AND_ACT),
     ("/account/address", READ_AND_ACT),
     ("/address/{token}", READ_AND_ACT),
+    ("/feed/{token}", READ),
     ("/issues/{id}/", READ),
     ("/outbox/", READ),
     ("/outbox/{id}/", READ),
@@ -257,14 +259,18 @@ async fn act(visit: Arc<Visit>, method: Method, route: Route, body: Incoming) ->
         ("POST", "/sign-out") => account::sign_out(visit, body).await,
         ("GET", "/account") => account::page(visit).await,
         ("POST", "/account") => account::keep_person(visit, body).await,
-        ("GET", "/account/subscriptions" | "/account/address") => Ok(answer::see_other(account::ACCOUNT)),
+        ("GET", "/account/subscriptions" | "/account/address" | "/account/feed") => {
+            Ok(answer::see_other(account::ACCOUNT))
+        }
         ("POST", "/account/subscriptions") => account::subscriptions(visit, body).await,
+        ("POST", "/account/feed") => account::replace_feed(visit, body).await,
         ("GET", "/account/export") => account::export(visit).await,
         ("GET", "/account/erase") => account::erase_page(visit).await,
         ("POST", "/account/erase") => account::erase(visit, body).await,
         ("POST", "/account/address") => on_the_stroke(address::ask(visit, body)).await,
         ("GET", "/address/{token}") => address::page(visit, part).await,
         ("POST", "/address/{token}") => address::act(visit, part, body).await,
+        ("GET", "/feed/{token}") => site::own_feed(visit, part).await,
         ("GET", "/issues/{id}/") => site::issue(visit, part).await,
         ("GET", "/outbox/") => outbox::list(visit).await,
         ("GET", "/outbox/{id}/") => outbox::mail(visit, part).await,

@@ -50,6 +50,13 @@ pub(super) async fn issue(visit: &Visit, id: &str) -> Answered {
     Ok(answer::html(StatusCode::OK, page).with(CACHE_CONTROL, "no-cache"))
 }
 
+/// A reader's own feed, as far as they may read at this moment: the same bytes for all who may read as much.
+pub(super) async fn own_feed(visit: &Visit, token: &str) -> Answered {
+    let viewer = visit.asker().reader_of_feed(token).await?.ok_or(Problem::NotFound)?;
+    let feed = visit.edition.site.feeds.get(&viewer).ok_or(Problem::NotFound)?;
+    Ok(from_memory(feed, &visit.headers).private().with(CACHE_CONTROL, feed.cache.header()))
+}
+
 fn is_issue(path: &str) -> bool {
     path.strip_prefix("/issues/").is_some_and(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }

@@ -308,6 +308,11 @@ welcome-mail-why = تصلك هذه الرسالة مرة واحدة لأنك أ�
 ## The account
 
 account-member = عضويتك سارية حتى { $until }، وتقرأ كل مقال كاملًا.
+account-feed = خلاصتك الخاصة
+account-feed-is = أضف هذا العنوان إلى قارئ الخلاصات، فيصلك كل مقال بالقدر الذي يحق لك قراءته.
+account-feed-address = عنوان خلاصتك
+account-feed-secret = من يملك هذا العنوان يقرأ ما تقرؤه، فاحتفظ به لنفسك. والعنوان الجديد يبطل هذا العنوان.
+account-feed-new = إنشاء عنوان جديد
 account-next = رسائلك القادمة
 account-next-if = لا يصل الموجز إلا إذا كان هناك جديد.
 account-others = المزيد للقراءة

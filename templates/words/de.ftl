@@ -283,6 +283,11 @@ welcome-mail-why = Sie bekommen das einmal, weil Sie gerade Ihre Adresse bestät
 ## The account
 
 account-member = Sie sind Mitglied bis { $until } und lesen jeden Artikel ganz.
+account-feed = Ihr eigener Feed
+account-feed-is = Ein Feedreader, der diese Adresse kennt, bringt Ihnen jeden Artikel, soweit Sie ihn lesen dürfen.
+account-feed-address = Die Adresse Ihres Feeds
+account-feed-secret = Wer die Adresse hat, liest, was Sie lesen; behalten Sie sie deshalb für sich. Eine neue Adresse beendet diese.
+account-feed-new = Neue Adresse machen
 account-next = Ihre nächsten Mails
 account-next-if = Eine Übersicht kommt nur, wenn es Neues gibt.
 account-others = Mehr zu lesen

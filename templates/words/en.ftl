@@ -283,6 +283,11 @@ welcome-mail-why = You get this once, because you have just confirmed your addre
 ## The account
 
 account-member = You are a member until { $until }, and read every article in full.
+account-feed = Your own feed
+account-feed-is = A feed reader that knows this address brings you every article, as far as you may read it.
+account-feed-address = The address of your feed
+account-feed-secret = Whoever has the address reads what you read, so keep it to yourself. A new address ends this one.
+account-feed-new = Make a new address
 account-next = Your next mails
 account-next-if = A digest comes only if there is news.
 account-others = More to read

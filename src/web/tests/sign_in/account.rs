@@ -90,6 +90,8 @@ async fn a_reader_moves_to_another_address_and_the_old_one_takes_it_back() {
     assert_eq!(Browser::new(&site).sends(&link, "").await, led_to(&link, "address-moved"));
     assert!(!reader.is_signed_in().await && !elsewhere.is_signed_in().await, "signed out everywhere");
     assert_eq!(site.states("new@example.com").await, ["active"]);
+    let moved = site.state.store.subscribers_with(&["new@example.com"]).await.unwrap().remove(0).id;
+    assert_eq!(site.state.store.feed_number(&moved).await.unwrap(), Some(1), "and the feed has another address");
     let (used, unknown) = (reader.get(&link).await, reader.get("/address/unknown").await);
     assert_eq!((used.status, used.body), (404, unknown.body));
 
@@ -180,6 +182,56 @@ async fn a_member_reads_on_the_page_what_is_paid_for() {
     grants(1).await;
     reader.post("/sign-out", "").await;
     assert_eq!(reader.get("/for-members/").await, public, "who has signed out is anybody");
+}
+
+/// Where the account page says that the reader's own feed is.
+fn feed_on(page: &Reply) -> String {
+    let address = page.body.split("value=\"https://example.com/feed/").nth(1).unwrap();
+    format!("/feed/{}", address.split('"').next().unwrap())
+}
+
+#[tokio::test]
+async fn a_member_has_a_feed_that_ends_when_they_say_so() {
+    let site = Site::with_a_reader().await;
+    let mut reader = Browser::signed_in(&site).await;
+    let (person, store, now) = (site.person().await.id, &site.state.store, clock::now());
+    let grants =
+        async |hours| store.grant_membership(&person, now + chrono::Duration::hours(hours), now).await.unwrap();
+    assert!(!reader.get("/account").await.body.contains("/feed/"), "who is no member has none");
+    grants(1).await;
+    let feed = feed_on(&reader.get("/account").await);
+    let paid = site.get(&feed).await;
+    assert!(paid.body.contains("The paid sentence.") && !paid.body.contains("reader@example.com"), "{}", paid.body);
+    assert_eq!(paid.header("content-type"), Some("application/atom+xml; charset=utf-8"));
+    let said = ["cache-control", "x-robots-tag", "referrer-policy"].map(|name| paid.header(name));
+    assert_eq!(said, [Some("private, no-cache"), Some("noindex"), Some("no-referrer")]);
+    let known = format!("If-None-Match: {}\r\n", paid.header("etag").unwrap());
+    assert_eq!(site.ask("GET", &feed, &known, "").await.status, 304);
+    assert_eq!((site.ask("HEAD", &feed, "", "").await.status, site.post(&feed, "").await.status), (200, 405));
+
+    grants(-1).await;
+    let free = site.ask("GET", &feed, &known, "").await;
+    assert_eq!((free.status, free.body.contains("For members"), free.body.contains("The paid")), (200, true, false));
+    grants(1).await;
+    assert_eq!(site.get(&feed).await, paid, "the same bytes for whoever reads as much");
+
+    for method in ["GET", "HEAD"] {
+        assert_eq!(reader.ask(method, "/account/feed", "").await.header("location"), Some("/account"));
+    }
+    let foreign = site.ask("POST", "/account/feed", &format!("{FORM}Sec-Fetch-Site: cross-site\r\n"), "").await;
+    assert_eq!((foreign.status, feed_on(&reader.get("/account").await)), (403, feed.clone()));
+    assert_eq!(reader.sends("/account/feed", "").await, led_to("/account", "saved"));
+    let newer = feed_on(&reader.get("/account").await);
+    assert_eq!(site.get(&newer).await, paid);
+    let (nowhere, of_nobody) = (site.get("/feed/x").await, format!("/feed/{}{}", "0".repeat(32), &newer[38..]));
+    assert_eq!(nowhere.status, 404);
+    for dead in [&feed, &of_nobody, &newer[..80], &format!("{newer}A"), &newer.to_uppercase(), "/feed/%00"] {
+        assert_eq!(site.get(dead).await, nowhere, "{dead}");
+    }
+    let export = reader.get("/account/export").await.body;
+    assert!(export.contains("\"feed_number\": \"1\"") && !export.contains(&newer[6..]), "{export}");
+    assert_eq!(reader.post("/account/erase", "").await.status, 200);
+    assert_eq!(site.get(&newer).await, nowhere, "of nobody any more");
 }
 
 #[tokio::test]
