@@ -33,6 +33,8 @@ pub mod files;
 pub mod store;
 /// The servers that take our mail: SMTP on our own stream, and the outbox folder.
 pub mod relay;
+/// The payment provider (Stripe).
+pub mod payments;
 
 // ── what happens when ──
 

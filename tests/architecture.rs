@@ -11,7 +11,7 @@ const FIRST_DOOR: &str = "clock";
 const DOORS: &[&str] = &[
     "SystemTime", "Instant::now", "Utc::now", "Local::now", "Timestamp::now", "Zoned::now", "now_v7", "rand::",
     "std::fs", "std::env", "std::process", "std::io::stdin", "TcpStream", "TcpListener", "UdpSocket", "tokio::",
-    "sqlx::", "notify::",
+    "reqwest::", "sqlx::", "notify::",
 ];
 
 /// How a statement begins.

@@ -1,0 +1,167 @@
+//! The provider's own pages for its customers, and the card it will charge next.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use crate::model::{AgreementId, CustomerId};
+
+use super::checkout::locale;
+use super::{List, Named, PaymentError, Provider, key_of};
+
+/// Which of the provider's pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortalPage {
+    /// To change the card, and back.
+    Card,
+    /// Invoices, address and tax number.
+    Invoices,
+}
+
+/// What is charged next, as much as may be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Card {
+    /// The provider's id: another one each time somebody enters a card.
+    pub id: String,
+    /// Its brand, or what it is instead of a card, such as `sepa_debit`.
+    pub brand: String,
+    /// Its last digits, if it has any.
+    pub last4: Option<String>,
+    /// Year and month in which it expires.
+    pub expires: Option<(u32, u32)>,
+}
+
+/// The portal with what we leave to it. Ending and switching are ours: the page here says before what it will cost.
+const CONFIGURATION: [(&str, &str); 8] = [
+    ("metadata[pressrun]", "1"),
+    ("features[invoice_history][enabled]", "true"),
+    ("features[payment_method_update][enabled]", "true"),
+    ("features[customer_update][enabled]", "true"),
+    ("features[customer_update][allowed_updates][0]", "address"),
+    ("features[customer_update][allowed_updates][1]", "tax_id"),
+    ("features[subscription_cancel][enabled]", "false"),
+    ("features[subscription_update][enabled]", "false"),
+];
+
+#[derive(Deserialize)]
+struct Configuration {
+    id: String,
+    metadata: Option<HashMap<String, String>>,
+}
+
+#[derive(Deserialize)]
+struct Session {
+    url: Url,
+}
+
+#[derive(Deserialize)]
+struct Owned {
+    id: String,
+    default_payment_method: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Charged {
+    default_payment_method: Option<Value>,
+    customer: Customer,
+}
+
+#[derive(Deserialize)]
+struct Customer {
+    invoice_settings: Option<InvoiceSettings>,
+}
+
+#[derive(Deserialize)]
+struct InvoiceSettings {
+    default_payment_method: Option<Value>,
+}
+
+impl Provider {
+    /// Opens one of the provider's pages for a customer; where it is. From there back to `return_url`.
+    pub async fn portal(
+        &self,
+        customer: &CustomerId,
+        page: PortalPage,
+        return_url: &Url,
+        language: &str,
+    ) -> Result<Url, PaymentError> {
+        self.untie_card(customer).await?;
+        let configuration = self.configuration().await?;
+        let mut form = vec![
+            ("customer", customer.as_str()),
+            ("configuration", &configuration),
+            ("return_url", return_url.as_str()),
+            ("locale", locale(language)),
+        ];
+        if page == PortalPage::Card {
+            form.extend([
+                ("flow_data[type]", "payment_method_update"),
+                ("flow_data[after_completion][type]", "redirect"),
+                ("flow_data[after_completion][redirect][return_url]", return_url.as_str()),
+            ]);
+        }
+        // Two pages instead of one do no harm, and an old one from memory would be closed already.
+        let session: Session = self.post(&["billing_portal", "sessions"], &form, None).await?;
+        Ok(session.url)
+    }
+
+    /// Makes the customer's card the one that is charged. Checkout ties the card to what was bought, and the portal
+    /// changes the customer's: the next payment would be taken from the old one.
+    async fn untie_card(&self, customer: &CustomerId) -> Result<(), PaymentError> {
+        let query = [("customer", customer.as_str()), ("limit", "100")];
+        let running: List<Owned> = self.get(&["subscriptions"], &query).await?;
+        for Owned { id, default_payment_method } in running.data {
+            let Some(card) = default_payment_method else { continue };
+            let form = [("invoice_settings[default_payment_method]", card.as_str())];
+            let _: Named = self.post(&["customers", customer.as_str()], &form, None).await?;
+            let _: Named = self.post(&["subscriptions", &id], &[("default_payment_method", "")], None).await?;
+        }
+        Ok(())
+    }
+
+    async fn configuration(&self) -> Result<String, PaymentError> {
+        const NAME: &str = "portal";
+        if let Some(id) = self.known(NAME) {
+            return Ok(id);
+        }
+        let path = ["billing_portal", "configurations"];
+        let all: List<Configuration> = self.get(&path, &[("active", "true"), ("limit", "100")]).await?;
+        let is_ours = |configuration: &Configuration| {
+            let mark = configuration.metadata.as_ref().and_then(|metadata| metadata.get("pressrun"));
+            mark.is_some_and(|mark| mark == CONFIGURATION[0].1)
+        };
+        let id = match all.data.into_iter().find(is_ours) {
+            Some(found) => found.id,
+            None => self.post::<Named>(&path, &CONFIGURATION, Some(&key_of(&CONFIGURATION))).await?.id,
+        };
+        self.remember(NAME, &id);
+        Ok(id)
+    }
+
+    /// What an agreement's next payment is taken from: its own card, else its customer's.
+    pub async fn card(&self, agreement: &AgreementId) -> Result<Option<Card>, PaymentError> {
+        let query = [
+            ("expand[0]", "default_payment_method"),
+            ("expand[1]", "customer.invoice_settings.default_payment_method"),
+        ];
+        let charged: Charged = self.get(&["subscriptions", agreement.as_str()], &query).await?;
+        let of_customer = charged.customer.invoice_settings.and_then(|settings| settings.default_payment_method);
+        Ok(charged.default_payment_method.or(of_customer).and_then(|method| card(&method)))
+    }
+}
+
+/// What every kind of payment method says about itself lies under the name of its kind.
+fn card(method: &Value) -> Option<Card> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let number = |value: &Value| value.as_u64().and_then(|number| number.try_into().ok());
+    let kind = method["type"].as_str()?;
+    let details = &method[kind];
+    Some(Card {
+        id: text(&method["id"])?,
+        brand: text(&details["brand"]).unwrap_or_else(|| kind.to_owned()),
+        last4: text(&details["last4"]),
+        expires: number(&details["exp_year"]).zip(number(&details["exp_month"])),
+    })
+}

@@ -1,0 +1,3 @@
+//! The client against small servers, and messages as the provider's own library signs them.
+
+mod signatures;
