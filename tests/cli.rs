@@ -45,6 +45,29 @@ fn a_new_publication_passes_check() {
 }
 
 #[test]
+fn a_mail_is_previewed_as_its_reader_may_read_it() {
+    let folder = publication();
+    let article = "---\nid: paid\ntitle: For members\nsummary: What it is about.\ndate: 2026-01-02\naccess: paid\n\
+        newsletters: [NEWSLETTER]\n---\nThe beginning.\n\n<!-- more -->\n\nThe paid sentence.\n";
+    let settings = fs::read_to_string(folder.path().join("publish.toml")).unwrap();
+    let newsletter = settings.split("[[newsletters]]\nid = \"").nth(1).unwrap().split('"').next().unwrap();
+    fs::write(folder.path().join("content/paid.md"), article.replace("NEWSLETTER", newsletter)).unwrap();
+    let run = |arguments: &[&str]| check(&pressrun(folder.path(), arguments), 0, "");
+    for address in ["member@example.com", "reader@example.com"] {
+        run(&["subscribers", "add", address, "--state", "active"]);
+    }
+    run(&["subscribers", "grant", "member@example.com", "--until", "2099-12-31"]);
+    for part in ["text", "html", "eml"] {
+        for (reader, reads) in [("member", true), ("reader", false), ("nobody", false)] {
+            let address = format!("{reader}@example.com");
+            let mail = run(&["issue", "preview", "paid", "--part", part, "--as", &address]);
+            assert_eq!(mail.contains("The paid sentence."), reads, "{part} as {reader}:\n{mail}");
+        }
+    }
+    assert!(!run(&["issue", "preview", "paid"]).contains("The paid sentence."));
+}
+
+#[test]
 fn a_folder_without_a_publication_is_told_how_to_make_one() {
     let folder = TempDir::new().unwrap();
     for arguments in [&["check"][..], &["build"], &["serve", "--bind", "127.0.0.1:0"], &["issue", "list"]] {

@@ -1,5 +1,7 @@
 #![expect(clippy::disallowed_methods, reason = "what was written is looked at behind the back of the door")]
 
+mod gates;
+
 use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
@@ -8,11 +10,6 @@ use chrono::TimeZone as _;
 use tempfile::TempDir;
 
 use super::*;
-use crate::model::{Access, Viewer};
-use crate::render::Occasion;
-
-/// Stands in the part of an article that only subscribers read.
-const HIDDEN: &str = "The heron stands in the reeds";
 
 const SETTINGS: &str = r#"
 [publication]
@@ -67,17 +64,6 @@ fn article(id: &str, front_matter: &str, text: &str) -> String {
     )
 }
 
-fn for_subscribers() -> String {
-    kept_for("subscribers")
-}
-
-fn kept_for(access: &str) -> String {
-    let text = format!(
-        "An open door.\n\n<!-- more -->\n\n{HIDDEN}. ![{HIDDEN}](heron.gif)\n\n## {HIDDEN}\n\n[^1]: {HIDDEN}\n"
-    );
-    article("hidden", &format!("date: 2026-11-02\naccess: {access}"), &text)
-}
-
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -98,81 +84,6 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
         }
     }
     found
-}
-
-/// Everything that anybody at all can get to see, by name. A new outlet belongs here.
-fn outlets(desk: &Desk) -> Vec<(String, String)> {
-    let edition = desk.loads();
-    let mut outlets: Vec<(String, String)> =
-        edition.site.pages.iter().map(|(address, page)| (format!("site {address}"), text(&page.body))).collect();
-    desk.builds();
-    let built = files(&desk.out());
-    outlets.extend(built.iter().map(|(path, (bytes, _))| (format!("build {}", path.display()), text(bytes))));
-    for cadence in [Cadence::Instant, Cadence::Weekly] {
-        let mail = mail(&edition, cadence, Viewer::Anybody);
-        outlets.extend(
-            [("html", mail.html), ("text", mail.text)].map(|(part, text)| (format!("{cadence:?} {part}"), text)),
-        );
-        for viewer in Viewer::ALL {
-            let web = self::mail(&edition, cadence, viewer);
-            outlets.push((format!("{cadence:?} issue on the web, {viewer:?}"), web.web_html));
-        }
-    }
-    outlets
-}
-
-fn mail(edition: &Edition, cadence: Cadence, viewer: Viewer) -> IssueMail {
-    let newsletter = &edition.settings.newsletters[0];
-    let web_address = "https://news.example.com/issues/1/";
-    let occasion = Occasion { newsletter, cadence, at: noon(), more: 0, web_address, viewer };
-    edition.issue_mail(occasion, &[edition.catalog.named("hidden").unwrap()]).unwrap()
-}
-
-#[test]
-fn no_outlet_shows_what_is_for_subscribers() {
-    let desk = Desk::new();
-    desk.writes("content/hidden.md", &for_subscribers());
-    desk.writes("content/heron.gif", "GIF89a\u{4}\0\u{2}\0\0\0\0");
-    let outlets = outlets(&desk);
-    let showing = |words: &str| outlets.iter().filter(|(_, text)| text.contains(words)).count();
-    let leaks: Vec<_> = outlets.iter().filter(|(_, text)| text.contains("heron")).map(|(name, _)| name).collect();
-    assert_eq!(leaks, Vec::<&String>::new());
-    assert!(showing("An open door") > 3, "the open part is shown");
-    assert!(!outlets.iter().any(|(name, _)| name.ends_with("heron.gif")));
-    let mail = mail(&desk.loads(), Cadence::Instant, Viewer::Subscriber);
-    assert!(mail.html.contains(HIDDEN) && mail.text.contains(HIDDEN), "the words can be found where they belong");
-}
-
-#[test]
-fn what_is_paid_for_is_for_members_alone() {
-    let desk = Desk::new();
-    desk.writes("content/hidden.md", &kept_for("paid"));
-    let (edition, mut outlets) = (desk.loads(), outlets(&desk));
-    for cadence in [Cadence::Instant, Cadence::Weekly] {
-        let mail = mail(&edition, cadence, Viewer::Subscriber);
-        outlets.extend([("a subscriber's html".to_owned(), mail.html), ("a subscriber's text".to_owned(), mail.text)]);
-    }
-    let leaks: Vec<_> = outlets.iter().filter(|(_, text)| text.contains("heron")).map(|(name, _)| name).collect();
-    assert_eq!(leaks, Vec::<&String>::new());
-    let mail = mail(&edition, Cadence::Instant, Viewer::Member);
-    assert!(mail.html.contains(HIDDEN) && mail.text.contains(HIDDEN));
-    let gated: Vec<_> = edition.site.gated.iter().map(|(address, (access, _))| (address.as_str(), *access)).collect();
-    assert_eq!(gated, [("/hidden/", Access::Paid)]);
-    let page = text(&edition.site.gated["/hidden/"].1.body);
-    assert!(page.contains(HIDDEN) && !page.contains("id=\"gate\""));
-    assert_eq!(edition.site.gated["/hidden/"].1.cache.header(), "private, no-cache");
-}
-
-#[test]
-fn a_page_on_the_web_has_no_reader_in_it() {
-    let desk = Desk::new();
-    desk.writes("content/hidden.md", &for_subscribers());
-    let slots: Vec<_> = outlets(&desk)
-        .into_iter()
-        .filter(|(_, text)| text.contains(render::LEAVE_TOKEN_SLOT))
-        .map(|(name, _)| name)
-        .collect();
-    assert_eq!(slots, ["Instant html", "Instant text", "Weekly html", "Weekly text"]);
 }
 
 #[test]

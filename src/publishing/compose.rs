@@ -50,8 +50,10 @@ pub fn compose(
         let occasion = Occasion { newsletter, cadence, at, more, web_address: &web_address, viewer };
         let mail = edition.issue_mail(occasion, articles).map_err(|error| ComposeError(error.to_string()))?;
         composed.bodies.push((viewer, mail.html, mail.text));
-        composed.subject = mail.subject;
-        composed.web_page = mail.web_html;
+        // The one subject and the one page are seen by everybody.
+        if viewer == Viewer::Anybody {
+            (composed.subject, composed.web_page) = (mail.subject, mail.web_html);
+        }
     }
     Ok(composed)
 }

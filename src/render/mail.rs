@@ -183,7 +183,9 @@ pub fn digest(imprint: &Imprint<'_>, occasion: Occasion<'_>, articles: &[&Articl
     let letter = digest_letter(imprint, occasion, articles);
     let preheader = letter.mail.preheader.clone();
     let NoticeMail { subject, html, text } = letter.printed(imprint)?;
-    let web_html = IssuePage::new(imprint, occasion, articles).printed(imprint, (&subject, &preheader), "")?;
+    let page = IssuePage::new(imprint, occasion, articles);
+    let description = clipped(&digest_preheader(imprint.words, &page.stories), 240);
+    let web_html = page.printed(imprint, (&subject, &description), "")?;
     Ok(IssueMail { subject, preheader, html, text, web_html, is_cut: false })
 }
 

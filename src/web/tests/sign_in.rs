@@ -1,6 +1,7 @@
 //! Readers who sign in, and others who would like to.
 
 mod account;
+mod gates;
 
 use super::*;
 use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriptionState, SuppressionReason};
@@ -26,9 +27,13 @@ impl<'s> Browser<'s> {
         Browser { site, cookies: Vec::new() }
     }
 
-    async fn ask(&mut self, method: &str, path: &str, body: &str) -> Reply {
+    fn cookie_line(&self) -> String {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let headers = format!("{FORM}{OURS}{LINUX}Cookie: {}\r\n", cookies.join("; "));
+        format!("Cookie: {}\r\n", cookies.join("; "))
+    }
+
+    async fn ask(&mut self, method: &str, path: &str, body: &str) -> Reply {
+        let headers = format!("{FORM}{OURS}{LINUX}{}", self.cookie_line());
         let reply = self.site.ask(method, path, &headers, body).await;
         for line in reply.head.lines().filter_map(|line| line.strip_prefix("set-cookie: ")) {
             let (name, value) = line.split(';').next().unwrap().split_once('=').unwrap();
@@ -292,7 +297,7 @@ async fn a_sign_in_form_from_elsewhere_does_nothing() {
     let mut browser = Browser::new(&site);
     browser.asks_for_a_link().await;
     let letter = site.letter().await;
-    let cookies: Vec<String> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let cookies = browser.cookie_line();
     let code = format!("code={}", letter.code);
     let forms = [
         ("/sign-in", "email=other@example.com"),
@@ -304,7 +309,7 @@ async fn a_sign_in_form_from_elsewhere_does_nothing() {
         ["", "Sec-Fetch-Site: cross-site\r\n", "Sec-Fetch-Site: same-site\r\n", "Origin: https://evil.test\r\n"]
     {
         for (path, body) in forms {
-            let headers = format!("{FORM}{origin}Cookie: {}\r\n", cookies.join("; "));
+            let headers = format!("{FORM}{origin}{cookies}");
             assert_eq!(site.ask("POST", path, &headers, body).await.status, 403, "{origin} {path}");
         }
     }

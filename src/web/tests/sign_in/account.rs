@@ -5,14 +5,14 @@ use crate::audience::ImportOptions;
 use crate::store::Subscriber;
 
 impl Site {
-    async fn person(&self) -> Subscriber {
+    pub(super) async fn person(&self) -> Subscriber {
         self.state.store.subscribers_with(&["reader@example.com"]).await.unwrap().remove(0)
     }
 }
 
 impl<'s> Browser<'s> {
     /// Somebody who has signed in by the link.
-    async fn signed_in(site: &'s Site) -> Browser<'s> {
+    pub(super) async fn signed_in(site: &'s Site) -> Browser<'s> {
         let mut browser = Browser::new(site);
         browser.asks_for_a_link().await;
         let link = site.letter().await.link;
