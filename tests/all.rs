@@ -11,6 +11,7 @@
 mod architecture;
 mod cli;
 mod digests;
+mod payments;
 mod relay;
 mod simulation;
 mod story;
