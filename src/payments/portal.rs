@@ -1,7 +1,5 @@
 //! The provider's own pages for its customers, and the card it will charge next.
 
-use std::collections::HashMap;
-
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
@@ -46,12 +44,6 @@ const CONFIGURATION: [(&str, &str); 8] = [
 ];
 
 #[derive(Deserialize)]
-struct Configuration {
-    id: String,
-    metadata: Option<HashMap<String, String>>,
-}
-
-#[derive(Deserialize)]
 struct Session {
     url: Url,
 }
@@ -60,22 +52,6 @@ struct Session {
 struct Owned {
     id: String,
     default_payment_method: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Charged {
-    default_payment_method: Option<Value>,
-    customer: Customer,
-}
-
-#[derive(Deserialize)]
-struct Customer {
-    invoice_settings: Option<InvoiceSettings>,
-}
-
-#[derive(Deserialize)]
-struct InvoiceSettings {
-    default_payment_method: Option<Value>,
 }
 
 impl Provider {
@@ -127,13 +103,10 @@ impl Provider {
             return Ok(id);
         }
         let path = ["billing_portal", "configurations"];
-        let all: List<Configuration> = self.get(&path, &[("active", "true"), ("limit", "100")]).await?;
-        let is_ours = |configuration: &Configuration| {
-            let mark = configuration.metadata.as_ref().and_then(|metadata| metadata.get("pressrun"));
-            mark.is_some_and(|mark| mark == CONFIGURATION[0].1)
-        };
-        let id = match all.data.into_iter().find(is_ours) {
-            Some(found) => found.id,
+        let all: List<Value> = self.get(&path, &[("active", "true"), ("limit", "100")]).await?;
+        let ours = all.data.iter().find(|configuration| configuration["metadata"]["pressrun"] == CONFIGURATION[0].1);
+        let id = match ours.and_then(|configuration| configuration["id"].as_str()) {
+            Some(found) => found.to_owned(),
             None => self.post::<Named>(&path, &CONFIGURATION, Some(&key_of(&CONFIGURATION))).await?.id,
         };
         self.remember(NAME, &id);
@@ -146,9 +119,9 @@ impl Provider {
             ("expand[0]", "default_payment_method"),
             ("expand[1]", "customer.invoice_settings.default_payment_method"),
         ];
-        let charged: Charged = self.get(&["subscriptions", agreement.as_str()], &query).await?;
-        let of_customer = charged.customer.invoice_settings.and_then(|settings| settings.default_payment_method);
-        Ok(charged.default_payment_method.or(of_customer).and_then(|method| card(&method)))
+        let charged: Value = self.get(&["subscriptions", agreement.as_str()], &query).await?;
+        let places = ["/default_payment_method", "/customer/invoice_settings/default_payment_method"];
+        Ok(places.into_iter().find_map(|place| card(charged.pointer(place)?)))
     }
 }
 
