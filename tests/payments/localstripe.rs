@@ -1,4 +1,4 @@
-//! The payment client against servers that others wrote.
+//! The payment client against PyPI's localstripe, which speaks a version of 2017.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ async fn header(stream: &mut TcpStream) -> (String, Vec<u8>) {
 /// says so.
 #[tokio::test]
 #[ignore = "scripts/judge-localstripe starts the server"]
-async fn what_localstripe_has_is_understood() {
+async fn what_it_has_is_understood() {
     let url: Url = std::env::var("PRESSRUN_TEST_LOCALSTRIPE").expect("scripts/judge-localstripe").parse().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let hook = format!("http://{}/", listener.local_addr().unwrap());

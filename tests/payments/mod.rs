@@ -1,0 +1,3 @@
+//! The payment client against servers that others wrote.
+
+mod localstripe;
