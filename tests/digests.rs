@@ -1,7 +1,7 @@
 //! Who gets which digest when: told on both databases.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use pressrun::model::{Cadence, Choices, EmailAddress, IssueEvent};
+use pressrun::model::{Cadence, Choices, EmailAddress, IssueEvent, IssueKind};
 use pressrun::publishing::{Memory, Office};
 
 use crate::world::{World, on_both_databases};
@@ -19,6 +19,7 @@ on_both_databases! {
     a_date_that_moves_takes_its_mail_along
     what_waits_is_not_planned_every_second
     an_editor_looks_ahead_and_sends_what_is_due
+    the_page_of_a_digest_tells_nothing_that_is_paid_for
 }
 
 const DAY: TimeDelta = TimeDelta::days(1);
@@ -334,4 +335,21 @@ async fn an_editor_looks_ahead_and_sends_what_is_due(mut world: World) {
     world.turns(DAY).await;
     assert_eq!(world.got("plain").await.len(), 1);
     assert_eq!(world.got("tokyo").await, mails(&[("08 22:00", &["planned"])]));
+}
+
+async fn the_page_of_a_digest_tells_nothing_that_is_paid_for(mut world: World) {
+    world.broken_in().await;
+    world.reader("plain", Cadence::Daily, "").await;
+    let date = world.now.to_rfc3339();
+    let paid = format!(
+        "---\nid: paid\ntitle: About paid\ndate: {date}\nnewsletters: [main]\naccess: paid\n---\nKept words.\n"
+    );
+    std::fs::write(world.path("content/paid.md"), paid).unwrap();
+    world.rereads();
+    world.turns(DAY * 2).await;
+    assert_eq!(world.got("plain").await, mails(&[("08 07:00", &["paid"])]));
+    let issues = world.store.issues().await.unwrap();
+    let digest = issues.iter().find(|issue| issue.kind == IssueKind::Digest).unwrap();
+    let page = world.store.issue_page(&digest.id).await.unwrap().unwrap();
+    assert!(page.contains("About paid") && !page.contains("Kept words"), "{page}");
 }
