@@ -44,6 +44,8 @@ pub mod press;
 pub mod auth;
 /// Sign up, confirm, choose, leave; import, export, erase.
 pub mod audience;
+/// Pay, change a card, switch, cancel; what the payment provider says becomes who may read.
+pub mod billing;
 /// Articles become issues, issues become deliveries; the scheduler and the digests.
 pub mod publishing;
 /// Deliveries become sent mail; retries and leases.

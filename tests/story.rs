@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pressrun::clock;
-use pressrun::model::{Brake, Cadence, DeliveryState, IssueEvent, IssueId, IssueState, Viewer};
+use pressrun::model::{Brake, Cadence, DeliveryState, IssueEvent, IssueId, IssueState, NewsletterId, Viewer};
 use pressrun::publishing::{self, Sent, WaitsFor};
 use pressrun::relay::{Phase, Reply};
 use pressrun::store::{Claimed, Fixed, Home, Outcome, Said, Standing, Store};
@@ -548,7 +548,8 @@ async fn what_is_paid_for_stays_with_members(mut world: World) {
     world.sender_works().await;
     assert_eq!(world.mails(), 4);
     assert!(!reads(member, &world), "who was a member reads as everybody else");
-    assert_eq!(world.store.viewer(&person, clock::now()).await.unwrap(), Viewer::Subscriber);
+    let reading = world.store.reading(&person, clock::now()).await.unwrap();
+    assert_eq!(reading.viewer_of(&[NewsletterId::new("main")]), Viewer::Subscriber);
 }
 
 async fn subscribers_only_text_stays_with_subscribers(mut world: World) {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// The cell with an apostrophe before it, if a spreadsheet would run it.
-pub(super) fn guarded(cell: &str) -> Cow<'_, str> {
+pub fn guarded(cell: &str) -> Cow<'_, str> {
     if is_formula(cell) { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }
 }
 

@@ -4,6 +4,7 @@
 //! sent; a notice is a row that `sending` finds. Time comes in as an argument, and so do the bits of a new flow.
 
 mod address;
+mod bill;
 mod csv_cells;
 mod export;
 mod import;
@@ -14,6 +15,8 @@ mod tokens;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bill::BILLING;
+pub(crate) use csv_cells::guarded;
 pub use export::export;
 pub use import::{ImportError, ImportOptions, Imported, Rejected, import};
 pub use meant::meant;
@@ -25,7 +28,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::auth::{Asked, Asker, ServerKeys, token_hash};
 use crate::config::{Settings, is_unfit};
 use crate::model::{
-    Access, Cadence, Choices, EmailAddress, Newsletter, NewsletterId, SubscriberId, SubscriptionState, Viewer,
+    Access, Cadence, Choices, EmailAddress, Newsletter, NewsletterId, Reading, SubscriberId, SubscriptionState, Viewer,
 };
 use crate::store::{
     Choice, Confirmed, Confirming, Erasing, Flow, Request, Result, SignUp, Store, Subscription, Unopened,
@@ -45,12 +48,15 @@ const SCOPES: [&str; 3] = ["sign-up-client", "sign-up", "sign-up-address"];
 
 /// The newsletters that anybody may sign up to.
 pub fn offered(settings: &Settings) -> impl Iterator<Item = &Newsletter> {
-    offered_to(settings, Viewer::Anybody)
+    offered_to(settings, Reading::ANYBODY)
 }
 
-/// The newsletters that somebody may get who reads as `viewer`: those that are paid for, if they are a member.
-pub fn offered_to(settings: &Settings, viewer: Viewer) -> impl Iterator<Item = &Newsletter> {
-    settings.newsletters.iter().filter(move |newsletter| newsletter.access != Access::Paid || viewer == Viewer::Member)
+/// The newsletters that somebody may get: those that are paid for, if a membership of theirs opens them.
+pub fn offered_to(settings: &Settings, reading: Reading) -> impl Iterator<Item = &Newsletter> {
+    settings.newsletters.iter().filter(move |newsletter| {
+        let is_member = || reading.viewer_of(std::slice::from_ref(&newsletter.id)) == Viewer::Member;
+        newsletter.access != Access::Paid || is_member()
+    })
 }
 
 /// What is signed up to when `cadence` is wanted of `newsletter`: where it does not have it, the next less frequent one,
@@ -155,13 +161,13 @@ impl Asker<'_> {
         }
     }
 
-    /// As whom the holder of a feed's address reads at this moment; none for an address that we did not make, or that was
+    /// What the holder of a feed's address reads at this moment; none for an address that we did not make, or that was
     /// replaced. Changes nothing.
-    pub async fn reader_of_feed(self, token: &str) -> Result<Option<Viewer>> {
+    pub async fn reader_of_feed(self, token: &str) -> Result<Option<Reading>> {
         let Some((who, proof)) = tokens::feed_parts(token) else { return Ok(None) };
         match self.store.feed_number(&who).await? {
             Some(number) if tokens::is_feed(self.keys, &who, number, proof) => {
-                self.store.viewer(&who, self.now).await.map(Some)
+                self.store.reading(&who, self.now).await.map(Some)
             }
             _ => Ok(None),
         }

@@ -9,6 +9,7 @@ use crate::zone::Zone;
 
 use super::CONFIRM_WITHIN;
 use super::address::{NEW_ADDRESS, OLD_ADDRESS, address_text};
+use super::bill::{BILLING, bill_text};
 use super::tokens::{CONFIRM, ERASED, Purpose, WELCOME, subscription_token};
 
 /// What a notice says, and the newsletter that it is from.
@@ -24,6 +25,7 @@ pub fn notice(edition: &Edition, keys: &ServerKeys, flow: &Flow) -> Result<Notic
         WELCOME => welcome(&imprint, keys, flow)?,
         NEW_ADDRESS | OLD_ADDRESS => (first, address_text(&imprint, flow, &token)),
         ERASED => (first, NoticeText::Erased {}),
+        BILLING => (first, bill_text(&imprint, flow)?),
         _ => return Err(NoticeError::Unknown),
     };
     let from = newsletter.ok_or(NoticeError::NothingLeft)?.from.clone();

@@ -90,6 +90,11 @@ impl Asker<'_> {
         self.store.count(self.forged_links(), self.now).await
     }
 
+    /// Counts a purchase that is begun; says whether they may go on.
+    pub async fn may_buy(self) -> Result<bool> {
+        self.store.count(Counted { scope: "checkout-client", key: self.key(), limits: PER_CLIENT }, self.now).await
+    }
+
     /// The count of forged links.
     pub(crate) fn forged_links(self) -> Counted {
         Counted { scope: "forged-link", key: self.key(), limits: FAILURES }

@@ -19,6 +19,6 @@ pub(crate) use keys::{mac, token_hash};
 pub use limits::{Asked, Asker};
 pub use notice::{Notice, NoticeError};
 pub use session::{NewBrowser, SESSION_LASTS, session, sessions};
-pub use sign_in::{Errand, OpenLink, SIGN_IN_WITHIN, SignIn};
+pub use sign_in::{Errand, OpenLink, SIGN_IN_WITHIN, SignIn, new_sign_in};
 pub(crate) use sign_in::{SIGN_IN, sign_in_text};
 pub(crate) use way_back::own_page;

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::EmailAddress;
 use crate::render::{Imprint, Moment, NoticeText};
-use crate::store::{Flow, Proof, Result, SignInRequest, StoreError, Unopened};
+use crate::store::{Flow, NewSignIn, Proof, Result, SignInRequest, StoreError, Unopened};
 
 use super::session::{NewBrowser, begin};
-use super::{Asked, Asker, mac, token_hash};
+use super::{Asked, Asker, ServerKeys, mac, token_hash};
 
 /// How long link and code hold (OWASP ASVS 5.0, 6.5.5).
 pub const SIGN_IN_WITHIN: Duration = Duration::minutes(10);
@@ -62,18 +62,12 @@ pub struct OpenLink {
 impl Asker<'_> {
     /// Asks for a link and a code: the same rows for any address. `dice` are 256 bits that nobody can guess.
     pub async fn ask_to_sign_in(self, sign_in: SignIn, dice: [u8; 32]) -> Result<Asked> {
-        let flow = URL_SAFE_NO_PAD.encode(dice);
-        let token = self.keys.sign(SIGN_IN, &flow);
         let request = SignInRequest {
-            code_hash: self.keys.sign("code", &format!("{flow}|{}", code_of(&token))),
-            browser_hash: token_hash(&sign_in.cookie),
             asking: self.asking(SCOPES, &sign_in.email),
-            payload: serde_json::json!(sign_in.errand).to_string(),
-            link: self.keys.follow_up(SIGN_IN, flow),
+            sign_in: new_sign_in(self.keys, &sign_in.errand, token_hash(&sign_in.cookie), dice),
             email: sign_in.email,
             language: sign_in.language,
             now: self.now,
-            within: SIGN_IN_WITHIN,
         };
         self.asked(self.store.ask_to_sign_in(request).await?).await
     }
@@ -120,6 +114,19 @@ impl Asker<'_> {
         }
         store.wrong_code(tried.map(|(flow, _)| flow), tries, now).await?;
         Ok(Err(Unopened::Dead))
+    }
+}
+
+/// A new link and code, for the browser with this hash. `dice` are 256 bits that nobody can guess.
+pub fn new_sign_in(keys: &ServerKeys, errand: &Errand, browser_hash: String, dice: [u8; 32]) -> NewSignIn {
+    let flow = URL_SAFE_NO_PAD.encode(dice);
+    let token = keys.sign(SIGN_IN, &flow);
+    NewSignIn {
+        code_hash: keys.sign("code", &format!("{flow}|{}", code_of(&token))),
+        browser_hash,
+        payload: serde_json::json!(errand).to_string(),
+        link: keys.follow_up(SIGN_IN, flow),
+        within: SIGN_IN_WITHIN,
     }
 }
 

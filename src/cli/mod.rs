@@ -3,6 +3,7 @@
 //! Data goes to standard output, talk to standard error. Exit status: 0 done, 1 something the person can fix, 2 our or
 //! the machine's fault. The environment is read here, once.
 
+mod billing;
 mod build;
 mod check;
 mod config;
@@ -73,6 +74,7 @@ enum Command {
     Issue(issue::Issue),
     Digest(digest::Digest),
     Subscribers(subscribers::Subscribers),
+    Billing(billing::Billing),
     Db(db::Db),
     Config(config::Config),
     Doctor(doctor::Doctor),
@@ -229,6 +231,7 @@ fn obey(command: Command, context: &Context) -> Done<ExitCode> {
         Command::Build(build) => build::run(&build, context)?,
         Command::Serve(serve) => at_work(serve::run(serve, context))?,
         Command::Subscribers(subscribers) => at_work(subscribers::run(subscribers, context))?,
+        Command::Billing(billing) => at_work(billing::run(billing, context))?,
         Command::Check(check) => return check::run(&check, context),
         Command::Config(config) => return config::run(&config, context),
         Command::Issue(issue) => return at_work(issue::run(issue, context)),

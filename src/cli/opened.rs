@@ -8,10 +8,12 @@ use tokio::sync::watch;
 use url::Url;
 
 use crate::auth::ServerKeys;
+use crate::billing::Till;
 use crate::clock;
 use crate::config;
 use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::files::{self, FilesError, Lock};
+use crate::payments::Provider;
 use crate::press::{self, Edition, Options};
 use crate::publishing::Office;
 use crate::relay::{self, Relay};
@@ -76,6 +78,17 @@ impl Opened {
     pub fn means(&self, edition: watch::Receiver<Arc<Edition>>) -> Means {
         let (store, relay, keys) = (self.store.clone(), Arc::clone(&self.relay), Arc::clone(&self.keys));
         Means { store, relay, keys, edition }
+    }
+
+    /// Where money is dealt with; none: nothing is sold.
+    pub fn till(&self) -> Done<Option<Till>> {
+        let settings = &self.edition.settings;
+        let Some(key) = settings.billing.key.clone() else { return Ok(None) };
+        let provider = Provider::new(&settings.billing.url, key)
+            .map_err(|error| Failure::yours(format!("nothing can be sold: {error}"), "look at `[billing]`"))?;
+        let (store, keys) = (self.store.clone(), Arc::clone(&self.keys));
+        let (grace, max_lateness) = (settings.billing.grace, settings.sending.max_lateness);
+        Ok(Some(Till { store, provider, keys, grace, max_lateness }))
     }
 
     /// Why nothing is sent: somebody held it, or it is not at home here.

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use url::Url;
 
+use crate::billing::{self, BillingError, Till};
 use crate::clock;
 use crate::config::{Relay, is_loopback};
 use crate::diagnostic;
@@ -54,6 +55,10 @@ enum Role {
 const AHEAD: Duration = Duration::from_secs(3);
 /// How often the clock is looked at all the same, which somebody may have set.
 const LOOK: Duration = Duration::from_secs(60);
+/// How often the payment provider's own list of what happened is read.
+const CATCH_UP: Duration = Duration::from_secs(300);
+/// How many errands are done in one turn, before it is asked whether to stop.
+const ERRANDS: usize = 10;
 /// How often the scheduler looks at the clock.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -81,6 +86,9 @@ pub async fn run(serve: Serve, context: &Context) -> Done {
     }
     if serve.roles.contains(&Role::Scheduler) {
         tasks.spawn(schedule(opened.store.clone(), editions, stopped.clone()));
+        if let Some(till) = opened.till()? {
+            tasks.spawn(run_errands(till, stopped.clone()));
+        }
     }
     if serve.roles.contains(&Role::Sender) {
         tasks.spawn(send(means, stopped.clone()));
@@ -108,7 +116,8 @@ fn web_state(
     })?;
     let keys = Arc::clone(&opened.keys);
     let outbox = shows_outbox(&opened.edition, bound).then(|| data(context.root()).join("outbox"));
-    Ok(AppState { store: opened.store.clone(), keys, editions, base_url, bound, outbox })
+    let till = opened.till()?;
+    Ok(AppState { store: opened.store.clone(), keys, editions, base_url, bound, till, outbox })
 }
 
 /// Mails are shown only where nobody else can see them: on loopback, while the outbox is the relay and the publication
@@ -201,6 +210,24 @@ async fn schedule(store: Store, editions: watch::Receiver<Arc<Edition>>, mut sto
             }
             Err(SendError::Store(error)) => return Err(error.into()),
             Err(error) => tracing::error!(%error, "an issue could not be prepared"),
+        }
+    }
+}
+
+/// Asks the payment provider what is to be asked of it, and now and then what it has said to nobody.
+async fn run_errands(till: Till, mut stopped: watch::Receiver<bool>) -> Done {
+    let mut turns = tokio::time::interval(TICK);
+    let mut looks = tokio::time::interval(CATCH_UP);
+    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = turns.tick() => drop(billing::work(&till, ERRANDS, clock::now()).await?),
+            _ = looks.tick() => match till.catch_up(clock::now()).await {
+                Ok(()) => {}
+                Err(BillingError::Store(error)) => return Err(error.into()),
+                Err(BillingError::Provider(error)) => tracing::warn!(%error, "it is asked again in some minutes"),
+            },
+            () = sending::stopping(&mut stopped) => return Ok(()),
         }
     }
 }

@@ -213,7 +213,8 @@ async fn show(opened: &Opened, context: &Context, address: &str) -> Done {
     let people = opened.store.subscribers_with(&[email.key()]).await?;
     let person = people.first().ok_or_else(|| unknown(address))?;
     let events = opened.store.account_events(&person.id, EVENTS_SHOWN).await?;
-    let member_until = opened.store.membership_end(&person.id).await?.filter(|end| *end > clock::now());
+    let memberships = opened.store.memberships(&person.id).await?;
+    let member_until = memberships.first().map(|membership| membership.reads_until).filter(|end| *end > clock::now());
     context.print(&line(person, Some((&events, member_until)), context.format))
 }
 
@@ -273,7 +274,8 @@ async fn grant(opened: &Opened, context: &Context, address: &str, until: Option<
     let email = parsed(address)?;
     let people = opened.store.subscribers_with(&[email.key()]).await?;
     let person = people.first().ok_or_else(|| unknown(address))?;
-    let is_member = opened.store.membership_end(&person.id).await?.is_some_and(|end| end > now);
+    let memberships = opened.store.memberships(&person.id).await?;
+    let is_member = memberships.iter().any(|membership| membership.bought.is_none() && membership.is_open(now));
     if until == now && !is_member {
         return Err(Failure::yours(format!("`{address}` is not a member"), "there is nothing to end"));
     }

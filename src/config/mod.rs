@@ -3,6 +3,7 @@
 //! Pure: the text of the file, the `PRESSRUN_…` variables and the secrets' files come in already read. Whatever is
 //! wrong is collected; settings with all defaults come out even then, so that the rest can still be checked.
 
+mod billing;
 mod read;
 mod report;
 mod section;
@@ -22,7 +23,7 @@ use std::net::IpAddr;
 use chrono::Duration;
 use url::Url;
 
-use crate::model::{Newsletter, NewsletterId, OnUnknown};
+use crate::model::{Newsletter, NewsletterId, OnUnknown, Plan, PlanId};
 use crate::zone::Zone;
 
 /// Everything publish.toml and the environment say, with defaults filled in.
@@ -46,6 +47,8 @@ pub struct Settings {
     pub web: Web,
     /// Keys.
     pub auth: Auth,
+    /// What can be bought, and through whom.
+    pub billing: Billing,
 }
 
 /// `[publication]`.
@@ -189,6 +192,21 @@ pub struct Auth {
     pub old_secrets: Vec<Secret>,
 }
 
+/// `[billing]` and `[[billing.plans]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Billing {
+    /// Where the payment provider is asked.
+    pub url: Url,
+    /// What it knows us by; none: nothing is sold.
+    pub key: Option<Secret>,
+    /// What its webhooks are signed with; the second while it is being changed.
+    pub webhook_secrets: Vec<Secret>,
+    /// How long somebody may read after a payment failed.
+    pub grace: Duration,
+    /// What can be bought, in the order in which it is shown.
+    pub plans: Vec<Plan>,
+}
+
 /// Something that must not be read: its Debug and its serialised form are `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -248,6 +266,16 @@ impl Settings {
     /// Finds a newsletter.
     pub fn newsletter(&self, id: &NewsletterId) -> Option<&Newsletter> {
         self.newsletters.iter().find(|newsletter| newsletter.id == *id)
+    }
+
+    /// Finds a plan.
+    pub fn plan(&self, id: &PlanId) -> Option<&Plan> {
+        self.billing.plans.iter().find(|plan| plan.id == *id)
+    }
+
+    /// Whether there is something that can be bought now.
+    pub fn sells(&self) -> bool {
+        self.billing.key.is_some() && !self.billing.plans.is_empty()
     }
 
     /// Finds an author.

@@ -11,6 +11,7 @@ use crate::model::{
 };
 use crate::zone::Zone;
 
+use super::billing::billing;
 use super::report::Report;
 use super::section::Section;
 use super::tree::{self, Misfit, Place, Table, Value};
@@ -37,7 +38,10 @@ pub fn secret_files_named(source: &Source) -> Vec<String> {
     let table = table(&unheard);
     let root = Section::root(&table, &unheard);
     let passwords = root.section("mail").sections("relays").into_iter().filter_map(|relay| relay.text("password-file"));
-    root.section("auth").text("secret-file").into_iter().chain(passwords).collect()
+    let billing = root.section("billing");
+    let keys =
+        [root.section("auth").text("secret-file"), billing.text("key-file"), billing.text("webhook-secret-file")];
+    keys.into_iter().flatten().chain(passwords).collect()
 }
 
 /// Reads settings; whatever is wrong is collected, and the default stands in its place.
@@ -119,12 +123,13 @@ fn settings(root: Section<'_>) -> Settings {
     let mut taken = BTreeSet::new();
     Settings {
         authors: root.sections("authors").into_iter().filter_map(|section| author(section, &mut taken)).collect(),
-        newsletters,
         site: Site { links: root.section("site").sections("links").into_iter().filter_map(link).collect() },
         mail: mail(root.section("mail"), &publication),
         sending: sending(root.section("sending")),
         store: store(root.section("store"), &auth),
         web: Web { trusted_proxies: root.section("web").list("trusted-proxies", values::network).unwrap_or_default() },
+        billing: billing(root.section("billing"), &newsletters),
+        newsletters,
         publication,
         auth,
     }

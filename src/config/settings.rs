@@ -92,6 +92,19 @@ pub(super) static SETTINGS: &[(&str, Kind, &str)] = &[
     ("auth.secret", Kind::Secret, "\"…\""),
     ("auth.secret-file", Kind::Text, "\"secrets/key\""),
     ("auth.old-secrets", Kind::Secrets, "[\"…\"]"),
+    ("billing.url", Kind::Text, "\"http://127.0.0.1:12111\""),
+    ("billing.key", Kind::Secret, "\"…\""),
+    ("billing.key-file", Kind::Text, "\"secrets/stripe\""),
+    ("billing.webhook-secrets", Kind::Secrets, "[\"…\"]"),
+    ("billing.webhook-secret-file", Kind::Text, "\"secrets/webhook\""),
+    ("billing.grace", Kind::Text, "\"7d\""),
+    ("billing.plans[].id", Kind::Text, "\"monthly\""),
+    ("billing.plans[].title", Kind::Text, "\"Monthly\""),
+    ("billing.plans[].description", Kind::Text, "\"All articles\""),
+    ("billing.plans[].every", Kind::Text, "\"month\""),
+    ("billing.plans[].prices", Kind::Texts, "[\"5 EUR\", \"6 USD\"]"),
+    ("billing.plans[].trial-days", Kind::Whole, "14"),
+    ("billing.plans[].opens", Kind::Texts, "[\"weekly\"]"),
 ];
 
 #[cfg(test)]

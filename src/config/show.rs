@@ -2,10 +2,10 @@
 
 use toml::Value;
 
-use crate::model::{Cadence, Newsletter};
+use crate::model::{Cadence, Newsletter, Plan};
 
 use super::values::{WEEKDAYS, duration_text, word_for};
-use super::{Auth, Author, Encryption, Link, Publication, Relay, Secret, Sending, Settings, Store};
+use super::{Auth, Author, Billing, Encryption, Link, Publication, Relay, Secret, Sending, Settings, Store};
 
 /// What holds in the end, as TOML that can be read again; secrets are `***`, what is not set is left out.
 pub fn show(settings: &Settings) -> String {
@@ -19,6 +19,8 @@ pub fn show(settings: &Settings) -> String {
     sections.push(("[store]", vec![("url", is(store(&settings.store)))]));
     sections.push(("[web]", vec![("trusted-proxies", is(list(proxies)))]));
     sections.push(("[auth]", auth(&settings.auth)));
+    sections.push(("[billing]", billing(&settings.billing)));
+    sections.extend(settings.billing.plans.iter().map(|plan| ("[[billing.plans]]", plan_lines(plan))));
     let line = |(key, value): (&str, Option<Value>)| Some(format!("{key} = {}\n", value?));
     let shown =
         |(title, lines): (&str, Lines)| format!("{title}\n{}", lines.into_iter().filter_map(line).collect::<String>());
@@ -134,4 +136,27 @@ fn auth(auth: &Auth) -> Lines {
     let old: Vec<Value> = auth.old_secrets.iter().map(masked).collect();
     let old = Some(old).filter(|old| !old.is_empty());
     vec![("secret", auth.secret.as_ref().map(masked)), ("old-secrets", if_set(old))]
+}
+
+fn billing(billing: &Billing) -> Lines {
+    let secrets: Vec<Value> = billing.webhook_secrets.iter().map(masked).collect();
+    vec![
+        ("url", is(billing.url.as_str())),
+        ("key", billing.key.as_ref().map(masked)),
+        ("webhook-secrets", if_set((!secrets.is_empty()).then_some(secrets))),
+        ("grace", is(duration_text(billing.grace))),
+    ]
+}
+
+fn plan_lines(plan: &Plan) -> Lines {
+    let opens = list(plan.opens.iter());
+    vec![
+        ("id", is(plan.id.as_str())),
+        ("title", is(&*plan.title)),
+        ("description", if_set(plan.description.as_deref())),
+        ("every", is(plan.every.as_str())),
+        ("prices", is(list(plan.prices.iter()))),
+        ("trial-days", is(i64::from(plan.trial_days))),
+        ("opens", if_set((!opens.is_empty()).then_some(opens))),
+    ]
 }

@@ -6,7 +6,7 @@ use chrono::{Duration, Weekday};
 use url::{Host, Url};
 
 use crate::diagnostic::{Wrong, codes, did_you_mean, nearest};
-use crate::model::EmailAddress;
+use crate::model::{EmailAddress, Money};
 use crate::zone::Zone;
 
 use super::{Encryption, Network, Secret, Store, is_loopback};
@@ -148,6 +148,14 @@ pub(super) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Wrong>
 /// The word for `value`.
 pub(super) fn word_for<T: PartialEq>(value: &T, words: &[(&'static str, T)]) -> Option<&'static str> {
     words.iter().find(|(_, known)| known == value).map(|(word, _)| *word)
+}
+
+/// What something costs: at least one of a currency's smallest unit.
+pub(super) fn price(text: &str) -> Result<Money, Wrong> {
+    Money::parse(text).filter(|price| price.minor > 0).ok_or_else(|| {
+        let help = "write an amount and the code of its currency, such as `5 EUR` or `4.50 USD`";
+        Wrong::new(&codes::SETTINGS_VALUE, format!("`{text}` is not a price"), help)
+    })
 }
 
 /// A mail address.

@@ -1,6 +1,6 @@
 //! Who may read how much of an article. Every outlet asks here: pages, feeds, mail, static build, issues on the web.
 
-use super::words;
+use super::{NewsletterId, Plan, words};
 
 words! {
     /// Whom an article is written for, from the widest to the narrowest; the `access` of its front matter.
@@ -25,6 +25,50 @@ words! {
         Subscriber = "subscriber",
         /// A subscriber with a membership.
         Member = "member",
+    }
+}
+
+/// What somebody reads who has signed in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reading {
+    /// Whether they have an active subscription.
+    pub is_subscriber: bool,
+    /// What their memberships open.
+    pub opens: Opens,
+}
+
+/// The newsletters whose paid articles are opened.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Opens {
+    /// These, sorted; none: nothing that is paid for.
+    These(Vec<NewsletterId>),
+    /// All, and what is in none.
+    Everything,
+}
+
+impl Reading {
+    /// What anybody reads.
+    pub const ANYBODY: Reading = Reading { is_subscriber: false, opens: Opens::These(Vec::new()) };
+
+    /// Everything that anybody can read as, where these are sold: what anybody reads first.
+    pub fn all_of(plans: &[Plan]) -> Vec<Reading> {
+        let mut opens = vec![Opens::These(Vec::new()), Opens::Everything];
+        opens.extend(plans.iter().filter(|plan| !plan.opens.is_empty()).map(|plan| Opens::These(plan.opens.clone())));
+        let of = |is_subscriber| opens.iter().cloned().map(move |opens| Reading { is_subscriber, opens });
+        of(false).chain(of(true)).collect()
+    }
+
+    /// As whom one reads what stands in `newsletters`.
+    pub fn viewer_of(&self, newsletters: &[NewsletterId]) -> Viewer {
+        let is_opened = match &self.opens {
+            Opens::Everything => true,
+            Opens::These(opened) => newsletters.iter().any(|newsletter| opened.contains(newsletter)),
+        };
+        match (is_opened, self.is_subscriber) {
+            (true, _) => Viewer::Member,
+            (false, true) => Viewer::Subscriber,
+            (false, false) => Viewer::Anybody,
+        }
     }
 }
 
@@ -54,6 +98,17 @@ impl Access {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plan_opens_what_it_says() {
+        let [wire, weekly] = ["wire", "weekly"].map(NewsletterId::new);
+        let of = |opens| Reading { is_subscriber: true, opens };
+        let one = of(Opens::These(vec![weekly.clone()]));
+        assert_eq!(one.viewer_of(&[wire.clone(), weekly]), Viewer::Member);
+        assert_eq!([one.viewer_of(std::slice::from_ref(&wire)), one.viewer_of(&[])], [Viewer::Subscriber; 2]);
+        assert_eq!(of(Opens::Everything).viewer_of(&[]), Viewer::Member);
+        assert_eq!(Reading::ANYBODY.viewer_of(&[wire]), Viewer::Anybody);
+    }
 
     #[test]
     fn nobody_reads_more_than_was_meant_for_them() {

@@ -18,7 +18,7 @@ mod subscription;
 mod upcoming;
 mod words;
 
-pub use access::{Access, Portion, Viewer};
+pub use access::{Access, Opens, Portion, Reading, Viewer};
 pub use address::{AddressError, EmailAddress};
 pub use cadence::{Cadence, DigestTime, Rhythm};
 pub use choices::{Choices, Service, Wish};

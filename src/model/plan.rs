@@ -37,7 +37,7 @@ pub struct Plan {
     pub prices: Vec<Money>,
     /// Days without payment at the beginning.
     pub trial_days: u32,
-    /// The newsletters whose paid articles it opens; empty: all.
+    /// The newsletters whose paid articles it opens, sorted; empty: all.
     pub opens: Vec<NewsletterId>,
 }
 

@@ -91,6 +91,14 @@ struct List<T> {
     has_more: bool,
 }
 
+/// A customer; one that was deleted has neither.
+#[derive(Deserialize)]
+struct Payer {
+    email: Option<String>,
+    #[serde(default)]
+    preferred_locales: Vec<String>,
+}
+
 /// Anything, for its id.
 #[derive(Deserialize)]
 struct Named {
@@ -114,6 +122,17 @@ impl Provider {
         form.extend(name.map(|name| ("name", name)));
         let made: Named = self.post(&["customers"], &form, Some(&key_of(&form))).await?;
         Ok(CustomerId::new(made.id))
+    }
+
+    /// A customer's address and language tag; the language is empty where it is not known. None: it has no address, or is
+    /// gone.
+    pub async fn address_of(&self, customer: &CustomerId) -> Result<Option<(String, String)>, PaymentError> {
+        let known: Payer = match self.get(&["customers", customer.as_str()], &[]).await {
+            Err(PaymentError::NotThere) => return Ok(None),
+            found => found?,
+        };
+        let language = known.preferred_locales.into_iter().next().unwrap_or_default();
+        Ok(known.email.map(|email| (email, language)))
     }
 
     /// Where receipts go from now on.

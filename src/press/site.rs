@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use flate2::write::GzEncoder;
 
 use crate::content::{Article, Catalog, fingerprint};
-use crate::model::{Access, Viewer};
+use crate::model::{Access, NewsletterId, Reading};
 use crate::render::{self, Imprint, RenderError, RenderedPage};
 
 /// Everything that is answered without asking the database, by address.
@@ -16,12 +16,23 @@ use crate::render::{self, Imprint, RenderError, RenderedPage};
 pub struct Site {
     /// By path, such as `/`, `/an-article/`, `/feed.xml`.
     pub pages: BTreeMap<String, Arc<SitePage>>,
-    /// What stands at the same path for those who may read it, and who they are; `build` never writes it.
-    pub gated: BTreeMap<String, (Access, Arc<SitePage>)>,
-    /// A reader's own feed, for each kind of reader; `build` never writes it.
-    pub feeds: BTreeMap<Viewer, Arc<SitePage>>,
+    /// What stands at the same path for those who may read it; `build` never writes it.
+    pub gated: BTreeMap<String, GatedPage>,
+    /// A reader's own feed, for all that can be read; `build` never writes it.
+    pub feeds: BTreeMap<Reading, Arc<SitePage>>,
     /// From an old path to the present one.
     pub redirects: BTreeMap<String, String>,
+}
+
+/// A whole article that is not for everybody.
+#[derive(Debug, Clone)]
+pub struct GatedPage {
+    /// Whom it is for.
+    pub access: Access,
+    /// What it is published in.
+    pub newsletters: Vec<NewsletterId>,
+    /// All of it.
+    pub page: Arc<SitePage>,
 }
 
 /// One answer.
@@ -95,13 +106,17 @@ impl SitePage {
 /// Prints every page as it is at `now`.
 pub(super) fn compose(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Result<Site, RenderError> {
     let (mut pages, mut gated) = (BTreeMap::new(), BTreeMap::new());
+    let carriers =
+        imprint.catalog.articles.iter().map(|article| (render::article_address(article), &article.newsletters));
+    let carriers: BTreeMap<String, &Vec<NewsletterId>> = carriers.collect();
     for RenderedPage { address, content_type, body, access } in render::pages(imprint, now)? {
         let cache = if access == Access::Public { CachePolicy::Revalidate } else { CachePolicy::Private };
         let page = Arc::new(SitePage::new(content_type, body.into_bytes(), cache));
         if access == Access::Public {
             pages.insert(address, page);
         } else {
-            gated.insert(address, (access, page));
+            let newsletters = carriers.get(&address).map_or_else(Vec::new, |newsletters| (*newsletters).clone());
+            gated.insert(address, GatedPage { access, newsletters, page });
         }
     }
     let static_files = imprint.theme.static_files().map(|file| {
@@ -109,8 +124,8 @@ pub(super) fn compose(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Result<Site,
         (file.address.clone(), Arc::new(page))
     });
     pages.extend(static_files);
-    let own = |(viewer, RenderedPage { content_type, body, .. })| {
-        (viewer, Arc::new(SitePage::new(content_type, body.into_bytes(), CachePolicy::Private)))
+    let own = |(reading, RenderedPage { content_type, body, .. })| {
+        (reading, Arc::new(SitePage::new(content_type, body.into_bytes(), CachePolicy::Private)))
     };
     let feeds = render::own_feeds(imprint, now)?.into_iter().map(own).collect();
     let mut redirects = redirects(imprint.catalog, now);

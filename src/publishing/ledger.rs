@@ -24,6 +24,7 @@ impl<'a> Office<'a> {
     /// Nothing is entered while sending is held or the edition has errors, whoever asks.
     pub async fn enter_what_is_due(self) -> Result<()> {
         let sending = &self.edition.settings.sending;
+        self.store.keep_openings(&self.edition.settings.billing.plans).await?;
         for newsletter in self.enter_due_articles().await? {
             self.enter_slots(newsletter, self.now + sending.undo, self.now - sending.max_lateness).await?;
         }
@@ -55,7 +56,7 @@ impl<'a> Office<'a> {
         for newsletter in &self.edition.settings.newsletters {
             self.enter_newsletter(newsletter, &self.due_articles(newsletter, self.now)).await?;
         }
-        Ok(())
+        Ok(self.store.keep_openings(&self.edition.settings.billing.plans).await?)
     }
 
     /// Enters what is out and unknown as late, whatever its date, and takes the slots that have come for missed: when a

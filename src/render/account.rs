@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::billing::{MembershipPart, sample_memberships};
 use super::choices::{ChoicesForm, Offer};
 use super::context::{Moment, NamedAddress};
 use super::pages::{FieldError, Notice, NoticeKind, ReaderPage};
@@ -34,8 +35,10 @@ pub struct AccountPage {
     pub zones: Vec<Offer>,
     /// The languages that there are words in.
     pub languages: Vec<Offer>,
-    /// Until when they are a member, if they are.
-    pub member_until: Option<String>,
+    /// Their membership, if they have one.
+    pub membership: Option<MembershipPart>,
+    /// Where plans are shown, if any are sold.
+    pub sells: bool,
     /// The address of their own feed, if they are a member.
     pub feed: Option<String>,
     /// The next mails: when, and of which newsletter.
@@ -72,7 +75,8 @@ pub(super) fn samples(form: ChoicesForm) -> Vec<ReaderPage> {
         name: text("Ada"),
         zones: vec![zone],
         languages: vec![Offer::new("de", "Deutsch", true)],
-        member_until: Some(at.minute.clone()),
+        membership: None,
+        sells: true,
         feed: Some(text("https://example.com/feed/token")),
         next_mails: vec![(at.minute, text("The Wire"))],
         others: vec![NamedAddress::new("The Weekly", "weekly")],
@@ -82,7 +86,10 @@ pub(super) fn samples(form: ChoicesForm) -> Vec<ReaderPage> {
         sessions: vec![session.clone(), SessionLine { browser: String::new(), is_this: false, ..session }],
     };
     let address = |is_back| ReaderPage::Address { token: text("token"), email: text("reader@example.com"), is_back };
-    vec![
+    let members = sample_memberships().into_iter();
+    let members = members.map(|part| AccountPage { membership: Some(part), ..account.clone() });
+    let mut pages: Vec<ReaderPage> = members.map(|page| ReaderPage::Account(Box::new(page))).collect();
+    pages.extend([
         ReaderPage::SignIn { action: text("/sign-in?next=/account"), email, errors: error("email") },
         ReaderPage::SignInCode {
             notices: vec![Notice::new(NoticeKind::CheckYourMail, vec![])],
@@ -96,8 +103,9 @@ pub(super) fn samples(form: ChoicesForm) -> Vec<ReaderPage> {
         ReaderPage::Account(Box::new(account)),
         address(false),
         address(true),
-        ReaderPage::Erase { is_recent: true },
-        ReaderPage::Erase { is_recent: false },
+        ReaderPage::Erase { is_recent: true, pays: true },
+        ReaderPage::Erase { is_recent: false, pays: false },
         ReaderPage::Erased,
-    ]
+    ]);
+    pages
 }

@@ -46,6 +46,8 @@ pub struct SiteContext {
     pub account: String,
     /// Where they sign in.
     pub sign_in: String,
+    /// Where they buy; none: nothing is sold.
+    pub plans: Option<String>,
 }
 
 /// A name that leads somewhere.
@@ -242,6 +244,7 @@ impl SiteContext {
             sign_up: SignUp { action: format!("{}{SUBSCRIBE}", imprint.readers_url), ..SignUp::new(imprint) },
             account: format!("{}/account", imprint.readers_url),
             sign_in: format!("{}/sign-in", imprint.readers_url),
+            plans: imprint.settings.sells().then(|| format!("{}/plans", imprint.readers_url)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::content::Article;
-use crate::model::Viewer;
+use crate::model::Reading;
 
 use super::address::{Place, article_address, in_query};
 use super::context::{Moment, Story};
@@ -34,21 +34,22 @@ struct Entry {
 impl Feed {
     /// The feed that everybody knows.
     pub fn public(imprint: &Imprint<'_>, articles: &[&Article]) -> Feed {
-        Feed { own: imprint.absolute("/feed.xml"), ..Feed::of("/", Viewer::Anybody, imprint, articles) }
+        Feed { own: imprint.absolute("/feed.xml"), ..Feed::of("/", &Reading::ANYBODY, imprint, articles) }
     }
 
     /// What the feed of a reader's own has in it for all who read alike. It says another id than the public one, so that
     /// no program takes the two for the same; and no address, because each reader's is a secret.
-    pub fn private(imprint: &Imprint<'_>, articles: &[&Article], viewer: Viewer) -> Feed {
-        Feed::of("/feed/", viewer, imprint, articles)
+    pub fn private(imprint: &Imprint<'_>, articles: &[&Article], reading: &Reading) -> Feed {
+        Feed::of("/feed/", reading, imprint, articles)
     }
 
-    fn of(id: &str, viewer: Viewer, imprint: &Imprint<'_>, articles: &[&Article]) -> Feed {
+    fn of(id: &str, reading: &Reading, imprint: &Imprint<'_>, articles: &[&Article]) -> Feed {
         let articles = &articles[..articles.len().min(IN_FEED)];
         let changed = articles.iter().filter_map(|article| article.updated.max(article.date)).max();
         let entry = |article: &&Article| {
             let address = article_address(article);
             let id = article.id.as_ref().map_or(address.clone(), |id| format!("/#{}", in_query(id.as_str())));
+            let viewer = reading.viewer_of(&article.newsletters);
             let place = Place { imprint, address: &address, is_absolute: true };
             Entry {
                 id: imprint.absolute(&id),

@@ -6,6 +6,7 @@
 
 mod account;
 mod address;
+mod billing;
 mod choices;
 mod context;
 mod feed;
@@ -24,6 +25,7 @@ mod words;
 
 pub use account::{AccountPage, SessionLine};
 pub use address::{article_address, media_address, media_type, tag_address};
+pub use billing::{BoughtPart, MembershipPart, PlanLine, PlansPage, SwitchPage, price_each};
 pub use choices::{ChoicesForm, Next, Offer};
 pub use context::{
     AuthorContext, Cadences, Moment, NamedAddress, NewsletterChoice, PageMeta, Picture, SignUp, SiteContext, Story,
@@ -31,7 +33,7 @@ pub use context::{
 };
 pub use mail::{IssueMail, LEAVE_TOKEN_SLOT, NoticeMail, Occasion, PREFERENCES_TOKEN_SLOT, digest, instant};
 pub use mail_html::{LARGE_MAIL, LARGEST_MAIL};
-pub use notice_mail::{ConfirmLine, NoticeText, WelcomeLine, notice};
+pub use notice_mail::{BillText, ConfirmLine, NoticeText, WelcomeLine, notice};
 pub use pages::{
     FieldError, Notice, NoticeKind, OutboxEntry, OutboxMail, Preferences, ReaderPage, SignUpPage, UndoForm, reader_page,
 };

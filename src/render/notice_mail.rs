@@ -32,6 +32,8 @@ pub enum NoticeText {
     },
     /// The last mail to somebody who was erased.
     Erased {},
+    /// What happened to a membership or to money.
+    Bill(Box<BillText>),
     /// Lets a reader sign in.
     SignIn {
         /// The link, from scheme to token.
@@ -56,6 +58,27 @@ pub enum NoticeText {
         /// When the move was asked for, or done.
         at: Moment,
     },
+}
+
+/// What is told about money.
+#[derive(Debug, Clone, Serialize)]
+pub struct BillText {
+    /// `begun`, `paid`, `failed`, `given-back`, `cancelled` or `ended`.
+    pub what: String,
+    /// The plan's title.
+    pub plan: String,
+    /// What was paid, is to be paid, or was given back, with its currency.
+    pub amount: String,
+    /// When it happened.
+    pub at: Moment,
+    /// The next payment, or the next try of this one; none: there is none.
+    pub next: Option<Moment>,
+    /// Until when the reader may read.
+    pub reads_until: Moment,
+    /// The page on which they change it.
+    pub account_address: String,
+    /// The page on which they buy.
+    pub plans_address: String,
 }
 
 /// What a reader who confirms will get.
@@ -94,6 +117,7 @@ fn letter(imprint: &Imprint<'_>, text: NoticeText, at: DateTime<Utc>) -> Letter<
         NoticeText::Confirm { .. } => "confirm",
         NoticeText::Welcome { .. } => "welcome",
         NoticeText::Erased {} => "erased",
+        NoticeText::Bill(_) => "bill",
         NoticeText::SignIn { .. } => "sign-in",
         NoticeText::Address { .. } => "address",
     };
@@ -108,6 +132,20 @@ pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
         let link = text("https://example.com/address/token");
         NoticeText::Address { link, is_back, hours: 24, at: requested.clone() }
     };
+    let bill = |what: &str, next: bool| {
+        NoticeText::Bill(Box::new(BillText {
+            what: text(what),
+            plan: text("Monthly"),
+            amount: text("€5.00"),
+            at: requested.clone(),
+            next: next.then(|| requested.clone()),
+            reads_until: requested.clone(),
+            account_address: text("https://example.com/account"),
+            plans_address: text("https://example.com/plans"),
+        }))
+    };
+    let bills = ["begun", "paid", "failed", "given-back", "cancelled", "ended"];
+    let bills = bills.into_iter().flat_map(|what| [bill(what, true), bill(what, false)]);
     let notices = [
         NoticeText::Confirm {
             subscriptions: vec![ConfirmLine { title: title.clone(), rhythm: text("each article at once") }],
@@ -133,5 +171,5 @@ pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
         address(false),
         address(true),
     ];
-    notices.into_iter().flat_map(|text| letter(&sample.imprint, text, sample.at).samples()).collect()
+    notices.into_iter().chain(bills).flat_map(|text| letter(&sample.imprint, text, sample.at).samples()).collect()
 }

@@ -7,6 +7,7 @@ use tera::Context;
 
 use super::Imprint;
 use super::account::{self, AccountPage};
+use super::billing::{self, PlansPage, SwitchPage};
 use super::choices::ChoicesForm;
 use super::context::{PageMeta, SignUp, SiteContext, page_context};
 use super::sample::Sample;
@@ -80,9 +81,20 @@ pub enum ReaderPage {
     Erase {
         /// Whether the reader signed in a moment ago; else they are asked to.
         is_recent: bool,
+        /// Whether they pay for a membership.
+        pays: bool,
     },
     /// The reader is erased.
     Erased,
+    /// What can be bought: `POST /billing/checkout`, or `POST /billing/switch` for whoever has bought.
+    Plans(PlansPage),
+    /// What going over to another plan costs: `POST /billing/switch` again does it.
+    Switch(Box<SwitchPage>),
+    /// On the way to a page of the payment provider.
+    HandOver {
+        /// Where it is.
+        address: String,
+    },
     /// What happened.
     Notices {
         /// In order.
@@ -188,6 +200,10 @@ pub enum NoticeKind {
     NewAddress,
     /// The account has another address.
     AddressMoved,
+    /// The payment provider says that what is paid, or by what, has changed.
+    BillingUpdated,
+    /// The payment provider says that nothing has changed.
+    BillingNotUpdated,
 }
 
 /// A button that takes something back.
@@ -254,6 +270,8 @@ fn heading(notices: &[Notice]) -> &'static str {
         Some(NoticeKind::Left) => "left-title",
         Some(NoticeKind::NewAddress) => "check-your-mail-title",
         Some(NoticeKind::AddressMoved) => "address-moved-title",
+        Some(NoticeKind::BillingUpdated) => "billing-updated-title",
+        Some(NoticeKind::BillingNotUpdated) => "billing-not-updated-title",
         Some(NoticeKind::Saved) | None => "saved-title",
     }
 }
@@ -327,6 +345,9 @@ impl ReaderPage {
             ReaderPage::Address { .. } => ("site/address.html", say("old-address-title")),
             ReaderPage::Erase { .. } => ("site/erase.html", say("erase-title")),
             ReaderPage::Erased => ("site/erased.html", say("erased-mail-kind")),
+            ReaderPage::Plans(_) => ("site/plans.html", say("plans")),
+            ReaderPage::Switch(_) => ("site/switch.html", say("switch-title")),
+            ReaderPage::HandOver { .. } => ("site/hand_over.html", say("hand-over-title")),
             ReaderPage::Notices { notices } => ("site/notices.html", say(heading(notices))),
             ReaderPage::Expired => ("site/expired.html", say("expired-title")),
             ReaderPage::NobodysLeave => ("site/nobodys_leave.html", say("nobodys-leave-title")),
@@ -340,7 +361,8 @@ impl ReaderPage {
 
     pub(super) fn samples(sign_up: &SignUp, form: ChoicesForm) -> Vec<ReaderPage> {
         use NoticeKind::{
-            AddressMoved, CheckYourMail, Left, LinkExpired, NewAddress, Saved, SignedIn, SignedUp, Subscribed,
+            AddressMoved, BillingNotUpdated, BillingUpdated, CheckYourMail, Left, LinkExpired, NewAddress, Saved,
+            SignedIn, SignedUp, Subscribed,
         };
         let text = |text: &str| text.to_owned();
         let (token, newsletter) = (text("token"), text("The Wire"));
@@ -352,7 +374,7 @@ impl ReaderPage {
             ..Notice::new(kind, vec![newsletter.clone()])
         };
         let kinds = [CheckYourMail, NewAddress, AddressMoved, SignedIn, SignedUp, Subscribed, LinkExpired, Left, Saved];
-        let notices = kinds.map(notice).to_vec();
+        let notices = kinds.into_iter().chain([BillingUpdated, BillingNotUpdated]).map(notice).collect();
         let error = |field| FieldError { field, message: text("type it again") };
         let preferences = Preferences {
             notices: vec![notice(Left)],
@@ -389,6 +411,6 @@ impl ReaderPage {
                 request: text("17"),
             },
         ];
-        [account::samples(form), pages, outbox_samples()].concat()
+        [account::samples(form), billing::samples(), pages, outbox_samples()].concat()
     }
 }

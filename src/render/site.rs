@@ -11,7 +11,7 @@ use tera::Context;
 
 use crate::config::Author;
 use crate::content::{Article, Page};
-use crate::model::{Access, Portion, Viewer};
+use crate::model::{Access, Portion, Reading, Viewer};
 
 use super::address::{Place, article_address, author_address, in_query, page_address, tag_address};
 use super::context::{
@@ -124,11 +124,13 @@ pub fn pages(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Result<Vec<RenderedPa
     Ok(pages)
 }
 
-/// The feed of a reader's own, for each kind of reader: without the reader in it, so that all of a kind get the same.
-pub fn own_feeds(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Result<Vec<(Viewer, RenderedPage)>, RenderError> {
+/// The feed of a reader's own, for all that can be read: without the reader in it, so that all who read alike get the
+/// same.
+pub fn own_feeds(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Result<Vec<(Reading, RenderedPage)>, RenderError> {
     let site = SiteContext::new(imprint);
     let desk = Desk::new(imprint, &site, now);
-    Viewer::ALL.into_iter().map(|viewer| Ok((viewer, desk.rendered(desk.own_feed(viewer))?))).collect()
+    let readings = Reading::all_of(&imprint.settings.billing.plans).into_iter();
+    readings.map(|reading| Ok((reading.clone(), desk.rendered(desk.own_feed(&reading))?))).collect()
 }
 
 /// Each template of the site with what it is given, in every branch that it may take.
@@ -137,7 +139,7 @@ pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
     let desk = Desk::new(&sample.imprint, &site, sample.at);
     let mut sheets: Vec<Sheet> = desk.sheets().chain(desk.whole_articles()).collect();
     sheets.push(desk.sitemap(sheets.iter().filter_map(|sheet| desk.listed(sheet)).collect()));
-    sheets.push(desk.own_feed(Viewer::Member));
+    sheets.push(desk.own_feed(&Reading::ANYBODY));
     for sheet in sheets.iter_mut().filter(|sheet| sheet.template == "site/home.html") {
         sheet.context.insert("has_more", &true);
     }
@@ -353,8 +355,8 @@ impl<'a> Desk<'a> {
         self.sheet("site/feed.xml", "/feed.xml", None, Feed::public(self.imprint, &self.articles))
     }
 
-    fn own_feed(&self, viewer: Viewer) -> Sheet {
-        self.sheet("site/feed.xml", "/feed/", None, Feed::private(self.imprint, &self.articles, viewer))
+    fn own_feed(&self, reading: &Reading) -> Sheet {
+        self.sheet("site/feed.xml", "/feed/", None, Feed::private(self.imprint, &self.articles, reading))
     }
 
     fn rendered(&self, sheet: Sheet) -> Result<RenderedPage, RenderError> {

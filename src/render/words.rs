@@ -14,8 +14,12 @@ use fluent_langneg::{NegotiationStrategy, negotiate_languages};
 use tera::{Kwargs, State, Value};
 use unic_langid::{CharacterDirection, LanguageIdentifier};
 
+use crate::model::Money;
+
 /// What is said where a language has no words of its own.
 const ENGLISH: &str = "en";
+/// Currencies that have a sign of their own everywhere.
+const SYMBOLS: [(&str, &str); 4] = [("EUR", "€"), ("USD", "$"), ("GBP", "£"), ("JPY", "¥")];
 /// No browser asks for more languages than a person speaks.
 const MOST_ASKED: usize = 16;
 
@@ -33,6 +37,16 @@ impl Words {
         let said = self.try_to_say(key, &values);
         debug_assert!(said.is_ok(), "{said:?}");
         said.unwrap_or_else(|_| key.to_owned())
+    }
+
+    /// An amount of money as the language writes it: `€4.50`, `4,50 €`, `CHF 4.50`.
+    pub fn money(&self, money: Money) -> String {
+        let mark = self.say("decimal-mark", &[]).chars().next().unwrap_or('.');
+        let code = money.currency.code();
+        let symbol = SYMBOLS.iter().find(|(known, _)| *known == code).map(|(_, symbol)| *symbol);
+        let key = if symbol.is_some() { "money-symbol" } else { "money-code" };
+        let currency = symbol.unwrap_or(code).to_owned();
+        self.say(key, &[("amount", money.digits(mark).into()), ("currency", currency.into())])
     }
 
     /// BCP 47.
@@ -187,9 +201,14 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_written_as_the_language_writes_it() {
+    fn dates_and_money_are_written_as_the_language_writes_them() {
         let values = [("day", 23.into()), ("month", 11.into()), ("year", 2026.into()), ("time", "08:00".into())];
         let dates = ["en", "de", "ar"].map(|language| words(language).say("date-and-time", &values));
+        let franc = |text| Money::parse(text).unwrap();
+        let said = ["en", "de", "ar"].map(|language| words(language).money(franc("4.5 EUR")));
+        assert_eq!(said, ["€4.50", "4,50\u{a0}€", "4.50\u{a0}€"]);
+        assert_eq!(words("de").money(franc("500 JPY")), "500\u{a0}¥");
+        assert_eq!(words("en").money(franc("12 CHF")), "CHF\u{a0}12.00");
         assert_eq!(dates, ["23 November 2026, 08:00", "23. November 2026, 08:00", "23 نوفمبر 2026، 08:00"]);
     }
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::model::{EmailAddress, SubscriberId};
 
 use super::audit::record_event;
+use super::billing::tell_provider;
 use super::database::{Result, Transaction, transact};
 use super::erasure::blank;
 use super::flows::{Unopened, dead};
@@ -89,6 +90,7 @@ impl Store {
             };
             end_sessions(transaction, &subscriber).await?;
             end_links(transaction, &subscriber, if is_back { asked_at } else { now }, now).await?;
+            tell_provider(transaction, &subscriber, now).await?;
             let event = if is_back { "address-moved-back" } else { "address-moved" };
             record_event(transaction, event, (Some(&subscriber), &to.masked()), "", now).await?;
             if !is_back {
@@ -121,7 +123,15 @@ async fn take_over(
         transaction.execute(ended, values![&unconfirmed, now]).await?;
         let blank = concat!("UPDATE subscribers SET ", blank!(), " WHERE id = $1");
         transaction.execute(blank, values![&unconfirmed]).await?;
-        transaction.execute("DELETE FROM memberships WHERE subscriber = $1", values![&unconfirmed]).await?;
+        let granted = "DELETE FROM memberships WHERE subscriber = $1 AND state = 'granted'";
+        transaction.execute(granted, values![&unconfirmed]).await?;
+        // Whoever paid from this mailbox is who moves here.
+        for bought in [
+            "UPDATE memberships SET subscriber = $2 WHERE subscriber = $1",
+            "UPDATE customers SET subscriber = $2 WHERE subscriber = $1",
+        ] {
+            transaction.execute(bought, values![&unconfirmed, subscriber]).await?;
+        }
     }
     let from = "SELECT email FROM subscribers WHERE id = $1";
     let Some(from) = transaction.row::<EmailAddress>(from, values![subscriber]).await? else { return Ok(None) };

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::clock;
 use crate::model::SubscriberId;
 
-use super::database::{Result, Transaction};
+use super::database::{Result, Transaction, transact};
 use super::open::Store;
 use super::values::{columns, values};
 
@@ -36,6 +36,17 @@ pub(super) async fn record_event(
 }
 
 impl Store {
+    /// Appends an event that no other change of ours goes with.
+    pub async fn record_account_event(
+        &self,
+        who: &SubscriberId,
+        event: &'static str,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let who = who.clone();
+        transact!(self.write, |transaction| { record_event(transaction, event, (Some(&who), ""), "", now).await })
+    }
+
     /// The latest `most` events of an account, the latest first.
     pub async fn account_events(&self, who: &SubscriberId, most: i64) -> Result<Vec<AccountEvent>> {
         let sql = "SELECT at, event, detail FROM audit WHERE subscriber = $1 ORDER BY at DESC, id DESC LIMIT $2";

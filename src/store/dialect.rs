@@ -7,6 +7,13 @@ pub(crate) struct Dialects {
     pub postgres: &'static str,
 }
 
+impl Dialects {
+    /// What PostgreSQL is told, or else SQLite.
+    pub fn told(self, is_postgres: bool) -> &'static str {
+        if is_postgres { self.postgres } else { self.sqlite }
+    }
+}
+
 /// A statement, whose text may depend on who is told.
 pub(crate) trait Sql: Send + 'static {
     /// Its text for PostgreSQL, or else for SQLite.
@@ -21,7 +28,7 @@ impl Sql for &'static str {
 
 impl Sql for Dialects {
     fn text(self, is_postgres: bool) -> impl sqlx::SqlSafeStr {
-        if is_postgres { self.postgres } else { self.sqlite }
+        self.told(is_postgres)
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::model::{EmailAddress, SubscriberId};
 
 use super::audit::record_event;
+use super::billing::forget_payer;
 use super::database::{Result, Transaction};
 use super::notices::{FollowUp, NewFlow, enter_flow};
 use super::open::Store;
@@ -51,8 +52,9 @@ const HELD: &[(&str, &str, &[&str])] = &[
     ),
     (
         "membership",
-        "SELECT granted_at, ends_at FROM memberships WHERE subscriber = $1",
-        &["granted_at", "ends_at"],
+        "SELECT state, plan, currency, every, began_at, reads_until, paid_until, ends_at FROM memberships
+            WHERE subscriber = $1 ORDER BY began_at",
+        &["state", "plan", "currency", "every", "began_at", "reads_until_at", "paid_until_at", "ends_at"],
     ),
     (
         "consents",
@@ -146,10 +148,11 @@ async fn erase(transaction: &mut Transaction, erasing: Erasing, now: DateTime<Ut
         "UPDATE deliveries SET email = 'erased', email_key = 'erased'
             WHERE issue IN (SELECT id FROM issues) AND subscriber = $1",
         "UPDATE audit SET who = '' WHERE subscriber = $1",
-        "DELETE FROM memberships WHERE subscriber = $1",
+        "DELETE FROM memberships WHERE subscriber = $1 AND state = 'granted'",
     ] {
         transaction.execute(sql, values![who]).await?;
     }
+    forget_payer(transaction, who, now).await?;
     transaction.execute("DELETE FROM suppressions WHERE email_key = $1", values![key]).await?;
     let suppressed = "INSERT INTO suppressions (email_key, reason, at) VALUES ($1, 'request', $2)
         ON CONFLICT (email_key) DO NOTHING";

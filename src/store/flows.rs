@@ -289,7 +289,7 @@ async fn enter_as_pending(transaction: &mut Transaction, sign_up: &SignUp) -> Re
 }
 
 /// The name is the latest; zone and language are what the person chose before, if they did.
-async fn enter_subscriber(
+pub(super) async fn enter_subscriber(
     transaction: &mut Transaction,
     email: &EmailAddress,
     person: &Person,

@@ -7,11 +7,15 @@ use crate::config::Secret;
 
 use super::{Store, StoreAddress};
 
+/// A fresh SQLite store, and what keeps it alive.
+pub(crate) async fn sqlite() -> (Store, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    (Store::open(&StoreAddress::Sqlite(folder.path().join("test.db"))).await.unwrap(), folder)
+}
+
 /// One fresh store of each kind that can be had here, and what keeps it alive.
 pub(crate) async fn stores() -> Vec<(Store, TempDir)> {
-    let folder = tempfile::tempdir().unwrap();
-    let sqlite = Store::open(&StoreAddress::Sqlite(folder.path().join("test.db"))).await.unwrap();
-    let mut stores = vec![(sqlite, folder)];
+    let mut stores = vec![sqlite().await];
     #[expect(clippy::disallowed_methods, reason = "the test script says where its server is")]
     if let Ok(server) = std::env::var("PRESSRUN_TEST_POSTGRES") {
         let name = format!("test_{}", clock::new_id());

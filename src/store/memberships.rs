@@ -1,24 +1,33 @@
 //! Memberships: who reads what is paid for, and until when.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
-use crate::model::{SubscriberId, Viewer};
+use crate::model::{
+    AgreementId, Currency, CustomerId, Every, MembershipState, Money, NewsletterId, Opens, Plan, PlanId, Reading,
+    SubscriberId,
+};
 
 use super::audit::record_event;
 use super::database::{Result, transact};
 use super::open::Store;
-use super::values::values;
+use super::values::{Columns, Row, columns, values};
 
-/// As whom a subscriber `$who` reads at the moment `$now`, where `$active` finds the subscriptions that count: an
-/// expression of SQL whose value is a word of [`Viewer`].
+/// As whom a subscriber `$who` reads at the moment `$now` what comes with the subscription that `$active` finds: an
+/// expression of SQL whose value is a word of [`crate::model::Viewer`].
 macro_rules! reads_as {
     ($who:literal, $active:literal, $now:literal) => {
         concat!(
             "CASE WHEN EXISTS (SELECT 1 FROM memberships m WHERE m.subscriber = ",
             $who,
-            " AND m.ends_at > ",
+            " AND m.reads_until > ",
             $now,
-            ") THEN 'member' WHEN EXISTS (SELECT 1 FROM subscriptions s WHERE ",
+            " AND (NOT EXISTS (SELECT 1 FROM openings o WHERE o.plan = m.plan) OR EXISTS (
+                SELECT 1 FROM openings o JOIN subscriptions s ON s.newsletter = o.newsletter
+                WHERE o.plan = m.plan AND ",
+            $active,
+            "))) THEN 'member' WHEN EXISTS (SELECT 1 FROM subscriptions s WHERE ",
             $active,
             " AND s.state = 'active') THEN 'subscriber' ELSE 'anybody' END"
         )
@@ -26,38 +35,141 @@ macro_rules! reads_as {
 }
 pub(super) use reads_as;
 
+/// One membership as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// Where it stands.
+    pub state: MembershipState,
+    /// Since when.
+    pub began_at: DateTime<Utc>,
+    /// Until when one may read.
+    pub reads_until: DateTime<Utc>,
+    /// What was bought; none: an editor granted it.
+    pub bought: Option<Bought>,
+}
+
+/// What was bought, and from when to when it is paid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bought {
+    /// The provider's agreement.
+    pub agreement: AgreementId,
+    /// Who pays, as the provider knows them.
+    pub customer: CustomerId,
+    /// For which plan.
+    pub plan: PlanId,
+    /// What one payment comes to.
+    pub price: Money,
+    /// How often it is paid.
+    pub every: Every,
+    /// Until when it is paid for.
+    pub paid_until: DateTime<Utc>,
+    /// When the present period runs out, and the next payment is due if it goes on.
+    pub renews_at: DateTime<Utc>,
+    /// When it ends, if it was cancelled, or ended.
+    pub ends_at: Option<DateTime<Utc>>,
+}
+
+columns! {
+    Bought: agreement, customer, plan, price, every, paid_until, renews_at, ends_at;
+}
+
+/// Written `state, began_at, reads_until, id, customer, plan, amount, currency, every, paid_until, renews_at, ends_at`.
+impl Columns for Membership {
+    fn read(row: &mut Row) -> Result<Membership> {
+        let (state, began_at, reads_until) = row.read()?;
+        let bought = if state == MembershipState::Granted { None } else { Some(row.read()?) };
+        Ok(Membership { state, began_at, reads_until, bought })
+    }
+}
+
+/// The columns of a [`Membership`].
+pub(super) const MEMBERSHIP: &str =
+    "state, began_at, reads_until, id, customer, plan, amount, currency, every, paid_until, renews_at, ends_at";
+
+impl Columns for Money {
+    fn read(row: &mut Row) -> Result<Money> {
+        Ok(Money { minor: row.read()?, currency: row.read()? })
+    }
+}
+
+impl Columns for Currency {
+    fn read(row: &mut Row) -> Result<Currency> {
+        let code: String = row.read()?;
+        Currency::parse(&code).ok_or_else(|| row.unfit(&code, "currency"))
+    }
+}
+
+impl Membership {
+    /// Whether one may read by it at `now`.
+    pub fn is_open(&self, now: DateTime<Utc>) -> bool {
+        self.reads_until > now
+    }
+}
+
 impl Store {
-    /// As whom somebody who has signed in reads at `now`.
-    pub async fn viewer(&self, who: &SubscriberId, now: DateTime<Utc>) -> Result<Viewer> {
-        let sql =
-            concat!("SELECT ", reads_as!("p.id", "s.subscriber = p.id", "$2"), " FROM subscribers p WHERE p.id = $1");
-        Ok(self.row(sql, values![who, now]).await?.unwrap_or(Viewer::Anybody))
+    /// What somebody who has signed in reads at `now`.
+    pub async fn reading(&self, who: &SubscriberId, now: DateTime<Utc>) -> Result<Reading> {
+        let sql = "SELECT 1 FROM subscriptions WHERE subscriber = $1 AND state = 'active'";
+        let is_subscriber = self.has_any(sql, values![who]).await?;
+        let sql = "SELECT m.plan, o.newsletter FROM memberships m LEFT JOIN openings o ON o.plan = m.plan
+            WHERE m.subscriber = $1 AND m.reads_until > $2 ORDER BY o.newsletter";
+        let opened: Vec<(String, Option<NewsletterId>)> = self.rows(sql, values![who, now]).await?;
+        let opened: Option<Vec<NewsletterId>> = opened.into_iter().map(|(_, newsletter)| newsletter).collect();
+        Ok(Reading { is_subscriber, opens: opened.map_or(Opens::Everything, Opens::These) })
     }
 
     /// The same for whoever has an address, under its key.
-    pub async fn viewer_at(&self, email_key: &str, now: DateTime<Utc>) -> Result<Viewer> {
+    pub async fn reading_at(&self, email_key: &str, now: DateTime<Utc>) -> Result<Reading> {
         let who = self.row("SELECT id FROM subscribers WHERE email_key = $1", values![email_key]).await?;
         match who {
-            Some(who) => self.viewer(&who, now).await,
-            None => Ok(Viewer::Anybody),
+            Some(who) => self.reading(&who, now).await,
+            None => Ok(Reading::ANYBODY),
         }
     }
 
-    /// Until when somebody is a member, or was; none: they never were.
-    pub async fn membership_end(&self, who: &SubscriberId) -> Result<Option<DateTime<Utc>>> {
-        self.row("SELECT ends_at FROM memberships WHERE subscriber = $1", values![who]).await
+    /// Somebody's memberships, what lasts longest first.
+    pub async fn memberships(&self, who: &SubscriberId) -> Result<Vec<Membership>> {
+        let sql = format!("SELECT {MEMBERSHIP} FROM memberships WHERE subscriber = $1 ORDER BY reads_until DESC, id");
+        self.rows(sqlx::AssertSqlSafe(sql), values![who]).await
     }
 
-    /// Makes somebody a member until `end`, whatever was granted before. An end that has come takes the membership away.
+    /// Makes somebody a member until `end`, whatever was granted before; what they have bought stays. An end that has
+    /// come takes what was granted away.
     pub async fn grant_membership(&self, who: &SubscriberId, end: DateTime<Utc>, now: DateTime<Utc>) -> Result<()> {
         let who = who.clone();
         transact!(self.write, |transaction| {
-            let sql = "INSERT INTO memberships (subscriber, granted_at, ends_at) VALUES ($1, $2, $3)
-                ON CONFLICT (subscriber) DO UPDATE SET granted_at = excluded.granted_at, ends_at = excluded.ends_at";
+            let sql = "INSERT INTO memberships (id, subscriber, state, began_at, reads_until)
+                VALUES ($1, $1, 'granted', $2, $3)
+                ON CONFLICT (id) DO UPDATE SET began_at = excluded.began_at, reads_until = excluded.reads_until";
             transaction.execute(sql, values![&who, now, end]).await?;
             let event = if end > now { "membership-granted" } else { "membership-ended" };
             let detail = format!("until {}", end.format("%Y-%m-%d %H:%M UTC"));
             record_event(transaction, event, (Some(&who), ""), &detail, now).await
         })
+    }
+
+    /// Keeps what each plan opens. What a plan opened that is not sold any more stays for whoever bought it.
+    pub async fn keep_openings(&self, plans: &[Plan]) -> Result<()> {
+        let known: Vec<(String, String)> = self.rows("SELECT plan, newsletter FROM openings", vec![]).await?;
+        let mut before: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (plan, newsletter) in known {
+            before.entry(plan).or_default().push(newsletter);
+        }
+        let changed = plans.iter().filter(|plan| {
+            let before = before.get(plan.id.as_str()).map_or(&[][..], Vec::as_slice);
+            before.len() != plan.opens.len()
+                || !plan.opens.iter().all(|opened| before.iter().any(|known| known == opened.as_str()))
+        });
+        for plan in changed.cloned() {
+            transact!(self.write, |transaction| {
+                transaction.execute("DELETE FROM openings WHERE plan = $1", values![&plan.id]).await?;
+                for newsletter in &plan.opens {
+                    let sql = "INSERT INTO openings (plan, newsletter) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+                    transaction.execute(sql, values![&plan.id, newsletter]).await?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 }

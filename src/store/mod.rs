@@ -9,13 +9,16 @@
 
 mod addresses;
 mod audit;
+mod billing;
 mod choices;
 mod database;
 mod deliveries;
 mod dialect;
 mod digests;
 mod erasure;
+mod errands;
 mod feeds;
+mod figures;
 mod flows;
 #[cfg(test)]
 pub(crate) mod fresh;
@@ -37,21 +40,25 @@ mod values;
 
 pub use addresses::{MOVE_BACK_WITHIN, MOVE_WITHIN, NewAddress};
 pub use audit::AccountEvent;
+pub use billing::{Bill, Found, Told};
 pub use choices::Person;
 pub use database::{Result, StoreError, Transaction, Work};
 pub use deliveries::{AttemptRow, Claimed, Content, DeliveryRow, Fixed, IssueMail, Outcome, Said};
 pub use digests::{DigestRun, Group, KnownRhythm};
 pub use erasure::Erasing;
+pub use errands::{Errand, ErrandKind, Heard};
+pub use figures::Standings;
 pub use flows::{Choice, Confirmed, Confirming, Flow, Request, SignUp, Unopened, Welcome};
 pub use identity::Home;
 pub use issues::IssueRow;
 pub use ledger::{Entry, Sighting, Standing};
 pub use limits::{Asking, Counted, Limit, NoRoom};
+pub use memberships::{Bought, Membership};
 pub use notices::FollowUp;
 pub use open::{Store, StoreAddress};
 pub use sealing::{Audience, Count, Sealing};
 pub use sessions::{NewSession, Session};
-pub use sign_ins::{Proof, SignInRequest};
+pub use sign_ins::{NewSignIn, Proof, SignInRequest};
 pub use subscribers::{Newcomer, Subscriber, Subscription};
 pub use upkeep::{hold_copy, look_over};
 pub use values::{Columns, Row, Value};

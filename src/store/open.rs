@@ -147,6 +147,9 @@ impl Store {
                 return Err(StoreError::Older);
             }
             for step in STEPS.iter().filter(|step| step.version > found) {
+                if let Some(first) = step.first {
+                    transaction.script(first.told(transaction.is_postgres())).await?;
+                }
                 transaction.script(step.sql).await?;
                 transaction.execute("INSERT INTO schema_steps (version) VALUES ($1)", values![step.version]).await?;
             }

@@ -3,20 +3,118 @@
 //! Ids and words are text, times are milliseconds since 1970 in UTC. What must never
 //! be false is said here, so that no code has to be trusted with it.
 
+use super::dialect::Dialects;
+
 /// One numbered step. Steps are only ever added; each first expands, a later one contracts.
 pub(super) struct Step {
     /// Counts up without gaps.
     pub version: i64,
     /// Statements, separated by semicolons.
     pub sql: &'static str,
+    /// What else each database is told, before.
+    pub first: Option<Dialects>,
 }
 
 /// All steps. The first of a released program is 2; a database of an earlier one is refused.
-pub(super) const STEPS: &[Step] =
-    &[Step { version: 2, sql: FIRST }, Step { version: 3, sql: MEMBERSHIPS }, Step { version: 4, sql: FEEDS }];
+pub(super) const STEPS: &[Step] = &[
+    Step { version: 2, sql: FIRST, first: None },
+    Step { version: 3, sql: MEMBERSHIPS, first: None },
+    Step { version: 4, sql: FEEDS, first: None },
+    Step { version: 5, sql: BILLING, first: Some(MORE_NOTICES) },
+];
 
 /// The number that the address of a reader's own feed is made from.
 const FEEDS: &str = "ALTER TABLE subscribers ADD COLUMN feed BIGINT NOT NULL DEFAULT 0";
+
+/// Notices about money. The list of purposes is the program's, which writes no other.
+///
+/// SQLite has no way to take a check off a table that others refer to but to edit its text, which it allows where the
+/// rows stay as they are.
+const MORE_NOTICES: Dialects = Dialects {
+    sqlite: "
+PRAGMA writable_schema = ON;
+UPDATE sqlite_schema SET sql = replace(sql,
+    'CHECK (purpose IN (''confirm'', ''welcome'', ''sign-in'', ''new-address'', ''old-address'', ''erased''))', '')
+    WHERE type = 'table' AND name = 'flows';
+PRAGMA writable_schema = RESET",
+    postgres: "ALTER TABLE flows DROP CONSTRAINT flows_purpose_check",
+};
+
+/// What was bought, and what is still to be asked of the payment provider or done there.
+const BILLING: &str = "
+ALTER TABLE memberships RENAME TO memberships_before;
+CREATE TABLE memberships (
+    -- The provider's agreement; for what an editor granted, the subscriber.
+    id TEXT PRIMARY KEY,
+    -- NULL: its reader was erased, or the provider knows no address.
+    subscriber TEXT REFERENCES subscribers (id),
+    state TEXT NOT NULL CHECK (state IN ('granted', 'trial', 'active', 'past-due', 'cancelled', 'ended')),
+    began_at BIGINT NOT NULL,
+    reads_until BIGINT NOT NULL,
+    -- Empty: everything is opened.
+    plan TEXT NOT NULL DEFAULT '',
+    customer TEXT,
+    amount BIGINT,
+    currency TEXT,
+    every TEXT,
+    paid_until BIGINT,
+    renews_at BIGINT,
+    ends_at BIGINT
+);
+CREATE INDEX memberships_by_subscriber ON memberships (subscriber, reads_until);
+CREATE INDEX memberships_by_customer ON memberships (customer);
+INSERT INTO memberships (id, subscriber, state, began_at, reads_until)
+    SELECT subscriber, subscriber, 'granted', granted_at, ends_at FROM memberships_before;
+DROP TABLE memberships_before;
+
+-- What a plan opens, as the settings said last; none: everything.
+CREATE TABLE openings (
+    plan TEXT NOT NULL,
+    newsletter TEXT NOT NULL,
+    PRIMARY KEY (plan, newsletter)
+);
+
+CREATE TABLE customers (
+    id TEXT PRIMARY KEY,
+    -- NULL: erased. The row stays, so that later news make nobody of them again.
+    subscriber TEXT REFERENCES subscribers (id),
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX customers_by_subscriber ON customers (subscriber, created_at);
+
+CREATE TABLE invoices (
+    id TEXT PRIMARY KEY,
+    membership TEXT NOT NULL REFERENCES memberships (id),
+    at BIGINT NOT NULL,
+    amount BIGINT NOT NULL,
+    given_back BIGINT NOT NULL,
+    currency TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('open', 'paid', 'void', 'given-back', 'disputed')),
+    paid_at BIGINT,
+    attempts BIGINT NOT NULL
+);
+CREATE INDEX invoices_by_membership ON invoices (membership, at);
+CREATE INDEX invoices_by_payment ON invoices (paid_at) WHERE paid_at IS NOT NULL;
+
+-- Which of the provider's events were heard: each is handled once.
+CREATE TABLE provider_events (
+    id TEXT PRIMARY KEY,
+    at BIGINT NOT NULL
+);
+CREATE INDEX provider_events_by_age ON provider_events (at);
+
+-- What is to be asked of the provider, or done there: a kind of errand and the id of what it is about.
+CREATE TABLE errands (
+    id TEXT PRIMARY KEY,
+    -- Counts what was heard of it, so that what is heard during an errand begins another.
+    heard BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
+    tries BIGINT NOT NULL DEFAULT 0,
+    lease TEXT,
+    leased_until BIGINT
+);
+CREATE INDEX errands_due ON errands (due_at)
+";
 
 /// Who reads what is paid for; and a mail for each viewer who reads more than the one before.
 const MEMBERSHIPS: &str = "

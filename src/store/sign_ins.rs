@@ -18,27 +18,54 @@ use super::open::Store;
 use super::sessions::{NewSession, SLACK};
 use super::values::values;
 
-/// Everything that one request to sign in writes. Token, code and the browser's cookie are not among it.
+/// A link and a code to sign in with. Token, code and the browser's cookie are not among it.
 #[derive(Debug, Clone)]
-pub struct SignInRequest {
+pub struct NewSignIn {
     /// The flow of the notice.
     pub link: FollowUp,
     /// What the server key makes of flow and code.
     pub code_hash: String,
     /// SHA-256 of what the browser that asked keeps in a cookie.
     pub browser_hash: String,
-    /// Who wants to sign in.
-    pub email: EmailAddress,
     /// What belongs to it, as `auth` writes it.
     pub payload: String,
+    /// How long link and code hold.
+    pub within: Duration,
+}
+
+impl NewSignIn {
+    /// Ends what was asked for before and writes flow and notice; what is not to be sent ends at once, and ends nothing.
+    pub(super) async fn enter(
+        self,
+        transaction: &mut Transaction,
+        subscriber: Option<SubscriberId>,
+        (email, language): (EmailAddress, String),
+        unsent: Option<&'static str>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let NewSignIn { link, code_hash, browser_hash, payload, within } = self;
+        // The same statements either way, so that the time tells nothing; nobody has an empty key.
+        let ended = if unsent.is_none() { email.key() } else { "" };
+        end_flows(transaction, "sign-in", ended, now).await?;
+        let flow = NewFlow::new("sign-in", link, (email, language), now, within);
+        let sign_in = Some((code_hash, browser_hash));
+        enter_flow(transaction, NewFlow { subscriber, payload, sign_in, ..flow }, unsent).await
+    }
+}
+
+/// Everything that one request to sign in writes.
+#[derive(Debug, Clone)]
+pub struct SignInRequest {
+    /// What is mailed.
+    pub sign_in: NewSignIn,
+    /// Who wants to sign in.
+    pub email: EmailAddress,
     /// The language of its notice, as BCP 47 names it.
     pub language: String,
     /// What it counts against.
     pub asking: Asking,
     /// When it was asked for.
     pub now: DateTime<Utc>,
-    /// How long link and code hold.
-    pub within: Duration,
 }
 
 /// What a reader brings to sign in.
@@ -83,19 +110,14 @@ impl Store {
             let subscriber: Option<SubscriberId> = transaction.row(known, values![email.key()]).await?;
             let unsent = asking.why_unsent(transaction, &email, now).await?;
             let unsent = unsent.or(if subscriber.is_none() { Some("unknown-address") } else { None });
-            // The same statements either way, so that the time tells nothing; nobody has an empty key.
-            let ended = if unsent.is_none() { email.key() } else { "" };
-            end_flows(transaction, "sign-in", ended, now).await?;
             let (event, detail) = match unsent {
                 None => ("sign-in-asked", ""),
                 Some(why) => ("sign-in-not-mailed", why),
             };
             record_event(transaction, event, (subscriber.as_ref(), &email.masked()), detail, now).await?;
             asking.count_mail(transaction, unsent.is_none(), now).await?;
-            let SignInRequest { link, code_hash, browser_hash, payload, language, within, .. } = request;
-            let flow = NewFlow::new("sign-in", link, (email, language), now, within);
-            let sign_in = Some((code_hash, browser_hash));
-            enter_flow(transaction, NewFlow { subscriber, payload, sign_in, ..flow }, unsent).await?;
+            let SignInRequest { sign_in, language, .. } = request;
+            sign_in.enter(transaction, subscriber, (email, language), unsent, now).await?;
             Ok(None)
         })
     }

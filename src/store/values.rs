@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use crate::model::{
-    ArticleId, Cadence, DeliveryId, DeliveryState, EmailAddress, IssueId, IssueKind, IssueState, NewsletterId,
-    SubscriberId, SubscriptionId, SubscriptionState, SuppressionReason, Viewer,
+    AgreementId, ArticleId, Cadence, CustomerId, DeliveryId, DeliveryState, EmailAddress, Every, InvoiceState, IssueId,
+    IssueKind, IssueState, MembershipState, NewsletterId, PlanId, SubscriberId, SubscriptionId, SubscriptionState,
+    SuppressionReason, Viewer,
 };
 
 use super::database::{Result, StoreError};
@@ -55,6 +56,11 @@ impl Row {
     /// What comes next.
     pub fn read<T: Columns>(&mut self) -> Result<T> {
         T::read(self)
+    }
+
+    /// That `text`, which was read, is not what stands in that column.
+    pub(super) fn unfit(&self, text: &str, what: &str) -> StoreError {
+        StoreError::Form(format!("`{text}` is not a {what}"))
     }
 
     fn missing(&self, what: &str) -> StoreError {
@@ -171,7 +177,7 @@ macro_rules! ids {
         }
     )+};
 }
-ids!(ArticleId, DeliveryId, IssueId, NewsletterId, SubscriberId, SubscriptionId);
+ids!(AgreementId, ArticleId, CustomerId, DeliveryId, IssueId, NewsletterId, PlanId, SubscriberId, SubscriptionId);
 
 macro_rules! words {
     ($($word:ident),+) => {$(
@@ -184,4 +190,16 @@ macro_rules! words {
         }
     )+};
 }
-words!(Cadence, DeliveryState, IssueKind, IssueState, Standing, SubscriptionState, SuppressionReason, Viewer);
+words!(
+    Cadence,
+    DeliveryState,
+    Every,
+    InvoiceState,
+    IssueKind,
+    IssueState,
+    MembershipState,
+    Standing,
+    SubscriptionState,
+    SuppressionReason,
+    Viewer
+);

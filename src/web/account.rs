@@ -9,12 +9,16 @@ use hyper::header::CONTENT_DISPOSITION;
 
 use crate::audience;
 use crate::auth;
+use crate::billing;
 use crate::clock;
-use crate::model::{self, Newsletter, NewsletterId, SubscriberId, SubscriptionState, Viewer};
-use crate::render::{
-    AccountPage, FieldError, Moment, NamedAddress, Notice, NoticeKind, Offer, ReaderPage, SessionLine, Words,
+use crate::model::{
+    self, InvoiceState, MembershipState, Newsletter, NewsletterId, Reading, SubscriberId, SubscriptionState,
 };
-use crate::store::{Person, Session, Subscriber, Subscription};
+use crate::render::{
+    AccountPage, BoughtPart, FieldError, MembershipPart, Moment, NamedAddress, Notice, NoticeKind, Offer, ReaderPage,
+    SessionLine, Words, price_each,
+};
+use crate::store::{Membership, Person, Session, Subscriber, Subscription};
 use crate::zone::Zone;
 
 use super::answer::{self, Secured as _};
@@ -50,9 +54,10 @@ pub(super) async fn show(
         person.subscriptions.iter().filter(|theirs| theirs.state == SubscriptionState::Active).collect();
     let form = |theirs: &&Subscription| choices_form(visit, theirs, &zone, SUBSCRIPTIONS).ok();
     let is_other = |other: &&Newsletter| active.iter().all(|theirs| theirs.newsletter != other.id);
-    let viewer = visit.state.store.viewer(&reader.subscriber, now).await?;
-    let others = audience::offered_to(&visit.edition.settings, viewer).filter(is_other);
-    let member_until = visit.state.store.membership_end(&reader.subscriber).await?.filter(|end| *end > now);
+    let reading = visit.state.store.reading(&reader.subscriber, now).await?;
+    let is_member = reading.opens != Reading::ANYBODY.opens;
+    let others = audience::offered_to(&visit.edition.settings, reading).filter(is_other);
+    let memberships = visit.state.store.memberships(&reader.subscriber).await?;
     let sessions = auth::sessions(&visit.state.store, &reader.subscriber, now).await?;
     let line = |session: Session| SessionLine {
         is_this: session.id == reader.id,
@@ -67,8 +72,9 @@ pub(super) async fn show(
         name: person.name.clone().unwrap_or_default(),
         zones: zones(&zone),
         languages: languages(visit, person.details[1].as_deref()),
-        member_until: member_until.map(|end| Moment::at(&imprint, end, &zone).minute),
-        feed: if viewer == Viewer::Member { Some(visit.feed_of(&reader.subscriber).await?) } else { None },
+        membership: membership(visit, memberships, &zone).await?,
+        sells: visit.state.till.is_some() && visit.edition.settings.sells(),
+        feed: if is_member { Some(visit.feed_of(&reader.subscriber).await?) } else { None },
         next_mails: next_mails(visit, &active, &zone),
         newsletters: active.iter().filter_map(form).collect(),
         others: others.map(|other| NamedAddress::new(&other.title, other.id.as_str())).collect(),
@@ -152,8 +158,8 @@ pub(super) async fn subscriptions(visit: &Visit, body: Incoming) -> Answered {
             Ok(visit.after(ACCOUNT, &[Notice { undo, ..Notice::new(NoticeKind::Left, names) }]))
         }
         (Some("add"), _) => {
-            let viewer = store.viewer(&reader.subscriber, now).await?;
-            let mut offered = audience::offered_to(&visit.edition.settings, viewer);
+            let reading = store.reading(&reader.subscriber, now).await?;
+            let mut offered = audience::offered_to(&visit.edition.settings, reading);
             let wanted = offered.find(|offered| offered.id == newsletter);
             let choice = audience::choice(wanted.ok_or(Problem::Malformed)?, None);
             store.subscribe(reader.subscriber, choice, now).await?;
@@ -182,8 +188,10 @@ pub(super) async fn export(visit: &Visit) -> Answered {
 
 /// What erasing means, and its button.
 pub(super) async fn erase_page(visit: &Visit) -> Answered {
-    let is_recent = is_recent(&visit.must_be_signed_in().await?);
-    visit.page(StatusCode::OK, &ReaderPage::Erase { is_recent })
+    let reader = visit.must_be_signed_in().await?;
+    let is_recent = is_recent(&reader);
+    let pays = billing::bought(&visit.state.store, &reader.subscriber).await?.is_some();
+    visit.page(StatusCode::OK, &ReaderPage::Erase { is_recent, pays })
 }
 
 /// Erases the reader, if they signed in a moment ago.
@@ -191,7 +199,7 @@ pub(super) async fn erase(visit: &Visit, body: Incoming) -> Answered {
     visit.own_form(body).await?.only(&[])?;
     let reader = visit.must_be_signed_in().await?;
     if !is_recent(&reader) {
-        return visit.page(StatusCode::FORBIDDEN, &ReaderPage::Erase { is_recent: false });
+        return visit.page(StatusCode::FORBIDDEN, &ReaderPage::Erase { is_recent: false, pays: false });
     }
     let (store, keys, language) = (&visit.state.store, &visit.state.keys, visit.words().language());
     let (who, flow) = ((reader.subscriber, reader.email), audience::flow_id(clock::random()));
@@ -230,7 +238,7 @@ impl Visit {
     }
 
     /// What is known of whoever has signed in.
-    async fn person_of(&self, reader: &Session) -> Result<Subscriber, Problem> {
+    pub(super) async fn person_of(&self, reader: &Session) -> Result<Subscriber, Problem> {
         self.state.store.subscriber(&reader.subscriber).await?.ok_or(Problem::SignInFirst)
     }
 
@@ -252,11 +260,44 @@ impl Visit {
         self.reader().await?.ok_or(Problem::SignInFirst)
     }
 
-    /// As whom they read.
-    pub(super) async fn viewer(&self) -> Result<Viewer, Problem> {
+    /// What they read.
+    pub(super) async fn reading(&self) -> Result<Reading, Problem> {
         match self.reader().await? {
-            Some(reader) => Ok(self.state.store.viewer(&reader.subscriber, clock::now()).await?),
-            None => Ok(Viewer::Anybody),
+            Some(reader) => Ok(self.state.store.reading(&reader.subscriber, clock::now()).await?),
+            None => Ok(Reading::ANYBODY),
         }
     }
+}
+
+/// The membership that counts: what was bought and is not over, else what lasts longest.
+async fn membership(
+    visit: &Visit,
+    mut memberships: Vec<Membership>,
+    zone: &Zone,
+) -> Result<Option<MembershipPart>, Problem> {
+    let (imprint, now) = (visit.imprint(), clock::now());
+    memberships.retain(|one| one.state != MembershipState::Ended && (one.bought.is_some() || one.is_open(now)));
+    memberships.sort_by_key(|one| one.bought.is_none());
+    let Some(one) = memberships.into_iter().next() else { return Ok(None) };
+    let at = |at| Moment::at(&imprint, at, zone);
+    let bought = match one.bought {
+        Some(bought) => {
+            let settings = &visit.edition.settings;
+            let title = settings.plan(&bought.plan).map_or_else(|| bought.plan.to_string(), |plan| plan.title.clone());
+            let invoices = visit.state.store.invoices_of(&bought.agreement).await?.into_iter();
+            let line = |(day, amount, state): (_, _, InvoiceState)| {
+                (at(day).day, imprint.words.money(amount), state.as_str().to_owned())
+            };
+            Some(BoughtPart {
+                plan: title,
+                price: price_each(&imprint, bought.price, bought.every),
+                next_at: bought.ends_at.is_none().then(|| at(bought.renews_at)),
+                ends_at: bought.ends_at.map(at),
+                invoices: invoices.map(line).collect(),
+                is_changeable: visit.state.till.is_some(),
+            })
+        }
+        None => None,
+    };
+    Ok(Some(MembershipPart { state: one.state.as_str().to_owned(), until: at(one.reads_until), bought }))
 }

@@ -38,7 +38,7 @@ impl Form {
         if length.is_some_and(|length| length > LARGEST) {
             return Err(Problem::TooLarge);
         }
-        let bytes = timeout(ARRIVE_WITHIN, whole(body)).await.map_err(|_| Problem::TooSlow)??;
+        let bytes = within(body, LARGEST).await?;
         if is_multipart { multipart(&kind, bytes).await } else { Form::from_pairs(url_encoded(&bytes)?) }
     }
 
@@ -75,12 +75,17 @@ impl Visit {
     }
 }
 
-async fn whole(mut body: Incoming) -> Result<Vec<u8>, Problem> {
+/// All of a body of at most `most` bytes, if it arrives in time.
+pub(super) async fn within(body: Incoming, most: usize) -> Result<Vec<u8>, Problem> {
+    timeout(ARRIVE_WITHIN, whole(body, most)).await.map_err(|_| Problem::TooSlow)?
+}
+
+async fn whole(mut body: Incoming, most: usize) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let frame = frame.map_err(|_| Problem::Malformed)?;
         let Ok(data) = frame.into_data() else { continue };
-        if bytes.len() + data.len() > LARGEST {
+        if bytes.len() + data.len() > most {
             return Err(Problem::TooLarge);
         }
         bytes.extend_from_slice(&data);

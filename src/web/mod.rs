@@ -6,6 +6,7 @@
 mod account;
 mod address;
 mod answer;
+mod billing;
 mod choices;
 mod cookies;
 mod form;
@@ -38,6 +39,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use url::Url;
 
 use crate::auth::ServerKeys;
+use crate::billing::Till;
 use crate::clock;
 use crate::press::Edition;
 use crate::render::{Imprint, ReaderPage, Words, reader_page};
@@ -57,6 +59,8 @@ pub struct AppState {
     pub base_url: Url,
     /// Where the listener is bound.
     pub bound: SocketAddr,
+    /// Where money is dealt with; none: nothing is sold.
+    pub till: Option<Till>,
     /// The folder of the outbox, if it is the relay and only this machine can ask.
     pub outbox: Option<PathBuf>,
 }
@@ -69,7 +73,7 @@ const STROKE: Duration = Duration::from_millis(50);
 const READ: &str = "GET, HEAD";
 const READ_AND_ACT: &str = "GET, HEAD, POST";
 /// What addresses lead to, each with its methods; the first that fits is meant, and any other address is the site's.
-const ROUTES: [(&str, &str); 23] = [
+const ROUTES: [(&str, &str); 30] = [
     ("/healthz", READ),
     ("/readyz", READ),
     ("/subscribe", READ_AND_ACT),
@@ -88,6 +92,13 @@ const ROUTES: [(&str, &str); 23] = [
     ("/account/address", READ_AND_ACT),
     ("/address/{token}", READ_AND_ACT),
     ("/feed/{token}", READ),
+    ("/plans", READ),
+    ("/billing/checkout", "POST"),
+    ("/billing/return", READ),
+    ("/billing/portal", "POST"),
+    ("/billing/ending", "POST"),
+    ("/billing/switch", "POST"),
+    ("/webhooks/stripe", "POST"),
     ("/issues/{id}/", READ),
     ("/outbox/", READ),
     ("/outbox/{id}/", READ),
@@ -131,6 +142,7 @@ enum Problem {
     Foreign,
     TooOften,
     Flooded,
+    PaymentAway,
     Malformed,
     TooSlow,
     TooLarge,
@@ -271,6 +283,13 @@ async fn act(visit: Arc<Visit>, method: Method, route: Route, body: Incoming) ->
         ("GET", "/address/{token}") => address::page(visit, part).await,
         ("POST", "/address/{token}") => address::act(visit, part, body).await,
         ("GET", "/feed/{token}") => site::own_feed(visit, part).await,
+        ("GET", "/plans") => billing::plans(visit).await,
+        ("POST", "/billing/checkout") => billing::checkout(visit, body).await,
+        ("GET", "/billing/return") => billing::returned(visit).await,
+        ("POST", "/billing/portal") => billing::portal(visit, body).await,
+        ("POST", "/billing/ending") => billing::ending(visit, body).await,
+        ("POST", "/billing/switch") => billing::switch(visit, body).await,
+        ("POST", "/webhooks/stripe") => billing::heard(visit, body).await,
         ("GET", "/issues/{id}/") => site::issue(visit, part).await,
         ("GET", "/outbox/") => outbox::list(visit).await,
         ("GET", "/outbox/{id}/") => outbox::mail(visit, part).await,
@@ -337,6 +356,7 @@ impl Visit {
             Problem::Foreign => (StatusCode::FORBIDDEN, "foreign-form-title", "foreign-form"),
             Problem::TooOften => (StatusCode::TOO_MANY_REQUESTS, "too-often-title", "too-often"),
             Problem::Flooded => (StatusCode::SERVICE_UNAVAILABLE, "flooded-title", "flooded"),
+            Problem::PaymentAway => (StatusCode::SERVICE_UNAVAILABLE, "payment-away-title", "payment-away"),
             Problem::Malformed => (StatusCode::BAD_REQUEST, "form-refused-title", "form-malformed"),
             Problem::TooSlow => (StatusCode::REQUEST_TIMEOUT, "form-refused-title", "form-too-slow"),
             Problem::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "form-refused-title", "form-too-large"),

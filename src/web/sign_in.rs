@@ -22,10 +22,10 @@ use super::sign_up::{LONGEST_ECHO, email_key};
 use super::{Answered, Problem, Visit, cookies};
 
 /// The cookie that says which browser asked.
-const FLOW: &str = "flow";
+pub(super) const FLOW: &str = "flow";
 /// The cookie of a session.
 pub(super) const SESSION: &str = "session";
-const CODE: &str = "/sign-in/code";
+pub(super) const CODE: &str = "/sign-in/code";
 const SIGN_IN: &str = "/sign-in";
 
 /// The address that asks to sign in first, and leads back to `path`.
@@ -80,6 +80,12 @@ pub(super) async fn ask(visit: &Visit, body: Incoming) -> Answered {
     let notice = Notice::new(NoticeKind::CheckYourMail, Vec::new());
     let flow = cookies::give(visit.is_https(), FLOW, &cookie, SIGN_IN_WITHIN);
     Ok(visit.after(CODE, &[notice]).with_cookie(&flow))
+}
+
+/// What tells this browser from others: what it was given before, or something new.
+pub(super) fn browser_cookie(visit: &Visit) -> String {
+    let before = visit.cookie(FLOW).filter(|cookie| cookie.len() == 43);
+    before.unwrap_or_else(|| URL_SAFE_NO_PAD.encode(clock::random::<32>()))
 }
 
 fn new_errand(visit: &Visit) -> Errand {

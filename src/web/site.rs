@@ -9,7 +9,7 @@ use hyper::{Response, StatusCode};
 
 use crate::content::percent_decoded;
 use crate::files;
-use crate::model::{IssueId, Portion};
+use crate::model::{IssueId, Opens, Portion, Reading};
 use crate::press::{CachePolicy, MediaFile, SitePage};
 
 use super::answer::{self, Secured as _};
@@ -19,9 +19,10 @@ use super::{Answered, Problem, Visit};
 pub(super) async fn page(visit: &Visit) -> Answered {
     let site = &visit.edition.site;
     let path = percent_decoded(&visit.path);
-    if let Some((access, whole)) = site.gated.get(&path) {
-        let opens = access.portion_for(visit.viewer().await?) == Portion::Whole;
-        let page = if opens { Some(whole) } else { site.pages.get(&path) };
+    if let Some(gated) = site.gated.get(&path) {
+        let viewer = visit.reading().await?.viewer_of(&gated.newsletters);
+        let opens = gated.access.portion_for(viewer) == Portion::Whole;
+        let page = if opens { Some(&gated.page) } else { site.pages.get(&path) };
         let page = from_memory(page.ok_or(Problem::NotFound)?, &visit.headers);
         return Ok(page.with(VARY, "accept-encoding, cookie"));
     }
@@ -52,8 +53,11 @@ pub(super) async fn issue(visit: &Visit, id: &str) -> Answered {
 
 /// A reader's own feed, as far as they may read at this moment: the same bytes for all who may read as much.
 pub(super) async fn own_feed(visit: &Visit, token: &str) -> Answered {
-    let viewer = visit.asker().reader_of_feed(token).await?.ok_or(Problem::NotFound)?;
-    let feed = visit.edition.site.feeds.get(&viewer).ok_or(Problem::NotFound)?;
+    let reading = visit.asker().reader_of_feed(token).await?.ok_or(Problem::NotFound)?;
+    let feeds = &visit.edition.site.feeds;
+    // What was bought and is not sold any more has no feed of its own.
+    let without = Reading { opens: Opens::These(Vec::new()), is_subscriber: reading.is_subscriber };
+    let feed = feeds.get(&reading).or(feeds.get(&without)).ok_or(Problem::NotFound)?;
     Ok(from_memory(feed, &visit.headers).private().with(CACHE_CONTROL, feed.cache.header()))
 }
 

@@ -87,7 +87,7 @@ impl Site {
         let (sender, editions) = watch::channel(Arc::new(edition));
         let keys = Arc::new(ServerKeys::new(*b"key", []));
         let outbox = Some(folder.path().join("data/outbox"));
-        let state = Arc::new(AppState { store, keys, editions, base_url, bound, outbox });
+        let state = Arc::new(AppState { store, keys, editions, base_url, bound, till: None, outbox });
         let (stop, stopped) = watch::channel(false);
         let served = tokio::spawn(serve(state.clone(), listener, stopped));
         Site { state, _edition: sender, stop, served, _folders: (folder, database) }

@@ -307,7 +307,6 @@ welcome-mail-why = تصلك هذه الرسالة مرة واحدة لأنك أ�
 
 ## The account
 
-account-member = عضويتك سارية حتى { $until }، وتقرأ كل مقال كاملًا.
 account-feed = خلاصتك الخاصة
 account-feed-is = أضف هذا العنوان إلى قارئ الخلاصات، فيصلك كل مقال بالقدر الذي يحق لك قراءته.
 account-feed-address = عنوان خلاصتك
@@ -351,3 +350,105 @@ address-moved-title = تغيّر العنوان
 address-moved = تغيّر عنوان الحساب، وسُجّل الجميع خروجًا منه. سجّل الدخول من جديد بالعنوان الذي له الآن.
 address-sign-in = كي لا يغيّر عنوانك أحد غيرك، سجّل الدخول مرة أخرى أولًا.
 language-name = العربية
+
+## المال
+
+decimal-mark = .
+money-symbol = { $amount }{"\u00A0"}{ $currency }
+money-code = { $amount }{"\u00A0"}{ $currency }
+price-each = { $every ->
+        [month] { $price } في الشهر
+       *[year] { $price } في السنة
+    }
+
+bill-kind = { $what ->
+        [begun] عضويتك
+        [paid] إيصال
+        [failed] تعذّر الدفع
+        [given-back] استرداد
+       *[other] عضويتك
+    }
+bill-subject = { $what ->
+        [begun] أنت عضو في { $publication }
+        [paid] إيصال: { $amount } إلى { $publication }
+        [failed] { $publication }: تعذّر دفع { $amount }
+        [given-back] { $publication }: نعيد إليك { $amount }
+        [cancelled] ستنتهي عضويتك في { $publication }
+       *[ended] انتهت عضويتك في { $publication }
+    }
+bill-title = { $what ->
+        [begun] أهلًا بك عضوًا
+        [paid] شكرًا لك
+        [failed] تعذّر الدفع
+        [given-back] نعيد إليك { $amount }
+        [cancelled] ستنتهي عضويتك
+       *[ended] انتهت عضويتك
+    }
+bill-text = { $what ->
+        [begun] بدأت فترتك التجريبية في «{ $plan }» يوم { $day }. لن يُخصم شيء قبل نهايتها، ثم تبلغ التكلفة { $amount }.
+        [paid] استلمنا يوم { $day } مبلغ { $amount } مقابل «{ $plan }».
+        [failed] لم نتمكن من خصم { $amount } مقابل «{ $plan }». يمكنك متابعة القراءة حتى { $until }؛ نرجو مراجعة بطاقتك قبل ذلك.
+        [given-back] مبلغ { $amount } مقابل «{ $plan }» في طريقه إلى البطاقة التي دُفع منها. قد يستغرق ذلك بضعة أيام.
+        [cancelled] أُلغي «{ $plan }». يمكنك قراءة كل شيء حتى { $until }، ولن يُخصم شيء بعد الآن.
+       *[ended] انتهى «{ $plan }»، ولن يُخصم شيء بعد الآن. تبقى نشراتك كما هي.
+    }
+bill-next = { $what ->
+        [failed] ستُعاد محاولة الدفع يوم { $day }.
+       *[other] يستحق الدفع التالي يوم { $day }.
+    }
+bill-account = { $what ->
+        [failed] غيّر البطاقة
+       *[other] حسابك
+    }
+bill-why = تصلك هذه الرسالة لأنك تدفع مقابل عضوية أو دفعت من قبل.
+
+plans = كن عضوًا
+plans-intro = يقرأ أعضاء { $site } كل مقال كاملًا، هنا وفي بريدهم.
+plans-small-print = تدفع على صفحة لخدمة الدفع لدينا. يمكنك الإلغاء في أي وقت، وتتابع القراءة لما دفعته.
+plans-sign-in = هل أنت عضو؟ سجّل الدخول
+plans-other = خطط أخرى
+plan-yours = هذه خطتك.
+plan-trial = { $days ->
+        [one] اليوم الأول مجاني.
+        [two] أول يومين مجانًا.
+        [few] أول { $days } أيام مجانًا.
+       *[other] أول { $days } يومًا مجانًا.
+    }
+plan-buy = اختر { $price }
+hand-over-title = إلى خدمة الدفع
+hand-over = إن لم يحدث شيء بعد لحظة، فتابع من هنا.
+hand-over-button = تابع
+switch-title = تغيير الخطة
+switch-to = تنتقل فورًا إلى «{ $plan }».
+switch-credit = يُخصم ما تبقى من خطتك الحالية: { $amount }
+switch-now = المطلوب الآن: { $amount }
+switch-next = ثم { $amount } يوم { $day }
+switch-button = غيّر وادفع { $amount }
+switch-declined = رُفضت البطاقة، ولم يتغير شيء.
+billing-updated-title = حُدّثت بيانات الدفع
+billing-updated = حُدّثت بيانات الدفع.
+billing-not-updated-title = لم تُحدَّث بيانات الدفع
+billing-not-updated = لم تُحدَّث بيانات الدفع.
+membership = العضوية
+membership-state = { $state ->
+        [granted] أنت عضو حتى { $until }، وتقرأ كل مقال كاملًا.
+        [trial] فترتك التجريبية جارية، وتقرأ كل مقال كاملًا.
+        [active] أنت عضو، وتقرأ كل مقال كاملًا.
+        [past-due] تعذّر دفعك الأخير. تقرأ كل مقال كاملًا حتى { $until }؛ نرجو تغيير البطاقة قبل ذلك.
+       *[cancelled] أُلغيت عضويتك. تقرأ كل مقال كاملًا حتى { $until }.
+    }
+membership-next = يستحق الدفع التالي يوم { $day }.
+membership-card = غيّر البطاقة
+membership-invoices = الفواتير
+membership-cancel = ألغِ العضوية
+membership-resume = تراجع عن الإلغاء
+invoice-state = { $state ->
+        [paid] مدفوعة
+        [open] مستحقة
+        [given-back] مستردة
+        [disputed] متنازع عليها
+       *[void] ملغاة
+    }
+erase-membership = تنتهي عضويتك فورًا، ولا يُعاد ما تبقى منها. تحتفظ خدمة الدفع بفواتيرها كما يقتضي القانون.
+payment-away-title = خدمة الدفع لا تجيب
+payment-away = لم يتغير شيء الآن. إن كنت قد دفعت فستصبح عضوًا حالما تجيب. حاول مرة أخرى بعد بضع دقائق.

@@ -282,7 +282,6 @@ welcome-mail-why = Sie bekommen das einmal, weil Sie gerade Ihre Adresse bestät
 
 ## The account
 
-account-member = Sie sind Mitglied bis { $until } und lesen jeden Artikel ganz.
 account-feed = Ihr eigener Feed
 account-feed-is = Ein Feedreader, der diese Adresse kennt, bringt Ihnen jeden Artikel, soweit Sie ihn lesen dürfen.
 account-feed-address = Die Adresse Ihres Feeds
@@ -326,3 +325,103 @@ address-moved-title = Die Adresse ist geändert
 address-moved = Die Adresse des Kontos ist geändert, und alle sind davon abgemeldet. Melden Sie sich mit der Adresse wieder an, die es jetzt hat.
 address-sign-in = Damit niemand anders Ihre Adresse ändern kann, melden Sie sich zuerst noch einmal an.
 language-name = Deutsch
+
+## Geld
+
+decimal-mark = ,
+money-symbol = { $amount }{"\u00A0"}{ $currency }
+money-code = { $amount }{"\u00A0"}{ $currency }
+price-each = { $every ->
+        [month] { $price } im Monat
+       *[year] { $price } im Jahr
+    }
+
+bill-kind = { $what ->
+        [begun] Ihre Mitgliedschaft
+        [paid] Beleg
+        [failed] Zahlung fehlgeschlagen
+        [given-back] Geld zurück
+       *[other] Ihre Mitgliedschaft
+    }
+bill-subject = { $what ->
+        [begun] Sie sind Mitglied bei { $publication }
+        [paid] Beleg: { $amount } an { $publication }
+        [failed] { $publication }: Ihre Zahlung von { $amount } ist fehlgeschlagen
+        [given-back] { $publication }: { $amount } zurück an Sie
+        [cancelled] Ihre Mitgliedschaft bei { $publication } endet bald
+       *[ended] Ihre Mitgliedschaft bei { $publication } ist zu Ende
+    }
+bill-title = { $what ->
+        [begun] Willkommen als Mitglied
+        [paid] Danke
+        [failed] Ihre Zahlung ist fehlgeschlagen
+        [given-back] Sie bekommen { $amount } zurück
+        [cancelled] Ihre Mitgliedschaft endet bald
+       *[ended] Ihre Mitgliedschaft ist zu Ende
+    }
+bill-text = { $what ->
+        [begun] Ihre Probezeit mit „{ $plan }“ hat am { $day } begonnen. Bis sie vorbei ist, wird nichts abgebucht; danach kostet es { $amount }.
+        [paid] Am { $day } haben wir { $amount } für „{ $plan }“ erhalten.
+        [failed] { $amount } für „{ $plan }“ konnten nicht abgebucht werden. Sie können bis { $until } weiterlesen; bitte prüfen Sie bis dahin Ihre Karte.
+        [given-back] { $amount } für „{ $plan }“ gehen auf die Karte zurück, von der sie kamen. Das kann einige Tage dauern.
+        [cancelled] „{ $plan }“ ist gekündigt. Bis { $until } können Sie alles lesen; es wird nichts mehr abgebucht.
+       *[ended] „{ $plan }“ ist zu Ende, und es wird nichts mehr abgebucht. Ihre Newsletter bleiben, wie sie sind.
+    }
+bill-next = { $what ->
+        [failed] Am { $day } wird es noch einmal versucht.
+       *[other] Die nächste Zahlung ist am { $day } fällig.
+    }
+bill-account = { $what ->
+        [failed] Karte ändern
+       *[other] Ihr Konto
+    }
+bill-why = Sie bekommen diese Mail, weil Sie für eine Mitgliedschaft bezahlen oder bezahlt haben.
+
+plans = Mitglied werden
+plans-intro = Mitglieder von { $site } lesen jeden Artikel ganz, hier und in ihren E-Mails.
+plans-small-print = Sie bezahlen auf einer Seite unseres Zahlungsdienstes. Sie können jederzeit kündigen und lesen weiter, was bezahlt ist.
+plans-sign-in = Sind Sie schon Mitglied? Anmelden
+plans-other = Andere Tarife
+plan-yours = Das ist Ihr Tarif.
+plan-trial = { $days ->
+        [one] Der erste Tag ist kostenlos.
+       *[other] Die ersten { $days } Tage sind kostenlos.
+    }
+plan-buy = { $price } wählen
+hand-over-title = Weiter zum Zahlungsdienst
+hand-over = Wenn gleich nichts geschieht, geht es hier weiter.
+hand-over-button = Weiter
+switch-title = Tarif wechseln
+switch-to = Sie wechseln sofort zu „{ $plan }“.
+switch-credit = Was von Ihrem jetzigen Tarif übrig ist, wird abgezogen: { $amount }
+switch-now = Jetzt zu zahlen: { $amount }
+switch-next = Danach { $amount } am { $day }
+switch-button = Wechseln und { $amount } zahlen
+switch-declined = Die Karte wurde abgelehnt; nichts hat sich geändert.
+billing-updated-title = Zahlungsdaten geändert
+billing-updated = Zahlungsdaten geändert.
+billing-not-updated-title = Zahlungsdaten nicht geändert
+billing-not-updated = Zahlungsdaten nicht geändert.
+membership = Mitgliedschaft
+membership-state = { $state ->
+        [granted] Sie sind Mitglied bis { $until } und lesen jeden Artikel ganz.
+        [trial] Ihre Probezeit läuft, und Sie lesen jeden Artikel ganz.
+        [active] Sie sind Mitglied und lesen jeden Artikel ganz.
+        [past-due] Ihre letzte Zahlung ist fehlgeschlagen. Bis { $until } lesen Sie jeden Artikel ganz; bitte ändern Sie bis dahin die Karte.
+       *[cancelled] Ihre Mitgliedschaft ist gekündigt. Bis { $until } lesen Sie jeden Artikel ganz.
+    }
+membership-next = Die nächste Zahlung ist am { $day } fällig.
+membership-card = Karte ändern
+membership-invoices = Rechnungen
+membership-cancel = Mitgliedschaft kündigen
+membership-resume = Doch weiterführen
+invoice-state = { $state ->
+        [paid] bezahlt
+        [open] offen
+        [given-back] zurückgezahlt
+        [disputed] bestritten
+       *[void] storniert
+    }
+erase-membership = Ihre Mitgliedschaft endet sofort, und was davon übrig ist, wird nicht erstattet. Der Zahlungsdienst behält seine Rechnungen, wie es das Gesetz verlangt.
+payment-away-title = Der Zahlungsdienst antwortet nicht
+payment-away = Gerade wurde nichts geändert. Wenn Sie bezahlt haben, sind Sie Mitglied, sobald er antwortet. Bitte versuchen Sie es in ein paar Minuten noch einmal.

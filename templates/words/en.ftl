@@ -282,7 +282,6 @@ welcome-mail-why = You get this once, because you have just confirmed your addre
 
 ## The account
 
-account-member = You are a member until { $until }, and read every article in full.
 account-feed = Your own feed
 account-feed-is = A feed reader that knows this address brings you every article, as far as you may read it.
 account-feed-address = The address of your feed
@@ -326,3 +325,103 @@ address-moved-title = The address is changed
 address-moved = The address of the account is changed, and everybody is signed out of it. Sign in again with the address that it has now.
 address-sign-in = So that nobody else can change your address, sign in once more first.
 language-name = English
+
+## Money
+
+decimal-mark = .
+money-symbol = { $currency }{ $amount }
+money-code = { $currency }{"\u00A0"}{ $amount }
+price-each = { $every ->
+        [month] { $price } a month
+       *[year] { $price } a year
+    }
+
+bill-kind = { $what ->
+        [begun] Your membership
+        [paid] Receipt
+        [failed] Payment failed
+        [given-back] Money back
+       *[other] Your membership
+    }
+bill-subject = { $what ->
+        [begun] You are a member of { $publication }
+        [paid] Receipt: { $amount } to { $publication }
+        [failed] { $publication }: your payment of { $amount } failed
+        [given-back] { $publication }: { $amount } back to you
+        [cancelled] Your membership of { $publication } will end
+       *[ended] Your membership of { $publication } has ended
+    }
+bill-title = { $what ->
+        [begun] Welcome as a member
+        [paid] Thank you
+        [failed] Your payment failed
+        [given-back] You get { $amount } back
+        [cancelled] Your membership will end
+       *[ended] Your membership has ended
+    }
+bill-text = { $what ->
+        [begun] Your trial of the plan “{ $plan }” has begun on { $day }. Nothing is taken before it is over; then it costs { $amount }.
+        [paid] On { $day } we received { $amount } for the plan “{ $plan }”.
+        [failed] { $amount } for the plan “{ $plan }” could not be taken. You can read on until { $until }; please look at your card before then.
+        [given-back] { $amount } for the plan “{ $plan }” is on its way back to the card that it came from. That can take some days.
+        [cancelled] The plan “{ $plan }” is cancelled. You can read everything until { $until }; nothing more is taken.
+       *[ended] The plan “{ $plan }” is over, and nothing more is taken. Your newsletters stay as they are.
+    }
+bill-next = { $what ->
+        [failed] The payment is tried again on { $day }.
+       *[other] The next payment is due on { $day }.
+    }
+bill-account = { $what ->
+        [failed] Change the card
+       *[other] Your account
+    }
+bill-why = You get this because you pay for a membership, or did.
+
+plans = Become a member
+plans-intro = Members of { $site } read every article in full, here and in their mail.
+plans-small-print = You pay on a page of our payment service. You can cancel at any time, and read on for what is paid.
+plans-sign-in = You are a member already? Sign in
+plans-other = Other plans
+plan-yours = This is your plan.
+plan-trial = { $days ->
+        [one] The first day is free.
+       *[other] The first { $days } days are free.
+    }
+plan-buy = Choose { $price }
+hand-over-title = On to the payment service
+hand-over = If nothing happens in a moment, go on here.
+hand-over-button = Go on
+switch-title = Change the plan
+switch-to = You go over to “{ $plan }” at once.
+switch-credit = What is left of your present plan is taken off: { $amount }
+switch-now = To pay now: { $amount }
+switch-next = Then { $amount } on { $day }
+switch-button = Change, and pay { $amount }
+switch-declined = The card was declined; nothing has changed.
+billing-updated-title = Billing details updated
+billing-updated = Billing details updated.
+billing-not-updated-title = Billing details not updated
+billing-not-updated = Billing details not updated.
+membership = Membership
+membership-state = { $state ->
+        [granted] You are a member until { $until }, and read every article in full.
+        [trial] Your trial is running, and you read every article in full.
+        [active] You are a member, and read every article in full.
+        [past-due] Your last payment failed. You read every article in full until { $until }; please change the card before then.
+       *[cancelled] Your membership is cancelled. You read every article in full until { $until }.
+    }
+membership-next = The next payment is due on { $day }.
+membership-card = Change the card
+membership-invoices = Invoices
+membership-cancel = Cancel the membership
+membership-resume = Go on after all
+invoice-state = { $state ->
+        [paid] paid
+        [open] to be paid
+        [given-back] given back
+        [disputed] disputed
+       *[void] cancelled
+    }
+erase-membership = Your membership ends at once, and what is left of it is not given back. The payment service keeps its invoices, as the law asks.
+payment-away-title = The payment service does not answer
+payment-away = Nothing was changed just now. If you have paid, you are a member as soon as it answers. Please try again in a few minutes.

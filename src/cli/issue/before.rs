@@ -227,7 +227,10 @@ pub(super) async fn preview(opened: &Opened, context: &Context, preview: &Previe
     let newsletter = chosen(opened, article, preview.newsletter.as_deref())?;
     let reader = preview.reader.as_deref().map(address).transpose()?;
     let viewer = match &reader {
-        Some(email) => opened.store.viewer_at(email.key(), clock::now()).await?,
+        Some(email) => {
+            let reading = opened.store.reading_at(email.key(), clock::now()).await?;
+            reading.viewer_of(std::slice::from_ref(&newsletter.id))
+        }
         None => Viewer::Anybody,
     };
     let sample = sample(opened, article, newsletter, viewer)?;

@@ -28,9 +28,10 @@ fn outlets(desk: &Desk, viewer: Viewer) -> Vec<(String, String)> {
     let shown = |kind: &str, address: &str, page: &SitePage| (format!("{kind} {address}"), text(&page.body));
     let site = &edition.site;
     let mut outlets: Vec<_> = site.pages.iter().map(|(address, page)| shown("site", address, page)).collect();
-    let open = site.gated.iter().filter(|(_, (access, _))| access.portion_for(viewer) == Portion::Whole);
-    outlets.extend(open.map(|(address, (_, page))| shown("gated", address, page)));
-    outlets.push(shown("own feed", "", &site.feeds[&viewer]));
+    let open = site.gated.iter().filter(|(_, gated)| gated.access.portion_for(viewer) == Portion::Whole);
+    outlets.extend(open.map(|(address, gated)| shown("gated", address, &gated.page)));
+    let feeds = site.feeds.iter().filter(|(reading, _)| reading.viewer_of(&[]) == viewer);
+    outlets.extend(feeds.map(|(_, feed)| shown("own feed", "", feed)));
     outlets.push(("redirects".to_owned(), format!("{:?}", site.redirects)));
     desk.builds();
     let built = files(&desk.out());
@@ -97,9 +98,9 @@ fn what_is_gated_is_in_no_outlet() {
 #[test]
 fn what_is_gated_is_kept_by_no_cache() {
     let site = desk(Access::Paid).loads().site;
-    let gated: Vec<_> = site.gated.iter().map(|(address, (access, _))| (address.as_str(), *access)).collect();
+    let gated: Vec<_> = site.gated.iter().map(|(address, gated)| (address.as_str(), gated.access)).collect();
     assert_eq!(gated, [("/closed/", Access::Paid), ("/hidden/", Access::Paid)]);
-    let kept_apart = site.gated.values().map(|(_, page)| page).chain(site.feeds.values());
+    let kept_apart = site.gated.values().map(|gated| &gated.page).chain(site.feeds.values());
     assert!(kept_apart.clone().all(|page| page.cache.header() == "private, no-cache"));
     let tags: BTreeSet<_> = kept_apart.chain(site.pages.values()).map(|page| &page.etag).collect();
     assert!(tags.len() >= site.gated.len() + 2 + site.pages.len(), "each body has a tag of its own");

@@ -1,0 +1,200 @@
+//! What is to be asked of the provider or done there, one errand at a time, until it is done.
+
+use chrono::{DateTime, Duration, Utc};
+
+use crate::audience::{BILLING, flow_id};
+use crate::auth::{self, Errand as WhatFor};
+use crate::clock;
+use crate::model::{AgreementId, CustomerId, EmailAddress};
+use crate::payments::PaymentError;
+use crate::payments::webhook::{About, Event};
+use crate::store::{Errand, ErrandKind, Found, Heard, NewSignIn, StoreError};
+
+use super::{BillingError, LEASE, Result, Till};
+
+/// The provider keeps its list of events for thirty days; what is older is found by looking at all agreements.
+const REMEMBERED: Duration = Duration::days(25);
+/// An event may be listed a little later than it happened.
+const OVERLAP: Duration = Duration::minutes(15);
+
+/// Does what is due, for up to as many errands. Says whether all were done.
+pub async fn work(till: &Till, most: usize, now: DateTime<Utc>) -> std::result::Result<bool, StoreError> {
+    if till.store.held().await?.is_some() {
+        return Ok(true);
+    }
+    for _ in 0..most {
+        let Some(errand) = till.store.begin_errand(None, now, now + LEASE).await? else { return Ok(true) };
+        match till.run(&errand, clock::now()).await {
+            Ok(()) => {}
+            Err(BillingError::Store(error)) => return Err(error),
+            Err(BillingError::Provider(error)) => {
+                let kind = errand.kind.as_str();
+                match error {
+                    PaymentError::Away(_) => tracing::warn!(kind, %error, "it is asked again"),
+                    _ => tracing::error!(kind, about = errand.about, %error, "it is asked again"),
+                }
+            }
+        }
+    }
+    Ok(false)
+}
+
+impl Till {
+    /// Reads what the provider says has happened since the last time, in case that its messages do not arrive.
+    pub async fn catch_up(&self, now: DateTime<Utc>) -> Result<()> {
+        if self.store.held().await?.is_some() {
+            return Ok(());
+        }
+        match self.store.heard_until().await?.filter(|until| *until > now - REMEMBERED) {
+            Some(until) => self.read_events(until - OVERLAP, now).await?,
+            None => self.look_at_all(now).await?,
+        }
+        Ok(self.store.keep_heard_until(now).await?)
+    }
+
+    async fn read_events(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<()> {
+        let mut after = None;
+        loop {
+            let page = self.provider.events(since, after.as_deref()).await?;
+            self.store.hear(page.items.into_iter().map(heard).collect(), now).await?;
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn look_at_all(&self, now: DateTime<Utc>) -> Result<()> {
+        let mut after = None;
+        loop {
+            let page = self.provider.agreements(after.as_deref()).await?;
+            for entry in page.items {
+                self.store.send_for(ErrandKind::Agreement, entry.id.as_str(), now).await?;
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Does an errand, or puts it off: what the provider does not answer now is asked again, later each time.
+    pub(super) async fn run(&self, errand: &Errand, now: DateTime<Utc>) -> Result<()> {
+        let done = self.do_it(errand, now).await;
+        if let Err(BillingError::Provider(error)) = &done {
+            let wait = match error {
+                PaymentError::Away(_) => Duration::seconds(5 << errand.tries.min(9)),
+                _ => Duration::hours(1),
+            };
+            self.store.put_off(errand, now + wait).await?;
+        }
+        done
+    }
+
+    async fn do_it(&self, errand: &Errand, now: DateTime<Utc>) -> Result<()> {
+        let about = errand.about.as_str();
+        let agreement = AgreementId::new(about);
+        let again = vec![(ErrandKind::Agreement, about.to_owned())];
+        let then = match errand.kind {
+            ErrandKind::Agreement => return self.learn(errand, &agreement, None, now).await,
+            ErrandKind::Checkout => match self.provider.checkout(about).await {
+                Ok(checkout) if checkout.is_complete => {
+                    let Some(agreement) = &checkout.agreement else { return self.end(errand, vec![], now).await };
+                    let browser_hash = checkout.reference.filter(|reference| !reference.is_empty());
+                    return self.learn(errand, agreement, browser_hash, now).await;
+                }
+                Ok(_) | Err(PaymentError::NotThere) => vec![],
+                Err(error) => return Err(error.into()),
+            },
+            ErrandKind::Customer => self.agreements_of(&CustomerId::new(about)).await?,
+            ErrandKind::Charge => match self.provider.payer(about).await? {
+                Some(customer) => self.agreements_of(&customer).await?,
+                None => vec![],
+            },
+            ErrandKind::End => {
+                self.provider.end_now(&agreement).await?;
+                again
+            }
+            ErrandKind::GiveBack => {
+                self.provider.end_now(&agreement).await?;
+                self.provider.give_back(&agreement).await?;
+                again
+            }
+            ErrandKind::Address => {
+                let customer = CustomerId::new(about);
+                if let Some(email) = self.store.address_of(&customer).await? {
+                    self.provider.tell_address(&customer, email.as_str()).await?;
+                }
+                vec![]
+            }
+        };
+        self.end(errand, then, now).await
+    }
+
+    async fn end(&self, errand: &Errand, then: Vec<(ErrandKind, String)>, now: DateTime<Utc>) -> Result<()> {
+        self.store.end_errand(errand, then, now).await?;
+        Ok(())
+    }
+
+    async fn agreements_of(&self, customer: &CustomerId) -> Result<Vec<(ErrandKind, String)>> {
+        let known = self.store.agreements_of(customer).await?;
+        Ok(known.into_iter().map(|id| (ErrandKind::Agreement, id.to_string())).collect())
+    }
+
+    /// Asks how an agreement stands, and writes it. `browser_hash`: of the browser that paid without an account.
+    async fn learn(
+        &self,
+        errand: &Errand,
+        id: &AgreementId,
+        browser_hash: Option<String>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let agreement = self.provider.agreement(id).await?.filter(|agreement| agreement.plan.is_some());
+        let Some(agreement) = agreement else { return self.end(errand, vec![], now).await };
+        let is_known = self.store.reader_of(&agreement.customer).await?.is_some();
+        let payer = if is_known { None } else { self.payer(&agreement.customer).await? };
+        let found = Found {
+            standing: agreement.standing(self.grace),
+            agreement,
+            payer,
+            sign_in: browser_hash.filter(|_| !is_known).map(|browser_hash| self.sign_in(browser_hash)),
+        };
+        let keys = self.keys.clone();
+        let notice = move || keys.follow_up(BILLING, flow_id(clock::random()));
+        self.store.learn(errand, found, notice, now - self.max_lateness, now).await?;
+        Ok(())
+    }
+
+    async fn payer(&self, customer: &CustomerId) -> Result<Option<(EmailAddress, String)>> {
+        let Some((email, language)) = self.provider.address_of(customer).await? else { return Ok(None) };
+        let address = EmailAddress::parse(&email);
+        if address.is_err() {
+            tracing::error!(%customer, "the address that the payment provider has is none that can be mailed");
+        }
+        Ok(address.ok().map(|address| (address, language)))
+    }
+
+    fn sign_in(&self, browser_hash: String) -> NewSignIn {
+        let errand = WhatFor { next: Some("/account".to_owned()), browser: String::new() };
+        auth::new_sign_in(&self.keys, &errand, browser_hash, clock::random())
+    }
+}
+
+/// What is to be done about an event. What it says of states is left alone.
+pub(super) fn heard(event: Event) -> Heard {
+    let errand = match event.about {
+        About::Checkout(id) => Some((ErrandKind::Checkout, id)),
+        About::Agreement(id) => Some((ErrandKind::Agreement, id.to_string())),
+        About::Customer(id) => Some((ErrandKind::Customer, id.to_string())),
+        About::Charge(id) => Some((ErrandKind::Charge, id)),
+        About::Nothing => None,
+    };
+    Heard { event: event.id, errand }
+}
+
+impl Till {
+    /// Keeps what a message of the provider's says has happened; what to do about it is done afterwards.
+    pub async fn hear(&self, event: Event, now: DateTime<Utc>) -> std::result::Result<(), StoreError> {
+        self.store.hear(vec![heard(event)], now).await.map(drop)
+    }
+}

@@ -1,0 +1,187 @@
+//! Pay, change a card, switch, cancel; what the payment provider says becomes who may read.
+//!
+//! Nothing is believed that a browser or a message brings: they say where to look, and the provider is asked. Whatever
+//! is heard becomes an errand in the database, which is done until it is done; so nothing is lost while the provider is
+//! away, and nothing depends on the order in which news arrive. What a reader does here changes nothing of ours: it is
+//! asked of the provider, and its answer is written.
+
+mod errands;
+mod figures;
+
+pub use errands::work;
+pub use figures::{Figures, figures};
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Duration, Utc};
+use url::Url;
+
+use crate::auth::ServerKeys;
+use crate::model::{CustomerId, Money, Plan, SubscriberId};
+use crate::payments::{Card, Order, PaymentError, PortalPage, Provider, Switch};
+use crate::store::{Bought, ErrandKind, Store, StoreError, Subscriber};
+
+/// How long one errand may take; then another process takes it up.
+const LEASE: Duration = Duration::minutes(2);
+
+/// What is sold through, for as long as the program runs.
+#[derive(Clone)]
+pub struct Till {
+    /// The database.
+    pub store: Store,
+    /// The payment provider.
+    pub provider: Provider,
+    /// What links in mails are made with.
+    pub keys: Arc<ServerKeys>,
+    /// How long one may read after a payment failed.
+    pub grace: Duration,
+    /// Of what happened longer ago, nobody is mailed.
+    pub max_lateness: Duration,
+}
+
+/// Why something about money was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum BillingError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The provider.
+    #[error(transparent)]
+    Provider(#[from] PaymentError),
+}
+
+/// A result about money.
+pub type Result<T> = std::result::Result<T, BillingError>;
+
+/// Who wants to buy.
+#[derive(Debug, Clone, Copy)]
+pub struct Buyer<'a> {
+    /// The reader, if they are signed in; else the provider asks for an address.
+    pub reader: Option<&'a Subscriber>,
+    /// SHA-256 of what the browser keeps, for a reader who is not: the mailed code will let this browser in.
+    pub browser_hash: &'a str,
+    /// The language of the page, as BCP 47 names it.
+    pub language: &'a str,
+    /// Scheme and host of the publication, without a final slash.
+    pub base_url: &'a str,
+}
+
+/// What somebody gets who comes back from paying.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Returned {
+    /// It was bought, and this customer did.
+    Bought(CustomerId),
+    /// It was not, or is not known here.
+    Nothing,
+}
+
+impl Till {
+    /// Opens a page to pay on, and says where it is. Pages that the same reader left open are closed, so that nobody
+    /// pays twice.
+    pub async fn buy(&self, buyer: Buyer<'_>, plan: &Plan, price: Money, now: DateTime<Utc>) -> Result<Url> {
+        let price = self.provider.price_of(plan, price).await?;
+        let (mut customer, mut has_trial) = (None, plan.trial_days > 0);
+        if let Some(reader) = buyer.reader {
+            let known = self.customer_of(reader, buyer.language, now).await?;
+            self.provider.close_checkouts(&known).await?;
+            customer = Some(known);
+            // Whoever had one has tried it.
+            let memberships = self.store.memberships(&reader.id).await?;
+            has_trial &= memberships.iter().all(|membership| membership.bought.is_none());
+        }
+        let back = |query: &str| format!("{}{query}", buyer.base_url);
+        let order = Order {
+            price: &price,
+            plan,
+            has_trial,
+            customer: customer.as_ref(),
+            reference: if customer.is_some() { "" } else { buyer.browser_hash },
+            language: buyer.language,
+            success_url: &back("/billing/return?session={CHECKOUT_SESSION_ID}"),
+            cancel_url: &back("/plans"),
+            key: &crate::clock::new_id(),
+        };
+        Ok(self.provider.begin_checkout(&order).await?)
+    }
+
+    /// As whom the provider knows a reader, who is made known to it if they are not.
+    async fn customer_of(&self, reader: &Subscriber, language: &str, now: DateTime<Utc>) -> Result<CustomerId> {
+        if let Some(known) = self.store.customer_of(&reader.id).await? {
+            return Ok(known);
+        }
+        let made = self.provider.customer_for(&reader.id, &reader.email, reader.name.as_deref(), language).await?;
+        self.store.keep_customer(&made, &reader.id, now).await?;
+        Ok(made)
+    }
+
+    /// What came of the checkout whose id a browser brings back. The provider is asked, and its answer written.
+    pub async fn returned(&self, session: &str, now: DateTime<Utc>) -> Result<Returned> {
+        let checkout = match self.provider.checkout(session).await {
+            Err(PaymentError::NotThere | PaymentError::Refused { .. }) => return Ok(Returned::Nothing),
+            found => found?,
+        };
+        let (Some(customer), Some(_)) = (checkout.customer, checkout.agreement.filter(|_| checkout.is_complete)) else {
+            return Ok(Returned::Nothing);
+        };
+        self.look(ErrandKind::Checkout, session, now).await?;
+        Ok(Returned::Bought(customer))
+    }
+
+    /// What is charged next; none, if nothing is known.
+    pub async fn card(&self, bought: &Bought) -> Result<Option<Card>> {
+        Ok(self.provider.card(&bought.agreement).await?)
+    }
+
+    /// Opens one of the provider's pages, and says where it is.
+    pub async fn portal(&self, bought: &Bought, page: PortalPage, return_url: &Url, language: &str) -> Result<Url> {
+        Ok(self.provider.portal(&bought.customer, page, return_url, language).await?)
+    }
+
+    /// Lets a membership end when what is paid is used up, or go on after all.
+    pub async fn set_ending(&self, bought: &Bought, ends: bool, now: DateTime<Utc>) -> Result<()> {
+        self.provider.set_ending(&bought.agreement, ends).await?;
+        self.look(ErrandKind::Agreement, bought.agreement.as_str(), now).await
+    }
+
+    /// What it would cost to go over to another plan at `at`.
+    pub async fn preview_switch(
+        &self,
+        bought: &Bought,
+        plan: &Plan,
+        price: Money,
+        at: DateTime<Utc>,
+    ) -> Result<Switch> {
+        let price = self.provider.price_of(plan, price).await?;
+        Ok(self.provider.preview_switch(&bought.agreement, &price, at).await?)
+    }
+
+    /// Goes over to another plan, for what was shown for `at`.
+    pub async fn switch(
+        &self,
+        bought: &Bought,
+        (plan, price): (&Plan, Money),
+        at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let price = self.provider.price_of(plan, price).await?;
+        let key = format!("switch-{}-{price}-{}", bought.agreement, at.timestamp());
+        self.provider.switch(&bought.agreement, &price, at, &key).await?;
+        self.look(ErrandKind::Agreement, bought.agreement.as_str(), now).await
+    }
+
+    /// Asks the provider now. If somebody else is at it, or it is away, the errand stays for later.
+    pub async fn look(&self, kind: ErrandKind, about: &str, now: DateTime<Utc>) -> Result<()> {
+        self.store.send_for(kind, about, now).await?;
+        if let Some(errand) = self.store.begin_errand(Some((kind, about)), now, now + LEASE).await? {
+            self.run(&errand, now).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What a reader has bought and can still change: what is not over.
+pub async fn bought(store: &Store, who: &SubscriberId) -> std::result::Result<Option<Bought>, StoreError> {
+    use crate::model::MembershipState::Ended;
+    let memberships = store.memberships(who).await?;
+    Ok(memberships.into_iter().filter(|membership| membership.state != Ended).find_map(|membership| membership.bought))
+}
