@@ -8,21 +8,24 @@ use crate::subscriptions;
 
 /// `POST /v1/products`
 pub fn create_product(state: &mut State, params: &Params) -> Answer {
-    params.only("name description metadata.* active expand")?;
+    params.only("id name description metadata.* active expand")?;
     let name = params.need("name")?.to_owned();
     let metadata = params.metadata("metadata", &Value::Null)?;
     let active = params.flag("active")?.unwrap_or(true);
-    Ok(product(state, &name, params.or_null("description"), active, metadata))
+    let id = params.text("id").map_or_else(|| state.id("prod_"), str::to_owned);
+    if state.objects.contains_key(&id) {
+        return Err(Refusal::invalid("resource_already_exists", "id", "Product already exists."));
+    }
+    Ok(product(state, &id, &name, params.or_null("description"), active, metadata))
 }
 
-fn product(state: &mut State, name: &str, description: Value, active: bool, metadata: Value) -> Value {
-    let id = state.id("prod_");
+fn product(state: &mut State, id: &str, name: &str, description: Value, active: bool, metadata: Value) -> Value {
     let rest = json!({
         "active": active, "created": state.now, "updated": state.now, "description": description, "images": [],
         "livemode": false, "marketing_features": [], "metadata": metadata, "name": name, "type": "service",
     });
     let nulls = "default_price package_dimensions shippable statement_descriptor tax_code tax_details unit_label url";
-    state.add(object("product", &id, nulls, rest), "product.created")
+    state.add(object("product", id, nulls, rest), "product.created")
 }
 
 /// `POST /v1/prices`
@@ -56,7 +59,8 @@ pub fn create_price(state: &mut State, params: &Params) -> Answer {
         None => {
             let name = params.need("product_data.name")?.to_owned();
             let metadata = params.metadata("product_data.metadata", &Value::Null)?;
-            product(state, &name, Value::Null, true, metadata)["id"].clone()
+            let id = state.id("prod_");
+            product(state, &id, &name, Value::Null, true, metadata)["id"].clone()
         }
     };
     for holder in holders {
