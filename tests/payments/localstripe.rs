@@ -24,7 +24,7 @@ async fn ask(method: reqwest::Method, url: &Url, path: &str, form: &[(&str, &str
 }
 
 /// A message that was posted: its signature and its body.
-async fn posted(listener: &TcpListener) -> (String, Vec<u8>) {
+pub async fn posted(listener: &TcpListener) -> (String, Vec<u8>) {
     let (mut stream, _) = listener.accept().await.unwrap();
     let (header, mut body) = header(&mut stream).await;
     let field = |name: &str| {

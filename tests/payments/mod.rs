@@ -1,3 +1,5 @@
 //! The payment client against servers that others wrote.
 
 mod localstripe;
+mod mishaps;
+mod story;

@@ -4,6 +4,7 @@ use url::Url;
 use super::server::{KEY, Reply, Server};
 use crate::config::Secret;
 use crate::model::{AgreementId, Currency, CustomerId, Every, Money, Plan, PlanId, SubscriberId};
+use crate::payments::webhook::About;
 use crate::payments::{Order, PaymentError, PortalPage, Provider};
 
 fn euro(minor: i64) -> Money {
@@ -262,4 +263,25 @@ async fn what_is_over_is_ended_and_what_was_given_back_stays_so() {
     let asked = server.asked();
     assert_eq!((asked[0].method.as_str(), asked[0].path.as_str()), ("DELETE", "/v1/subscriptions/sub_1"));
     assert_eq!(asked[2].value("payment_intent"), Some("pi_2"));
+}
+
+#[tokio::test]
+async fn missed_events_are_listed_page_by_page() {
+    let server = Server::start(|_, asked| {
+        let (id, has_more) = if asked.value("starting_after").is_none() { ("evt_2", true) } else { ("evt_1", false) };
+        let event = json!({"id": id, "object": "event", "created": 1_795_000_000, "type": "customer.deleted",
+            "data": {"object": {"id": "cus_1", "deleted": true}}});
+        Reply::Status(200, json!({"object": "list", "data": [event], "has_more": has_more}))
+    });
+    let server = server.await;
+    let since = chrono::DateTime::from_timestamp(1_794_000_000, 0).unwrap();
+    let first = server.provider().events(since, None).await.unwrap();
+    let second = server.provider().events(since, first.next.as_deref()).await.unwrap();
+    let ids = [&first, &second].map(|page| page.items[0].id.as_str());
+    assert_eq!((ids, first.next.as_deref(), second.next.as_deref()), (["evt_2", "evt_1"], Some("evt_2"), None));
+    assert_eq!(first.items[0].about, About::Customer(CustomerId::new("cus_1")));
+    let asked = server.asked();
+    assert_eq!(asked[0].value("created[gte]"), Some("1794000000"));
+    let types = asked[0].values.iter().filter(|(name, _)| name.starts_with("types[")).count();
+    assert!((1..=20).contains(&types), "the provider takes twenty at most");
 }
