@@ -36,7 +36,7 @@ pub fn configure(state: &mut State, params: &Params) -> Answer {
             "enabled": on("subscription_cancel")?, "mode": mode.unwrap_or("at_period_end"),
             "proration_behavior": "none",
         },
-        "subscription_pause": {"duration": null, "enabled": false},
+        "subscription_pause": {"duration": {"interval_options": [], "type": "indefinite"}, "enabled": false},
         "subscription_update": {
             "billing_cycle_anchor": null,
             "default_allowed_updates": allowed("features.subscription_update.default_allowed_updates"),
