@@ -6,8 +6,8 @@ use crate::audience::{BILLING, flow_id};
 use crate::auth::{self, Errand as WhatFor};
 use crate::clock;
 use crate::model::{AgreementId, CustomerId, EmailAddress};
-use crate::payments::PaymentError;
 use crate::payments::webhook::{About, Event};
+use crate::payments::{Checkout, PaymentError};
 use crate::store::{Errand, ErrandKind, Found, Heard, NewSignIn, StoreError};
 
 use super::{BillingError, LEASE, Result, Till};
@@ -100,8 +100,7 @@ impl Till {
             ErrandKind::Checkout => match self.provider.checkout(about).await {
                 Ok(checkout) if checkout.is_complete => {
                     let Some(agreement) = &checkout.agreement else { return self.end(errand, vec![], now).await };
-                    let browser_hash = checkout.reference.filter(|reference| !reference.is_empty());
-                    return self.learn(errand, agreement, browser_hash, now).await;
+                    return self.learn(errand, agreement, Some(&checkout), now).await;
                 }
                 Ok(_) | Err(PaymentError::NotThere) => vec![],
                 Err(error) => return Err(error.into()),
@@ -141,18 +140,21 @@ impl Till {
         Ok(known.into_iter().map(|id| (ErrandKind::Agreement, id.to_string())).collect())
     }
 
-    /// Asks how an agreement stands, and writes it. `browser_hash`: of the browser that paid without an account.
+    /// Asks how an agreement stands, and writes it. `checkout`: where it was bought, in a browser that may be without an
+    /// account.
     async fn learn(
         &self,
         errand: &Errand,
         id: &AgreementId,
-        browser_hash: Option<String>,
+        checkout: Option<&Checkout>,
         now: DateTime<Utc>,
     ) -> Result<()> {
         let agreement = self.provider.agreement(id).await?.filter(|agreement| agreement.plan.is_some());
         let Some(agreement) = agreement else { return self.end(errand, vec![], now).await };
         let is_known = self.store.reader_of(&agreement.customer).await?.is_some();
-        let payer = if is_known { None } else { self.payer(&agreement.customer).await? };
+        let language = checkout.and_then(|checkout| checkout.language.clone());
+        let payer = if is_known { None } else { self.payer(&agreement.customer, language).await? };
+        let browser_hash = checkout.and_then(|checkout| checkout.reference.clone());
         let found = Found {
             standing: agreement.standing(self.grace),
             agreement,
@@ -165,13 +167,14 @@ impl Till {
         Ok(())
     }
 
-    async fn payer(&self, customer: &CustomerId) -> Result<Option<(EmailAddress, String)>> {
-        let Some((email, language)) = self.provider.address_of(customer).await? else { return Ok(None) };
+    /// `language`: of the page on which they began to pay; the provider does not speak every one.
+    async fn payer(&self, customer: &CustomerId, language: Option<String>) -> Result<Option<(EmailAddress, String)>> {
+        let Some((email, known)) = self.provider.address_of(customer).await? else { return Ok(None) };
         let address = EmailAddress::parse(&email);
         if address.is_err() {
             tracing::error!(%customer, "the address that the payment provider has is none that can be mailed");
         }
-        Ok(address.ok().map(|address| (address, language)))
+        Ok(address.ok().map(|address| (address, language.unwrap_or(known))))
     }
 
     fn sign_in(&self, browser_hash: String) -> NewSignIn {

@@ -24,7 +24,7 @@ pub struct Order<'a> {
     pub has_trial: bool,
     /// Who buys; none: the page asks for an address.
     pub customer: Option<&'a CustomerId>,
-    /// What the checkout is to be known by here.
+    /// What the checkout is to be known by here; empty: by nothing.
     pub reference: &'a str,
     /// The reader's language tag.
     pub language: &'a str,
@@ -39,8 +39,6 @@ pub struct Order<'a> {
 /// A checkout as the provider has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkout {
-    /// The provider's id.
-    pub id: String,
     /// Whether it was gone through to its end.
     pub is_complete: bool,
     /// Whether it can still be.
@@ -49,8 +47,6 @@ pub struct Checkout {
     pub customer: Option<CustomerId>,
     /// What was bought.
     pub agreement: Option<AgreementId>,
-    /// The address of whoever buys.
-    pub email: Option<String>,
     /// [`Order::reference`].
     pub reference: Option<String>,
     /// [`Order::language`].
@@ -59,20 +55,12 @@ pub struct Checkout {
 
 #[derive(Deserialize)]
 struct Session {
-    id: String,
     status: Option<String>,
     url: Option<Url>,
     customer: Option<String>,
     subscription: Option<String>,
-    customer_email: Option<String>,
-    customer_details: Option<Details>,
     client_reference_id: Option<String>,
     metadata: Option<HashMap<String, String>>,
-}
-
-#[derive(Deserialize)]
-struct Details {
-    email: Option<String>,
 }
 
 impl Provider {
@@ -83,7 +71,6 @@ impl Provider {
             ("mode", "subscription"),
             ("line_items[0][price]", order.price),
             ("line_items[0][quantity]", "1"),
-            ("client_reference_id", order.reference),
             ("success_url", order.success_url),
             ("cancel_url", order.cancel_url),
             ("locale", locale(order.language)),
@@ -93,6 +80,9 @@ impl Provider {
             ("subscription_data[metadata][pressrun_plan]", order.plan.id.as_str()),
         ];
         form.extend(order.customer.map(|customer| ("customer", customer.as_str())));
+        if !order.reference.is_empty() {
+            form.push(("client_reference_id", order.reference));
+        }
         if order.has_trial && order.plan.trial_days > 0 {
             form.push(("subscription_data[trial_period_days]", &trial_days));
             form.push(("subscription_data[trial_settings][end_behavior][missing_payment_method]", "cancel"));
@@ -107,10 +97,8 @@ impl Provider {
         Ok(Checkout {
             is_complete: session.status.as_deref() == Some("complete"),
             is_open: session.status.as_deref() == Some("open"),
-            id: session.id,
             customer: session.customer.map(CustomerId::new),
             agreement: session.subscription.map(AgreementId::new),
-            email: session.customer_details.and_then(|details| details.email).or(session.customer_email),
             reference: session.client_reference_id,
             language: session.metadata.and_then(|mut metadata| metadata.remove("pressrun_language")),
         })

@@ -95,8 +95,7 @@ struct List<T> {
 #[derive(Deserialize)]
 struct Payer {
     email: Option<String>,
-    #[serde(default)]
-    preferred_locales: Vec<String>,
+    preferred_locales: Option<Vec<String>>,
 }
 
 /// Anything, for its id.
@@ -131,7 +130,7 @@ impl Provider {
             Err(PaymentError::NotThere) => return Ok(None),
             found => found?,
         };
-        let language = known.preferred_locales.into_iter().next().unwrap_or_default();
+        let language = known.preferred_locales.into_iter().flatten().next().unwrap_or_default();
         Ok(known.email.map(|email| (email, language)))
     }
 

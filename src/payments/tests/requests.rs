@@ -182,13 +182,14 @@ async fn a_checkout_says_what_is_bought_and_by_whom() {
     };
     let page = server.provider().begin_checkout(&order).await.unwrap();
     assert_eq!(page.as_str(), "https://pay.example.com/c/cs_1");
-    let again = Order { has_trial: false, customer: None, language: "pt-BR", ..order };
+    let again = Order { has_trial: false, customer: None, reference: "", language: "pt-BR", ..order };
     server.provider().begin_checkout(&again).await.unwrap();
     let [first, second] = server.asked().try_into().unwrap();
     assert_eq!(first.field("Idempotency-Key"), Some("key-1"));
     insta::assert_debug_snapshot!(first.values);
-    let told = ["locale", "customer", "subscription_data[trial_period_days]"].map(|name| second.value(name));
-    assert_eq!(told, [Some("pt-BR"), None, None]);
+    // The provider refuses empty texts where nothing can be taken away.
+    let names = ["locale", "customer", "client_reference_id", "subscription_data[trial_period_days]"];
+    assert_eq!(names.map(|name| second.value(name)), [Some("pt-BR"), None, None, None]);
 }
 
 #[tokio::test]
@@ -198,9 +199,7 @@ async fn open_checkouts_are_closed_but_for_one_that_was_paid_meanwhile() {
             ("GET", "/v1/checkout/sessions") => {
                 Reply::Status(200, json!({"data": [{"id": "cs_1"}, {"id": "cs_2"}], "has_more": false}))
             }
-            ("GET", _) => {
-                Reply::Status(200, json!({"id": "cs_1", "status": if is_paid { "complete" } else { "open" }}))
-            }
+            ("GET", _) => Reply::Status(200, json!({"status": if is_paid { "complete" } else { "open" }})),
             (_, "/v1/checkout/sessions/cs_1/expire") => Reply::error(400, "oops"),
             _ => Reply::Status(200, json!({"id": "cs_2"})),
         })
@@ -284,4 +283,19 @@ async fn missed_events_are_listed_page_by_page() {
     assert_eq!(asked[0].value("created[gte]"), Some("1794000000"));
     let types = asked[0].values.iter().filter(|(name, _)| name.starts_with("types[")).count();
     assert!((1..=20).contains(&types), "the provider takes twenty at most");
+}
+
+#[tokio::test]
+async fn who_paid_is_known_by_address_and_language_where_the_provider_knows_them() {
+    for (customer, expected) in [
+        (json!({"email": "ada@example.com", "preferred_locales": ["de", "en"]}), Some(("ada@example.com", "de"))),
+        (json!({"email": "ada@example.com", "preferred_locales": []}), Some(("ada@example.com", ""))),
+        (json!({"email": "ada@example.com", "preferred_locales": null}), Some(("ada@example.com", ""))),
+        (json!({"email": null, "preferred_locales": ["de"]}), None),
+        (json!({"id": "cus_1", "object": "customer", "deleted": true}), None),
+    ] {
+        let server = Server::start(move |_, _| Reply::Status(200, customer.clone())).await;
+        let known = server.provider().address_of(&CustomerId::new("cus_1")).await.unwrap();
+        assert_eq!(known.as_ref().map(|(email, language)| (email.as_str(), language.as_str())), expected);
+    }
 }
