@@ -3,3 +3,4 @@
 mod localstripe;
 mod mishaps;
 mod story;
+mod webhooks;

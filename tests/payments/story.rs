@@ -11,6 +11,7 @@ use pressrun::model::{
 };
 use pressrun::payments::webhook::About;
 use pressrun::payments::{Checkout, Order, PaymentError, PortalPage, Provider};
+use serde_json::json;
 use stand_in::StandIn;
 use url::Url;
 
@@ -167,8 +168,8 @@ async fn pages_open_and_close(reader: &Reader) {
         provider.portal(&reader.customer, page, &back, "de").await.unwrap();
     }
     provider.tell_address(&reader.customer, "ada@example.net").await.unwrap();
-    assert_eq!(provider.agreement(&AgreementId::new("sub_none")).await, Ok(None));
-    assert_eq!(provider.checkout("cs_test_none").await, Err(PaymentError::NotThere));
+    assert_eq!(provider.agreement(&AgreementId::new("sub_0")).await, Ok(None));
+    assert_eq!(provider.checkout("cs_test_0").await, Err(PaymentError::NotThere));
 }
 
 #[tokio::test]
@@ -176,6 +177,12 @@ async fn the_stand_in_tells_the_whole_story() {
     let stripe = StandIn::start(0).await.unwrap();
     let (reader, _) = story(&provider(&stripe), async |page| pays(&stripe, &page, GOOD).await).await;
     assert_eq!(taken(&stripe, &reader).await, 500, "a month was paid, a year paid and given back");
+    // For scripts/judge-stand-in: what was asked is held against the types that Stripe publishes.
+    if let Ok(path) = std::env::var("PRESSRUN_TEST_PASSED") {
+        let (log, all) = (stripe.control("log", json!({})).await, stripe.control("state", json!({})).await);
+        let passed = json!({"log": log.unwrap(), "events": all.unwrap()["event"]});
+        std::fs::write(path, passed.to_string()).unwrap();
+    }
 }
 
 /// The same story in Stripe's test mode, where whoever runs it pays.

@@ -1,14 +1,16 @@
 // Holds every request, answer and event that passed between Stripe's own library and the stand-in against the types
-// that Stripe publishes for the pinned version: `check.mjs FOLDER FILE`, where FOLDER has `stripe` and `typescript`
-// in its node_modules and FILE is what judge.py left. Each one becomes a literal with its type, and the compiler
+// that Stripe publishes for the pinned version: `check.mjs FOLDER FILE…`, where FOLDER has `stripe` and `typescript`
+// in its node_modules and each FILE is what judge.py or our client's story left. Each one becomes a literal with its type, and the compiler
 // refuses what is missing, unknown, or of another kind.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-const [folder, file] = process.argv.slice(2);
+const [folder, ...files] = process.argv.slice(2);
 const types = join(folder, 'node_modules/stripe/cjs');
-const { log, events } = JSON.parse(readFileSync(file, 'utf8'));
+const passed = files.map((file) => JSON.parse(readFileSync(file, 'utf8')));
+const log = passed.flatMap((one) => one.log);
+const events = passed.flatMap((one) => one.events);
 
 // What is asked at an address, and what is answered; `[]` is a list of them.
 const ADDRESSES = {
@@ -62,7 +64,7 @@ function row(method, path) {
     const [verb, pattern] = known.split(' ');
     const wanted = pattern.split('/');
     return verb === method && wanted.length === parts.length
-      && wanted.every((part, at) => part === parts[at] || (part === ':id' && /\d/.test(parts[at])));
+      && wanted.every((part, at) => part === parts[at] || (part === ':id' && /\d|_\w{20}/.test(parts[at])));
   };
   const found = Object.entries(ADDRESSES).filter(fits);
   if (found.length !== 1) throw new Error(`${method} ${path} is in ${found.length} rows`);
