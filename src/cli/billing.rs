@@ -24,7 +24,9 @@ pub struct Billing {
 enum Command {
     /// Show how many members there are, who came and went, and what they pay
     Figures,
-    /// Print all memberships as CSV
+    /// Print all memberships as CSV, those that ended too
+    ///
+    /// What was bought by somebody who was erased has no address.
     Export,
 }
 
