@@ -159,7 +159,7 @@ impl Till {
             standing: agreement.standing(self.grace),
             agreement,
             payer,
-            sign_in: browser_hash.filter(|_| !is_known).map(|browser_hash| self.sign_in(browser_hash)),
+            sign_in: browser_hash.map(|browser_hash| self.sign_in(browser_hash)),
         };
         let keys = self.keys.clone();
         let notice = move || keys.follow_up(BILLING, flow_id(clock::random()));

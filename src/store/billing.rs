@@ -121,6 +121,11 @@ impl Store {
             if !end_errand(transaction, &errand, now).await? {
                 return Ok(false);
             }
+            // An errand about the agreement itself may be under way, with an older answer or a later one: its row makes
+            // one write after the other, and asks once more.
+            if errand.kind != ErrandKind::Agreement {
+                send_for(transaction, ErrandKind::Agreement, found.agreement.id.as_str(), now).await?;
+            }
             learn(transaction, found, &notice, since, now).await.map(|()| true)
         })
     }
@@ -169,19 +174,12 @@ async fn learn(
     let mut tellings = write_invoices(transaction, &agreement, since).await?;
     let state_before = before.as_ref().map(|before| before.state);
     let Some(who) = who else {
-        // Nobody reads by it: nobody is to pay for it.
-        return if is_running {
-            send_for(transaction, ErrandKind::End, agreement.id.as_str(), now).await
-        } else {
-            Ok(())
-        };
+        // Nobody reads by it: nobody is to pay for it, nor to have paid for what was never theirs.
+        let kind = if before.is_none() { ErrandKind::GiveBack } else { ErrandKind::End };
+        return if is_running { send_for(transaction, kind, agreement.id.as_str(), now).await } else { Ok(()) };
     };
-    if let Some(sign_in) = sign_in.filter(|_| before.is_none()) {
-        let sql = "SELECT email, language FROM subscribers WHERE id = $1";
-        if let Some((email, language)) = transaction.row::<(EmailAddress, Option<String>)>(sql, values![&who]).await? {
-            let to = (email, language.unwrap_or_default());
-            sign_in.enter(transaction, Some(who.clone()), to, None, now).await?;
-        }
+    if let Some(sign_in) = sign_in.filter(|_| agreement.began_at > since) {
+        let_in(transaction, sign_in, &who, agreement.began_at, now).await?;
     }
     if state_before != Some(standing.state) {
         let event = match standing.state {
@@ -194,9 +192,18 @@ async fn learn(
         let plan = agreement.plan.as_ref().map_or("", |plan| plan.as_str());
         record_event(transaction, event, (Some(&who), ""), plan, now).await?;
     }
-    if before.is_none() && is_running && has_another(transaction, &agreement, &who).await? {
-        send_for(transaction, ErrandKind::GiveBack, agreement.id.as_str(), now).await?;
-        return record_event(transaction, "bought-twice", (Some(&who), ""), "", now).await;
+    let has_another = has_another(transaction, &agreement, &who).await?;
+    let too_much = match standing.state {
+        _ if before.is_some() || !is_running => None,
+        _ if has_another => Some((ErrandKind::GiveBack, "bought-twice")),
+        MembershipState::Trial if has_bought_before(transaction, &agreement, &who).await? => {
+            Some((ErrandKind::End, "tried-twice"))
+        }
+        _ => None,
+    };
+    if let Some((kind, event)) = too_much {
+        send_for(transaction, kind, agreement.id.as_str(), now).await?;
+        return record_event(transaction, event, (Some(&who), ""), "", now).await;
     }
     let of_membership = |what| Telling { what, invoice: None };
     match (state_before, standing.state) {
@@ -205,7 +212,9 @@ async fn learn(
             tellings.push(of_membership(Told::Cancelled));
         }
         (Some(before), MembershipState::Ended)
-            if before != MembershipState::Ended && agreement.ended_at.is_some_and(|ended_at| ended_at > since) =>
+            if before != MembershipState::Ended
+                && !has_another
+                && agreement.ended_at.is_some_and(|ended_at| ended_at > since) =>
         {
             tellings.push(of_membership(Told::Ended));
         }
@@ -233,9 +242,33 @@ async fn reader_for(
     let Some((email, language)) = payer else { return Ok(None) };
     let language = (!language.is_empty()).then_some(language);
     let who = enter_subscriber(transaction, &email, &Person { name: None, time_zone: None, language }, now).await?;
-    let sql = "INSERT INTO customers (id, subscriber, created_at) VALUES ($1, $2, $3)";
-    transaction.execute(sql, values![&agreement.customer, &who, now]).await?;
-    Ok(Some(who))
+    // Of another agreement of theirs, somebody may learn at the same time.
+    let sql = "INSERT INTO customers (id, subscriber, created_at) VALUES ($1, $2, $3)
+        ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING 1, subscriber";
+    let kept: Option<(i64, Option<SubscriberId>)> =
+        transaction.row(sql, values![&agreement.customer, &who, now]).await?;
+    Ok(kept.and_then(|(_, who)| who))
+}
+
+/// Mails whoever paid before they had an account the link that lets them in: once, whichever news of it came first.
+async fn let_in(
+    transaction: &mut Transaction,
+    sign_in: NewSignIn,
+    who: &SubscriberId,
+    began_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    // The provider's clock is not ours.
+    let sql = "SELECT 1 FROM flows WHERE browser_hash = $1 AND subscriber = $2 AND created_at > $3";
+    let asked = values![&sign_in.browser_hash, who, began_at - Duration::minutes(15)];
+    if transaction.has_any(sql, asked).await? {
+        return Ok(());
+    }
+    let sql = "SELECT email, language FROM subscribers WHERE id = $1";
+    let Some((email, language)) = transaction.row::<(EmailAddress, Option<String>)>(sql, values![who]).await? else {
+        return Ok(());
+    };
+    sign_in.enter(transaction, Some(who.clone()), (email, language.unwrap_or_default()), None, now).await
 }
 
 async fn write_membership(
@@ -297,7 +330,10 @@ async fn write_invoices(
             i64::from(*attempts)
         ];
         transaction.execute(sql, row).await?;
-        let told = told_of(invoice, before.as_ref()).filter(|_| paid_at.unwrap_or(*at).max(*at) > since);
+        // What failed again, or was given back, was made long before.
+        let is_news =
+            |what: &Told| paid_at.unwrap_or(*at).max(*at) > since || (before.is_some() && !matches!(what, Told::Paid));
+        let told = told_of(invoice, before.as_ref()).filter(is_news);
         tellings.extend(told.map(|what| Telling { what, invoice: Some(invoice.clone()) }));
     }
     Ok(tellings)
@@ -320,7 +356,13 @@ fn told_of(invoice: &Invoice, before: Option<&InvoiceBefore>) -> Option<Told> {
 async fn has_another(transaction: &mut Transaction, agreement: &Agreement, who: &SubscriberId) -> Result<bool> {
     transaction.execute("UPDATE subscribers SET email_key = email_key WHERE id = $1", values![who]).await?;
     let sql = "SELECT 1 FROM memberships WHERE subscriber = $1 AND id <> $2
-        AND state IN ('trial', 'active', 'past-due', 'cancelled') AND ends_at IS NULL";
+        AND state IN ('trial', 'active', 'past-due') AND ends_at IS NULL";
+    transaction.has_any(sql, values![who, &agreement.id]).await
+}
+
+/// Whether a reader has bought before, whatever became of it: their trial is over.
+async fn has_bought_before(transaction: &mut Transaction, agreement: &Agreement, who: &SubscriberId) -> Result<bool> {
+    let sql = "SELECT 1 FROM memberships WHERE subscriber = $1 AND id <> $2 AND state <> 'granted'";
     transaction.has_any(sql, values![who, &agreement.id]).await
 }
 
@@ -517,6 +559,84 @@ mod tests {
             assert!(learns(&store, agreement("sub_1", 2), day(31)).await);
             assert_eq!(told(&store).await, before, "nobody is told of what is nobody's");
             assert_eq!(store.memberships(&who).await.unwrap(), []);
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_paid_is_let_in_once_whatever_is_heard_first() {
+        for (store, _folder) in stores().await {
+            assert!(learns(&store, agreement("sub_1", 1), day(0)).await);
+            for hours in [1, 2] {
+                let now = day(0) + Duration::hours(hours);
+                store.send_for(ErrandKind::Checkout, "cs_1", now).await.unwrap();
+                let errand = begins(&store, ErrandKind::Checkout, "cs_1", now).await.unwrap();
+                let sign_in = NewSignIn {
+                    link: FollowUp { flow: clock::new_id(), token_hash: clock::new_id() },
+                    code_hash: String::new(),
+                    browser_hash: "browser".to_owned(),
+                    payload: String::new(),
+                    within: Duration::minutes(10),
+                };
+                let found = Found { sign_in: Some(sign_in), ..found(agreement("sub_1", 1)) };
+                let notice = || FollowUp { flow: clock::new_id(), token_hash: clock::new_id() };
+                assert!(store.learn(&errand, found, notice, day(-1), now).await.unwrap());
+                let links: Vec<String> =
+                    store.rows("SELECT email FROM flows WHERE purpose = 'sign-in'", vec![]).await.unwrap();
+                assert_eq!(links, ["payer@example.com"]);
+                assert!(
+                    store.awaits(ErrandKind::Agreement, "sub_1").await.unwrap(),
+                    "it may be older than what is known"
+                );
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn each_try_and_each_refund_is_told_however_old_the_invoice() {
+        for (store, _folder) in stores().await {
+            let learns_of = async |on: i64, change: &dyn Fn(&mut Invoice)| {
+                let mut agreement = agreement("sub_1", 2);
+                change(&mut agreement.invoices[0]);
+                store.send_for(ErrandKind::Agreement, "sub_1", day(on)).await.unwrap();
+                let errand = begins(&store, ErrandKind::Agreement, "sub_1", day(on)).await.unwrap();
+                let notice = || FollowUp { flow: clock::new_id(), token_hash: clock::new_id() };
+                assert!(store.learn(&errand, found(agreement), notice, day(on - 1), day(on)).await.unwrap());
+                told(&store).await
+            };
+            let open = |attempts| {
+                move |invoice: &mut Invoice| {
+                    (invoice.state, invoice.paid_at, invoice.attempts) = (InvoiceState::Open, None, attempts);
+                }
+            };
+            assert_eq!(learns_of(30, &open(1)).await, ["failed"]);
+            assert_eq!(learns_of(33, &open(2)).await, ["failed", "failed"]);
+            let paid = |invoice: &mut Invoice| invoice.paid_at = Some(day(34));
+            assert_eq!(learns_of(34, &paid).await, ["failed", "failed", "paid"]);
+            let refunded = |invoice: &mut Invoice| {
+                (invoice.paid_at, invoice.state, invoice.given_back) =
+                    (Some(day(34)), InvoiceState::GivenBack, euros(500));
+            };
+            assert_eq!(learns_of(44, &refunded).await, ["failed", "failed", "paid", "given-back"]);
+            assert_eq!(learns_of(45, &refunded).await.len(), 4);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_trial_is_for_the_first_time_and_what_is_nobodys_is_given_back() {
+        for (store, _folder) in stores().await {
+            let trial = |id| Agreement { status: AgreementStatus::Trialing, ..agreement(id, 1) };
+            assert!(learns(&store, trial("sub_1"), day(1)).await);
+            assert!(!store.awaits(ErrandKind::End, "sub_1").await.unwrap());
+            let ended = Agreement { status: AgreementStatus::Ended, ended_at: Some(day(2)), ..agreement("sub_1", 1) };
+            assert!(learns(&store, ended, day(2)).await);
+            assert!(learns(&store, trial("sub_2"), day(3)).await);
+            assert!(store.awaits(ErrandKind::End, "sub_2").await.unwrap());
+            let nobodys = Found { payer: None, ..found(agreement("sub_3", 1)) };
+            store.send_for(ErrandKind::Agreement, "sub_3", day(3)).await.unwrap();
+            let errand = begins(&store, ErrandKind::Agreement, "sub_3", day(3)).await.unwrap();
+            let notice = || FollowUp { flow: clock::new_id(), token_hash: clock::new_id() };
+            assert!(store.learn(&errand, nobodys, notice, day(-1), day(3)).await.unwrap());
+            assert!(store.awaits(ErrandKind::GiveBack, "sub_3").await.unwrap());
         }
     }
 
