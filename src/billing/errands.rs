@@ -24,7 +24,7 @@ pub async fn work(till: &Till, most: usize, now: DateTime<Utc>) -> std::result::
     }
     for _ in 0..most {
         let Some(errand) = till.store.begin_errand(None, now, now + LEASE).await? else { return Ok(true) };
-        match till.run(&errand, clock::now()).await {
+        match till.run(&errand, now).await {
             Ok(()) => {}
             Err(BillingError::Store(error)) => return Err(error),
             Err(BillingError::Provider(error)) => {

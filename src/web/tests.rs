@@ -1,5 +1,6 @@
 //! Requests as they come over the wire, against a real listener.
 
+mod billing;
 mod sign_in;
 
 use tempfile::TempDir;
@@ -66,6 +67,10 @@ impl Site {
     }
 
     async fn with(settings: &str) -> Site {
+        Site::with_variables(settings, &[]).await
+    }
+
+    async fn with_variables(settings: &str, variables: &[(&str, &str)]) -> Site {
         let folder = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
             let path = folder.path().join(path);
@@ -78,7 +83,10 @@ impl Site {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let bound = listener.local_addr().unwrap();
         let bound_url = Url::parse(&format!("http://{bound}")).ok();
-        let edition = press::load(folder.path(), &Options { bound_url, ..Options::default() }, clock::now()).unwrap();
+        let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let options = Options { bound_url, environment, ..Options::default() };
+        let edition = press::load(folder.path(), &options, clock::now()).unwrap();
+        assert!(!edition.has_errors(), "{:?}", edition.diagnostics);
         let (store, database) = stores().await.into_iter().next().unwrap();
         for newsletter in &edition.settings.newsletters {
             store.enter_newsletter(newsletter.id.clone(), vec![], clock::now()).await.unwrap();
@@ -86,8 +94,9 @@ impl Site {
         let base_url = Url::parse(&edition.base_url).unwrap();
         let (sender, editions) = watch::channel(Arc::new(edition));
         let keys = Arc::new(ServerKeys::new(*b"key", []));
+        let till = billing::till(&editions.borrow().settings, &store, &keys);
         let outbox = Some(folder.path().join("data/outbox"));
-        let state = Arc::new(AppState { store, keys, editions, base_url, bound, till: None, outbox });
+        let state = Arc::new(AppState { store, keys, editions, base_url, bound, till, outbox });
         let (stop, stopped) = watch::channel(false);
         let served = tokio::spawn(serve(state.clone(), listener, stopped));
         Site { state, _edition: sender, stop, served, _folders: (folder, database) }

@@ -9,7 +9,7 @@ use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriptionState, Suppr
 const LINUX: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n";
 
 /// One browser and the cookies that it keeps.
-struct Browser<'s> {
+pub(super) struct Browser<'s> {
     site: &'s Site,
     cookies: Vec<(String, String)>,
 }
@@ -23,11 +23,11 @@ struct Letter {
 }
 
 impl<'s> Browser<'s> {
-    fn new(site: &'s Site) -> Browser<'s> {
+    pub(super) fn new(site: &'s Site) -> Browser<'s> {
         Browser { site, cookies: Vec::new() }
     }
 
-    fn cookie_line(&self) -> String {
+    pub(super) fn cookie_line(&self) -> String {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         format!("Cookie: {}\r\n", cookies.join("; "))
     }
@@ -45,19 +45,27 @@ impl<'s> Browser<'s> {
         reply
     }
 
-    async fn get(&mut self, path: &str) -> Reply {
+    pub(super) async fn get(&mut self, path: &str) -> Reply {
         self.ask("GET", path, "").await
     }
 
-    async fn post(&mut self, path: &str, body: &str) -> Reply {
+    pub(super) async fn post(&mut self, path: &str, body: &str) -> Reply {
         self.ask("POST", path, body).await
     }
 
     /// Where a form leads, and which notices are shown there.
-    async fn sends(&mut self, path: &str, body: &str) -> (u16, String, Vec<String>) {
+    pub(super) async fn sends(&mut self, path: &str, body: &str) -> (u16, String, Vec<String>) {
         let reply = self.post(path, body).await;
         let place = reply.header("location").unwrap_or_default().to_owned();
         let page = if place.is_empty() { reply.clone() } else { self.get(&place).await };
+        (reply.status, place, page.notices().into_iter().map(str::to_owned).collect())
+    }
+
+    /// Where an address leads, and which notices are shown there.
+    pub(super) async fn comes_to(&mut self, path: &str) -> (u16, String, Vec<String>) {
+        let reply = self.get(path).await;
+        let place = reply.header("location").unwrap_or_default().to_owned();
+        let page = self.get(&place).await;
         (reply.status, place, page.notices().into_iter().map(str::to_owned).collect())
     }
 

@@ -12,7 +12,7 @@ impl Site {
 
 impl<'s> Browser<'s> {
     /// Somebody who has signed in by the link.
-    pub(super) async fn signed_in(site: &'s Site) -> Browser<'s> {
+    pub(in crate::web::tests) async fn signed_in(site: &'s Site) -> Browser<'s> {
         let mut browser = Browser::new(site);
         browser.asks_for_a_link().await;
         let link = site.letter().await.link;
