@@ -141,7 +141,10 @@ impl Told {
             (Some("checkout"), Some("session")) => id("/id").map(|id| About::Checkout(id.to_owned())),
             (Some("customer"), Some("subscription")) => agreement("/id"),
             (Some("customer"), Some("updated" | "deleted")) => customer("/id"),
-            (Some("invoice"), _) => agreement("/parent/subscription_details/subscription"),
+            // The second place is that of versions before 2025-03-31, which an account may still have as its own.
+            (Some("invoice"), _) => {
+                agreement("/parent/subscription_details/subscription").or_else(|| agreement("/subscription"))
+            }
             (Some("payment_method"), _) => customer("/customer"),
             (Some("charge"), Some("refunded")) => customer("/customer"),
             (Some("charge"), Some("dispute")) | (Some("refund"), _) => {

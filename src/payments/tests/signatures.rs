@@ -108,6 +108,7 @@ fn an_event_says_where_to_look() {
         ("customer.subscription.trial_will_end", json!({"id": "sub_1"}), agreement()),
         ("invoice.paid", of_agreement.clone(), agreement()),
         ("invoice.payment_failed", of_agreement, agreement()),
+        ("invoice.paid", json!({"id": "in_1", "subscription": "sub_1"}), agreement()),
         ("invoice.paid", json!({"id": "in_1", "parent": null}), About::Nothing),
         ("customer.updated", json!({"id": "cus_1"}), customer()),
         ("customer.deleted", json!({"id": "cus_1"}), customer()),
