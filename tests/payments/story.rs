@@ -11,7 +11,6 @@ use pressrun::model::{
 };
 use pressrun::payments::webhook::About;
 use pressrun::payments::{Checkout, Order, PaymentError, PortalPage, Provider};
-use serde_json::json;
 use stand_in::StandIn;
 use url::Url;
 
@@ -177,12 +176,6 @@ async fn the_stand_in_tells_the_whole_story() {
     let stripe = StandIn::start(0).await.unwrap();
     let (reader, _) = story(&provider(&stripe), async |page| pays(&stripe, &page, GOOD).await).await;
     assert_eq!(taken(&stripe, &reader).await, 500, "a month was paid, a year paid and given back");
-    // For scripts/judge-stand-in: what was asked is held against the types that Stripe publishes.
-    if let Ok(path) = std::env::var("PRESSRUN_TEST_PASSED") {
-        let (log, all) = (stripe.control("log", json!({})).await, stripe.control("state", json!({})).await);
-        let passed = json!({"log": log.unwrap(), "events": all.unwrap()["event"]});
-        std::fs::write(path, passed.to_string()).unwrap();
-    }
 }
 
 /// The same story in Stripe's test mode, where whoever runs it pays.

@@ -1,7 +1,7 @@
-// Holds every request, answer and event that passed between Stripe's own library and the stand-in against the types
-// that Stripe publishes for the pinned version: `check.mjs FOLDER FILE…`, where FOLDER has `stripe` and `typescript`
-// in its node_modules and each FILE is what judge.py or our client's story left. Each one becomes a literal with its type, and the compiler
-// refuses what is missing, unknown, or of another kind.
+// Holds every request, answer and event that passed between clients and the stand-in against the types
+// that Stripe publishes for the pinned version: `check.mjs FOLDER FILE…`, where FOLDER has `stripe` and `typescript` in
+// its node_modules, and FILEs are what judge.py and the program's own tests left. Each one becomes a literal with its
+// type, and the compiler refuses what is missing, unknown, or of another kind.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -9,8 +9,8 @@ import { join, resolve } from 'node:path';
 const [folder, ...files] = process.argv.slice(2);
 const types = join(folder, 'node_modules/stripe/cjs');
 const passed = files.map((file) => JSON.parse(readFileSync(file, 'utf8')));
-const log = passed.flatMap((one) => one.log);
-const events = passed.flatMap((one) => one.events);
+const log = passed.flatMap(({ log }) => log);
+const events = passed.flatMap(({ events }) => events);
 
 // What is asked at an address, and what is answered; `[]` is a list of them.
 const ADDRESSES = {
@@ -57,6 +57,8 @@ const ADDRESSES = {
   'GET events/:id': ['EventRetrieveParams', 'Event'],
 };
 
+const words = new Set(Object.keys(ADDRESSES).flatMap((address) => address.split(/[ /]/)));
+
 /** The row of an address. */
 function row(method, path) {
   const parts = path.replace('/v1/', '').split('/');
@@ -64,7 +66,7 @@ function row(method, path) {
     const [verb, pattern] = known.split(' ');
     const wanted = pattern.split('/');
     return verb === method && wanted.length === parts.length
-      && wanted.every((part, at) => part === parts[at] || (part === ':id' && /\d|_\w{20}/.test(parts[at])));
+      && wanted.every((part, at) => part === parts[at] || (part === ':id' && !words.has(parts[at])));
   };
   const found = Object.entries(ADDRESSES).filter(fits);
   if (found.length !== 1) throw new Error(`${method} ${path} is in ${found.length} rows`);

@@ -257,12 +257,16 @@ fn pages(state: &mut State, method: &str, path: &str, params: &Params) -> Page {
     }
 }
 
+/// The parts of paths that are no ids.
+const WORDS: &str = "v1 products prices customers payment_methods detach checkout sessions expire subscriptions invoices \
+                     create_preview pay invoice_payments payment_intents charges refunds disputes billing_portal \
+                     configurations events";
+
 /// A path with `:id` for its ids.
 fn counted(method: &str, path: &str) -> String {
-    let part =
-        |part: &str| if part.chars().any(|it| it.is_ascii_digit()) && part != "v1" { ":id" } else { part }.to_owned();
-    let parts: Vec<String> = path.split('/').map(part).collect();
-    format!("{method} {}", parts.join("/"))
+    let is_word = |part: &str| WORDS.split_whitespace().any(|word| word == part);
+    let parts = path.split('/').skip(1).map(|part| if is_word(part) { part } else { ":id" });
+    format!("{method} /{}", parts.collect::<Vec<_>>().join("/"))
 }
 
 fn json_reply(answer: &Answer, headers: &[(&str, String)]) -> Reply {

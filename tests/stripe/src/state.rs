@@ -27,7 +27,7 @@ pub struct State {
     /// Where this server is, without a slash at its end.
     pub url: String,
     /// Different in every run, so that ids never come twice.
-    pub seed: u64,
+    pub seed: String,
     serial: u64,
 }
 

@@ -91,6 +91,8 @@ async fn who_pays_is_charged_once_and_told_of() {
         "checkout.session.completed",
     ];
     assert_eq!(kinds(&stripe).await, expected);
+    let counts = stripe.control("counts", json!({})).await.expect("counts");
+    assert_eq!(counts["requests"]["GET /v1/subscriptions/:id"], 1);
 }
 
 #[tokio::test]

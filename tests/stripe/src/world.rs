@@ -1,6 +1,7 @@
 //! What all requests share, one turn at a time.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
@@ -11,6 +12,9 @@ use crate::form::Refusal;
 use crate::renewals::settle;
 use crate::state::{State, real_now};
 use crate::webhooks::Hooks;
+
+/// How many worlds this process has had.
+static WORLDS: AtomicU64 = AtomicU64::new(0);
 
 /// The answers that are kept for keys of idempotency: what was asked, when, and what was said.
 pub type Kept = HashMap<String, (String, i64, Result<Value, Refusal>)>;
@@ -42,7 +46,8 @@ impl World {
         let world = World::default();
         world.with(|inner| {
             inner.state.url = url.to_owned();
-            inner.state.seed = (real_now() as u64) ^ (u64::from(std::process::id()) << 40);
+            let count = WORLDS.fetch_add(1, Ordering::Relaxed);
+            inner.state.seed = format!("{} {} {count}", real_now(), std::process::id());
             inner.state.now = real_now();
             inner.state.cause = Value::Null;
         });
