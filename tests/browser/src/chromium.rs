@@ -56,8 +56,8 @@ pub struct Chromium {
 }
 
 impl Chromium {
-    /// Opens an empty page; `origin` is the one place that it may ask.
-    pub async fn open(origin: &str, script: Script) -> Chromium {
+    /// Opens an empty page; `origin`, and `other` if there is one, are the only places that it may ask.
+    pub async fn open(origin: &str, other: Option<&str>, script: Script) -> Chromium {
         let profile = tempfile::tempdir().expect("a temporary folder");
         let (browser, mut handler) = Browser::launch(config(&profile)).await.expect("Chromium");
         let talk = tokio::spawn(async move { while handler.next().await.is_some() {} });
@@ -67,7 +67,7 @@ impl Chromium {
         }
         let (origin, complaints) = (origin.to_owned(), Arc::default());
         let mut chromium = Chromium { browser, page, origin, complaints, tasks: vec![talk], _profile: profile };
-        chromium.listen().await;
+        chromium.listen(other).await;
         chromium
     }
 
@@ -92,6 +92,22 @@ impl Chromium {
         let mut loads = self.page.event_listener::<EventLoadEventFired>().await.expect("events");
         act.await;
         in_time("the next page", loads.next()).await.expect("the next page");
+    }
+
+    /// Clicks what leads, by one page or several, to an address that begins so.
+    pub async fn is_led_to(&self, address: &str, selector: &str) {
+        let until = Instant::now() + DEADLINE;
+        self.clicks(selector).await;
+        loop {
+            // Between two pages there is nobody to ask.
+            let here = self.page.evaluate_expression("[location.href, document.readyState]").await;
+            let here = here.ok().and_then(|here| here.into_value::<(String, String)>().ok());
+            if here.is_some_and(|(place, state)| place.starts_with(address) && state == "complete") {
+                return;
+            }
+            assert!(Instant::now() < until, "{selector} does not lead to {address}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Clicks the first element that `selector` finds.
@@ -185,11 +201,14 @@ impl Chromium {
         assert!(complaints.is_empty(), "out of order:\n{}", complaints.join("\n"));
     }
 
-    async fn listen(&mut self) {
+    async fn listen(&mut self, other: Option<&str>) {
         self.page.execute(WatchNetwork::default()).await.expect("network events");
-        let origin = format!("{}/", self.origin);
+        let own = self.origin.as_str();
+        let origins: Vec<String> =
+            [Some(own), other].into_iter().flatten().map(|origin| format!("{origin}/")).collect();
         self.notes(move |event: &EventRequestWillBeSent| {
-            let is_own = event.request.url.starts_with(&origin) || event.request.url.starts_with("data:");
+            let url = &event.request.url;
+            let is_own = url.starts_with("data:") || origins.iter().any(|origin| url.starts_with(origin));
             (!is_own).then(|| format!("a request left for {}", event.request.url))
         })
         .await;

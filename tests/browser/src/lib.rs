@@ -15,6 +15,8 @@ mod life;
 #[cfg(test)]
 mod looks;
 #[cfg(test)]
+mod members;
+#[cfg(test)]
 mod sign_in;
 #[cfg(test)]
 mod story;

@@ -1,5 +1,6 @@
 //! Who acts in the tests: a reader with a browser, an editor with a terminal.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -12,8 +13,9 @@ use crate::publication::Publication;
 pub struct Reader {
     /// Their browser.
     pub chromium: Chromium,
+    /// Where they are mailed.
+    pub address: String,
     script: Script,
-    address: String,
 }
 
 /// Somebody with a terminal beside the server.
@@ -35,7 +37,7 @@ fn middle_of(selector: &str) -> String {
 impl Publication {
     /// A reader who comes for the first time.
     pub async fn reader(&self, name: &str, script: Script) -> Reader {
-        let chromium = Chromium::open(&self.url, script).await;
+        let chromium = Chromium::open(&self.url, self.provider.as_deref(), script).await;
         Reader { chromium, script, address: format!("{name}@example.com") }
     }
 
@@ -81,17 +83,21 @@ impl Reader {
 
     /// Opens the latest mail whose subject has `words` in it, as soon as it is there.
     pub async fn reads_mail(&self, words: &str) {
-        let until = Instant::now() + DEADLINE;
-        let found =
+        let place =
             format!("[...document.querySelectorAll('.rows a')].findIndex(a => a.textContent.includes({words:?}))");
-        self.chromium.goes_to("/outbox/").await;
-        let mut place: i32 = self.chromium.asks(&found).await;
-        while place < 0 {
-            assert!(Instant::now() < until, "no mail about {words} came");
-            self.chromium.reloads().await;
-            place = self.chromium.asks(&found).await;
-        }
+        self.finds("/outbox/", &format!("{place} >= 0")).await;
+        let place: i32 = self.chromium.asks(&place).await;
         self.chromium.follows(&format!(".rows li:nth-child({}) a", place + 1)).await;
+    }
+
+    /// Looks at the page at `path` again and again until what an expression says of it is true.
+    pub async fn finds(&self, path: &str, expression: &str) {
+        let until = Instant::now() + DEADLINE;
+        self.chromium.goes_to(path).await;
+        while !self.chromium.asks::<bool>(expression).await {
+            assert!(Instant::now() < until, "{path} does not come to {expression}");
+            self.chromium.reloads().await;
+        }
     }
 
     /// Sets a field whose list or calendar is the browser's own, and in the browser's own language.
@@ -168,6 +174,26 @@ impl Reader {
         let place: String = self.chromium.asks("location.pathname").await;
         let (_, found) = axe::looks(&self.chromium, &axe, &place, None).await;
         assert!(found.is_empty(), "{}", found.join("\n"));
+    }
+
+    /// A picture of the page as it is now, at two widths, light and dark, where `PRESSRUN_PICTURES` names a folder.
+    pub async fn poses(&self, name: &str) {
+        let Some(folder) = std::env::var_os("PRESSRUN_PICTURES").map(PathBuf::from) else { return };
+        std::fs::create_dir_all(&folder).expect("a folder for the pictures");
+        let script = if self.script == Script::Allowed { "" } else { "plain-" };
+        for width in [1280, 375] {
+            for scheme in ["light", "dark"] {
+                self.chromium.has_screen(width, 800).await;
+                self.chromium.prefers(scheme).await;
+                let height: u32 = self.chromium.asks("document.documentElement.scrollHeight").await;
+                self.chromium.has_screen(width, height.max(800)).await;
+                let picture = self.chromium.picture(false).await;
+                std::fs::write(folder.join(format!("{name}-{script}{width}-{scheme}.png")), picture)
+                    .expect("a picture");
+            }
+        }
+        self.chromium.has_screen(1280, 900).await;
+        self.chromium.prefers("light").await;
     }
 
     /// Notices tell of an act once.

@@ -11,30 +11,71 @@ use tempfile::TempDir;
 
 use crate::program::{program, root};
 
+/// What its webhooks are signed with, where something is sold.
+pub const WEBHOOK_SECRET: &str = "whsec_browser";
+/// Which article is for those who pay, where something is sold.
+pub const PAID: &str = "how-phishing-kits-steal-sessions";
+
 /// A running server. It ends with this value.
 pub struct Publication {
     folder: TempDir,
     /// Without a slash at the end.
     pub url: String,
-    server: Child,
+    /// Where readers are sent to pay, if anything is sold.
+    pub provider: Option<String>,
+    /// Settings by variables.
+    settings: Vec<(String, String)>,
+    server: Option<Child>,
     log: Option<JoinHandle<String>>,
 }
 
 impl Publication {
     /// Returns once readers can be served.
     pub fn start() -> Publication {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::copy(root().join("publish.toml"), folder.path().join("publish.toml")).expect("publish.toml");
-        copy_folder(&root().join("content"), &folder.path().join("content"));
-        let port = free_port();
-        let url = format!("http://127.0.0.1:{port}");
-        let mut serve = command(folder.path(), &url);
+        let (folder, port) = (sample(), free_port());
+        Publication::of(folder, format!("http://127.0.0.1:{port}"), None)
+    }
+
+    /// One that sells two plans through the provider that answers at this address. It has another host's name, so that
+    /// for a browser the one is foreign to the other.
+    pub fn selling(provider: &str) -> Publication {
+        let (folder, port) = (sample(), free_port());
+        let plans = include_str!("plans.toml").replace("PROVIDER", provider);
+        let settings = folder.path().join("publish.toml");
+        let article = folder.path().join(format!("content/2026/{PAID}.md"));
+        let sample = std::fs::read_to_string(&settings).expect("publish.toml");
+        std::fs::write(settings, sample + &plans).expect("publish.toml");
+        let words = std::fs::read_to_string(&article).expect("an article");
+        std::fs::write(article, words.replacen("title:", "access: paid\ntitle:", 1)).expect("an article");
+        Publication::of(folder, format!("http://localhost:{port}"), Some(provider.to_owned()))
+    }
+
+    fn of(folder: TempDir, url: String, provider: Option<String>) -> Publication {
+        let mut settings = vec![("PUBLICATION__URL".to_owned(), url.clone())];
+        if provider.is_some() {
+            settings.push(("BILLING__KEY".to_owned(), "sk_test_browser".to_owned()));
+            settings.push(("BILLING__WEBHOOK_SECRETS__0".to_owned(), WEBHOOK_SECRET.to_owned()));
+        }
+        let mut publication = Publication { folder, url, provider, settings, server: None, log: None };
+        publication.serves();
+        publication
+    }
+
+    fn serves(&mut self) {
+        let port = self.url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        let mut serve = self.command();
         serve.args(["serve", "--bind", &format!("127.0.0.1:{port}")]).stderr(Stdio::piped());
         let mut server = serve.spawn().expect("pressrun");
-        let log = server.stderr.take().map(serving);
-        let publication = Publication { folder, url, server, log };
-        publication.is_ready(port);
-        publication
+        self.log = server.stderr.take().map(serving);
+        self.server = Some(server);
+        self.is_ready(port);
+    }
+
+    /// Ends the server as a power cut would, and starts it with another setting: `BILLING__GRACE`, `1s`.
+    pub fn restarts_with(&mut self, setting: &str, value: &str) {
+        self.ends();
+        self.settings.push((setting.to_owned(), value.to_owned()));
+        self.serves();
     }
 
     fn is_ready(&self, port: u16) {
@@ -48,22 +89,48 @@ impl Publication {
 
     /// Runs another command on the same publication, beside the server, and gives what it prints.
     pub fn runs(&self, arguments: &[&str]) -> String {
-        let output = command(self.folder.path(), &self.url).args(arguments).output().expect("pressrun");
+        let output = self.command().args(arguments).output().expect("pressrun");
         let (printed, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "pressrun {arguments:?}: {}\n{said}", output.status);
         printed.into_owned()
+    }
+
+    /// No setting of the person who runs the tests gets in.
+    fn command(&self) -> Command {
+        let mut command = Command::new(program());
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PRESSRUN_")) {
+            command.env_remove(name);
+        }
+        command.current_dir(self.folder.path()).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.envs(self.settings.iter().map(|(name, value)| (format!("PRESSRUN_{name}"), value)));
+        command
+    }
+
+    /// Ends the server, and gives what it said.
+    fn ends(&mut self) -> String {
+        if let Some(mut server) = self.server.take() {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+        self.log.take().and_then(|log| log.join().ok()).unwrap_or_default()
     }
 }
 
 impl Drop for Publication {
     fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-        let log = self.log.take().and_then(|log| log.join().ok());
+        let log = self.ends();
         if std::thread::panicking() {
-            eprintln!("the server said:\n{}", log.unwrap_or_default());
+            eprintln!("the server said:\n{log}");
         }
     }
+}
+
+/// The sample publication, in a folder of its own.
+fn sample() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::copy(root().join("publish.toml"), folder.path().join("publish.toml")).expect("publish.toml");
+    copy_folder(&root().join("content"), &folder.path().join("content"));
+    folder
 }
 
 /// Waits until the server says where it serves; the rest is read aside, so that the pipe never fills.
@@ -78,16 +145,6 @@ fn serving(stderr: ChildStderr) -> JoinHandle<String> {
         let _ = lines.read_to_string(&mut said);
         said
     })
-}
-
-/// No setting of the person who runs the tests gets in.
-fn command(folder: &Path, url: &str) -> Command {
-    let mut command = Command::new(program());
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PRESSRUN_")) {
-        command.env_remove(name);
-    }
-    command.current_dir(folder).env("PRESSRUN_PUBLICATION__URL", url).stdin(Stdio::null()).stdout(Stdio::piped());
-    command
 }
 
 fn free_port() -> u16 {

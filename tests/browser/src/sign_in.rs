@@ -13,7 +13,7 @@ fn publication() -> Publication {
 
 impl Reader {
     /// Opens the link of the mail.
-    async fn opens_the_link(&self) {
+    pub async fn opens_the_link(&self) {
         self.reads_mail("Sign in").await;
         self.follows_link("/sign-in/").await;
         self.sees(&[]).await;

@@ -18,7 +18,7 @@ pub fn page(status: u16, title: &str, main: &str) -> Page {
         status,
         format!(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\
-             <meta name=\"viewport\" content=\"width=device-width\">\
+             <meta name=\"viewport\" content=\"width=device-width\"><link rel=\"icon\" href=\"data:,\">\
              <style>body{{font:1rem/1.5 sans-serif;max-width:32rem;margin:2rem auto;padding:0 1rem}}\
              input{{display:block;font:inherit;width:100%;box-sizing:border-box}}button{{font:inherit;margin:.5rem 0}}\
              </style><main><h1>{title}</h1><p><small>This page stands in for the payment provider's, for tests. No \

@@ -42,7 +42,7 @@ struct Looks {
 impl Looks {
     async fn at_samples(&mut self) {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let chromium = Chromium::open(&format!("file://{}", folder.path().display()), Script::Allowed).await;
+        let chromium = Chromium::open(&format!("file://{}", folder.path().display()), None, Script::Allowed).await;
         for (name, page) in written(folder.path()) {
             self.at_page(&chromium, &name, &format!("/{page}")).await;
         }
@@ -51,7 +51,7 @@ impl Looks {
 
     async fn at_the_publication(&mut self) {
         let publication = Publication::start();
-        let chromium = Chromium::open(&publication.url, Script::Allowed).await;
+        let chromium = Chromium::open(&publication.url, None, Script::Allowed).await;
         let paths = ["/", "/how-passkeys-work/", "/archive/", "/tags/security/", "/authors/security-desk/", "/about/"];
         for path in paths {
             self.at_page(&chromium, &path.trim_matches('/').replace('/', "-"), path).await;
