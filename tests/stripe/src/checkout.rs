@@ -219,6 +219,9 @@ pub fn pay(state: &mut State, id: &str, params: &Params) -> Page {
         Ok(number) => Some(number),
         Err(words) => return show(state, id, words, 402),
     };
+    if session["customer"].as_str().is_some_and(|buyer| state.get("customer", buyer, "customer").is_err()) {
+        return show(state, id, "Something went wrong. Nothing was charged.", 400);
+    }
     let known = text(&session, "/customer_details/email");
     let email = if known.is_empty() { params.text("email").unwrap_or_default().trim() } else { known };
     if session["customer"].is_null() && !is_email(email) {

@@ -10,8 +10,12 @@ use crate::state::{number, text};
 pub enum Fault {
     /// A status without the thing being done: 500 or 429.
     Status(u16),
+    /// 500 without the thing being done; whoever asks again with the same key of idempotency gets it again.
+    Kept,
     /// No answer, and nothing done.
     Hang,
+    /// The thing is done, but no answer comes.
+    HangAfter,
     /// The connection ends, and nothing is done.
     Drop,
     /// The thing is done; the connection ends without an answer.
@@ -35,14 +39,16 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// `{"what": "500" | "429" | "hang" | "drop" | "drop_after" | "nothing", "endpoint": "POST /v1/…", "skip": 0,
-    /// "times": 1}`. In an endpoint, `:id` is any part and `*` any method or the rest of the path; without one, all
+    /// `{"what": "500" | "500_kept" | "429" | "hang" | "hang_after" | "drop" | "drop_after" | "nothing", "endpoint":
+    /// "POST /v1/…", "skip": 0, "times": 1}`. In an endpoint, `:id` is any part and `*` any method or the rest of the path; without one, all
     /// of the API is meant. `nothing` turns all switches off.
     pub fn set(&mut self, wish: &Value) -> Result<(), Refusal> {
         let fault = match text(wish, "/what") {
             "500" => Fault::Status(500),
             "429" => Fault::Status(429),
+            "500_kept" => Fault::Kept,
             "hang" => Fault::Hang,
+            "hang_after" => Fault::HangAfter,
             "drop" => Fault::Drop,
             "drop_after" => Fault::DropAfter,
             "nothing" => {

@@ -284,7 +284,11 @@ pub fn preview(state: &State, params: &Params) -> Answer {
         None => {
             copy.now = number(&copy.peek(&id), "/items/data/0/current_period_end");
             renewals::roll(&mut copy, &id);
-            text(&copy.peek(&id), "/latest_invoice").to_owned()
+            let bought = copy.peek(&id);
+            if bought["status"] == "canceled" || bought["status"] == "paused" {
+                return Err(none_upcoming(&bought));
+            }
+            text(&bought, "/latest_invoice").to_owned()
         }
     };
     let mut invoice = copy.peek(&made);

@@ -1,6 +1,5 @@
 //! HTTP: connections, keys, versions, keys of idempotency, and which address is what.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full};
@@ -20,6 +19,8 @@ use crate::world::{Inner, World};
 use crate::{VERSION, catalog, checkout, control, invoices, money, portal, subscriptions};
 
 const KEY_SECONDS: i64 = 86_400;
+/// Older events are not told any more.
+const EVENT_SECONDS: i64 = 30 * 86_400;
 const MOST_LOGGED: usize = 5_000;
 
 type Reply = Response<Full<Bytes>>;
@@ -54,37 +55,47 @@ async fn answer(world: Arc<World>, request: Request<Incoming>) -> Result<Reply, 
     let fault = world.with(|inner| inner.faults.strike(method, path));
     match fault {
         Some(Fault::Drop) => return Err(NoAnswer::other("the connection is dropped")),
-        Some(Fault::Hang) => {
-            let never: Infallible = std::future::pending().await;
-            match never {}
-        }
-        Some(Fault::Status(status)) => {
-            world.with(|inner| *inner.counts.entry(counted(method, path)).or_default() += 1);
-            let (kind, code) = if status == 429 { ("invalid_request_error", "rate_limit") } else { ("api_error", "") };
-            let refusal = Refusal::new(status, kind, code, "", "This fails on purpose.");
-            return Ok(json_reply(&Err(refusal), &[]));
-        }
-        Some(Fault::DropAfter) | None => {}
+        Some(Fault::Hang) => return std::future::pending().await,
+        Some(Fault::Status(status)) => return Ok(broken(&world, method, path, status)),
+        Some(Fault::Kept | Fault::DropAfter | Fault::HangAfter) | None => {}
     }
     let query = head.uri.query().unwrap_or_default();
     let text = if method == "GET" || body.is_empty() { query } else { &body };
     let params = Params::read(text);
     let reply = if path.starts_with("/v1/") {
-        world.turn(|inner| api(inner, method, path, &params, &head.headers))
+        let is_broken = fault == Some(Fault::Kept);
+        world.turn(|inner| api(inner, method, path, &params, (&head.headers, is_broken)))
     } else {
         page_reply(world.turn(|inner| pages(&mut inner.state, method, path, &params)))
     };
-    if fault.is_some() { Err(NoAnswer::other("the connection is dropped")) } else { Ok(reply) }
+    match fault {
+        Some(Fault::DropAfter) => Err(NoAnswer::other("the connection is dropped")),
+        Some(Fault::HangAfter) => std::future::pending().await,
+        _ => Ok(reply),
+    }
+}
+
+/// A failure before anything was done.
+fn broken(world: &World, method: &str, path: &str, status: u16) -> Reply {
+    world.with(|inner| *inner.counts.entry(counted(method, path)).or_default() += 1);
+    json_reply(&Err(failure(status)), &[])
+}
+
+fn failure(status: u16) -> Refusal {
+    let (kind, code) = if status == 429 { ("invalid_request_error", "rate_limit") } else { ("api_error", "") };
+    Refusal::new(status, kind, code, "", "This fails on purpose.")
 }
 
 /// One request to the API: is it let in, was it made before, what does it do.
-fn api(inner: &mut Inner, method: &str, path: &str, params: &Params, headers: &HeaderMap) -> Reply {
+fn api(inner: &mut Inner, method: &str, path: &str, params: &Params, how: (&HeaderMap, bool)) -> Reply {
+    let (headers, is_broken) = how;
     *inner.counts.entry(counted(method, path)).or_default() += 1;
     let request_id = inner.state.id("req_");
     let key = header(headers, "idempotency-key").filter(|_| method == "POST");
     let mut shown = vec![("request-id", request_id.clone()), ("stripe-version", VERSION.to_owned())];
     let asked = format!("{method} {path} {}", params.0);
     inner.state.cause = json!({"id": request_id, "idempotency_key": key});
+    let act = |state: &mut State| if is_broken { Err(failure(500)) } else { run(state, method, path, params) };
     let answer = match (let_in(headers), key) {
         (Err(refusal), _) => Err(refusal),
         (Ok(()), Some(key)) => {
@@ -98,16 +109,16 @@ fn api(inner: &mut Inner, method: &str, path: &str, params: &Params, headers: &H
                 }
                 Some(_) => Err(key_used(key)),
                 None => {
-                    let answer = run(&mut inner.state, method, path, params);
+                    let answer = act(&mut inner.state);
                     // What was refused before anything was done may be asked again.
-                    if answer.as_ref().map_or_else(|refusal| refusal.status == 402, |_| true) {
+                    if answer.as_ref().map_or_else(|refusal| matches!(refusal.status, 402 | 500), |_| true) {
                         inner.kept.insert(key.to_owned(), (asked, now, answer.clone()));
                     }
                     answer
                 }
             }
         }
-        (Ok(()), None) => run(&mut inner.state, method, path, params),
+        (Ok(()), None) => act(&mut inner.state),
     };
     if inner.log.len() < MOST_LOGGED {
         let (status, said) = match &answer {
@@ -228,7 +239,7 @@ fn retrieve(state: &State, kinds: &str, id: &str, params: &Params) -> Answer {
     state.get(kind, id, "id")
 }
 
-/// `GET /v1/events`
+/// `GET /v1/events`, thirty days back
 fn list_events(state: &State, params: &Params) -> Answer {
     params.only(
         "type types delivery_success limit starting_after ending_before created created.gt created.gte created.lt \
@@ -236,10 +247,12 @@ fn list_events(state: &State, params: &Params) -> Answer {
     )?;
     let types = params.at("types").and_then(Value::as_array);
     let is_delivered = params.flag("delivery_success")?;
+    let oldest = state.now - EVENT_SECONDS;
     state.list("event", "/v1/events", params, |event| {
         let kind = event["type"].as_str().unwrap_or_default();
         let fits = |wanted: &str| wanted.strip_suffix('*').map_or(wanted == kind, |start| kind.starts_with(start));
-        params.text("type").is_none_or(fits)
+        event["created"].as_i64() >= Some(oldest)
+            && params.text("type").is_none_or(fits)
             && types.is_none_or(|types| types.iter().filter_map(Value::as_str).any(fits))
             && is_delivered.is_none_or(|is| (event["pending_webhooks"] == 0) == is)
     })

@@ -147,6 +147,11 @@ impl State {
                 && params.integer("created.lt")?.is_none_or(|at| created < at)
                 && params.integer("created.lte")?.is_none_or(|at| created <= at))
         };
+        for name in ["customer", "subscription", "price", "product", "invoice", "charge", "payment_intent"] {
+            if let Some(id) = params.text(name).filter(|id| !self.objects.contains_key(*id)) {
+                return Err(Refusal::missing(name, id, name));
+            }
+        }
         let mut found = Vec::new();
         for value in self.all(kind, fits).into_iter().rev() {
             if is_in_time(&value)? {

@@ -250,6 +250,34 @@ async fn the_same_key_gets_the_same_answer_even_if_the_first_was_lost() {
 }
 
 #[tokio::test]
+async fn nobody_pays_for_a_customer_who_is_gone() {
+    let stripe = StandIn::start(0).await.expect("a port");
+    let price = price(&stripe, 500, "month").await;
+    let customer = id(&stripe.ask("POST", "customers", "email=ann@example.com").await.expect("a customer"));
+    let session = checkout(&stripe, &price, &format!("&customer={customer}")).await;
+    stripe.ask("DELETE", &format!("customers/{customer}"), "").await.expect("gone");
+    let page = session["url"].as_str().expect("a page");
+    let reply = stripe.press(page, &[("card", money::GOOD)]).await.expect("an answer");
+    assert!(reply.body.contains("Nothing was charged."), "{}", reply.body);
+    assert_eq!(net(&stripe).await, 0);
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_may_be_of_something_done() {
+    let stripe = StandIn::start(0).await.expect("a port");
+    stripe.control("fail", json!({"what": "hang_after"})).await.expect("a switch");
+    let made = async {
+        while stripe.control("state", json!({})).await.expect("the state")["customer"].is_null() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        answer = stripe.ask("POST", "customers", "") => panic!("answered: {answer:?}"),
+        () = made => {}
+    }
+}
+
+#[tokio::test]
 async fn what_the_api_does_not_know_it_refuses() {
     let stripe = StandIn::start(0).await.expect("a port");
     let code = |refused: Result<Value, (u16, Value)>| {
@@ -260,6 +288,8 @@ async fn what_the_api_does_not_know_it_refuses() {
     assert_eq!(unknown, (400, "parameter_unknown".to_owned(), json!("colour")));
     let missing = code(stripe.ask("GET", "subscriptions/sub_0", "").await);
     assert_eq!(missing, (404, "resource_missing".to_owned(), json!("id")));
+    let filter = code(stripe.ask("GET", "subscriptions", "customer=cus_0").await);
+    assert_eq!(filter, (400, "resource_missing".to_owned(), json!("customer")));
     let price = price(&stripe, 500, "month").await;
     let id = buy(&stripe, &price, money::GOOD, "").await;
     let path = format!("subscriptions/{id}");
