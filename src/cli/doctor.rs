@@ -33,6 +33,7 @@ pub async fn run(_: &Doctor, context: &Context) -> Done<ExitCode> {
     let opened = open(context, None).await?;
     let mut findings =
         vec![content(&opened), address(&opened), postal_address(&opened), relay(&opened), folder(context), zones()];
+    findings.extend(billing(&opened));
     findings.extend(database(&opened).await?);
     for finding in &findings {
         context
@@ -99,6 +100,20 @@ fn folder(context: &Context) -> Finding {
 
 fn zones() -> Finding {
     ok("zones", format!("time zone rules {}", zone::RULES.unwrap_or("of unknown release")))
+}
+
+/// What stands between readers and paying, where something is to be sold.
+fn billing(opened: &Opened) -> Option<Finding> {
+    let billing = &opened.edition.settings.billing;
+    match (&billing.key, billing.plans.len()) {
+        (None, 0) => None,
+        (None, _) => Some(problem("billing", "there are plans, but no key: set `PRESSRUN_BILLING__KEY`")),
+        (Some(_), 0) => Some(advice("billing", "there is a key, but no plan to buy")),
+        (Some(_), _) if billing.webhook_secrets.is_empty() => {
+            Some(advice("billing", "no webhook secret: the payment provider is asked for news every five minutes"))
+        }
+        (Some(_), plans) => Some(ok("billing", format!("{plans} plans, sold through {}", billing.url))),
+    }
 }
 
 async fn database(opened: &Opened) -> Done<Vec<Finding>> {
