@@ -14,25 +14,23 @@ use super::{BillingError, LEASE, Result, Till};
 
 /// The provider keeps its list of events for thirty days; what is older is found by looking at all agreements.
 const REMEMBERED: Duration = Duration::days(25);
+/// How far back events are read after all agreements were looked at: the provider's clock is not ours.
+const AT_FIRST: Duration = Duration::days(1);
 /// An event may be listed a little later than it happened.
 const OVERLAP: Duration = Duration::minutes(15);
 
-/// Does what is due, for up to as many errands. Says whether all were done.
+/// Does what is due, for up to as many errands. Says whether all were done. One that cannot be done stops no other.
 pub async fn work(till: &Till, most: usize, now: DateTime<Utc>) -> std::result::Result<bool, StoreError> {
     if till.store.held().await?.is_some() {
         return Ok(true);
     }
     for _ in 0..most {
         let Some(errand) = till.store.begin_errand(None, now, now + LEASE).await? else { return Ok(true) };
-        match till.run(&errand, now).await {
-            Ok(()) => {}
-            Err(BillingError::Store(error)) => return Err(error),
-            Err(BillingError::Provider(error)) => {
-                let kind = errand.kind.as_str();
-                match error {
-                    PaymentError::Away(_) => tracing::warn!(kind, %error, "it is asked again"),
-                    _ => tracing::error!(kind, about = errand.about, %error, "it is asked again"),
-                }
+        if let Err(error) = till.run(&errand, now).await {
+            let kind = errand.kind.as_str();
+            match error {
+                BillingError::Provider(PaymentError::Away(_)) => tracing::warn!(kind, %error, "it is asked again"),
+                _ => tracing::error!(kind, about = errand.about, %error, "it is asked again"),
             }
         }
     }
@@ -45,21 +43,26 @@ impl Till {
         if self.store.held().await?.is_some() {
             return Ok(());
         }
-        match self.store.heard_until().await?.filter(|until| *until > now - REMEMBERED) {
-            Some(until) => self.read_events(until - OVERLAP, now).await?,
-            None => self.look_at_all(now).await?,
-        }
-        Ok(self.store.keep_heard_until(now).await?)
+        let until = match self.store.heard_until().await?.filter(|until| *until > now - REMEMBERED) {
+            Some(until) => self.read_events(until, now).await?,
+            None => {
+                self.look_at_all(now).await?;
+                now - AT_FIRST
+            }
+        };
+        Ok(self.store.keep_heard_until(until).await?)
     }
 
-    async fn read_events(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<()> {
-        let mut after = None;
+    /// Gives the moment of the newest event, by the provider's clock: ours may be wrong, and would pass over some.
+    async fn read_events(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
+        let (mut after, mut newest) = (None, until);
         loop {
-            let page = self.provider.events(since, after.as_deref()).await?;
+            let page = self.provider.events(until - OVERLAP, after.as_deref()).await?;
+            newest = page.items.iter().map(|event| event.at).fold(newest, DateTime::max);
             self.store.hear(page.items.into_iter().map(heard).collect(), now).await?;
             after = page.next;
             if after.is_none() {
-                return Ok(());
+                return Ok(newest);
             }
         }
     }
@@ -81,10 +84,12 @@ impl Till {
     /// Does an errand, or puts it off: what the provider does not answer now is asked again, later each time.
     pub(super) async fn run(&self, errand: &Errand, now: DateTime<Utc>) -> Result<()> {
         let done = self.do_it(errand, now).await;
-        if let Err(BillingError::Provider(error)) = &done {
+        if let Err(error) = &done {
             let wait = match error {
-                PaymentError::Away(_) => Duration::seconds(5 << errand.tries.min(9)),
-                _ => Duration::hours(1),
+                BillingError::Provider(PaymentError::Away(_)) | BillingError::Store(_) => {
+                    Duration::seconds(5 << errand.tries.min(9))
+                }
+                BillingError::Provider(_) => Duration::hours(1),
             };
             self.store.put_off(errand, now + wait).await?;
         }
@@ -115,8 +120,10 @@ impl Till {
                 again
             }
             ErrandKind::GiveBack => {
-                self.provider.end_now(&agreement).await?;
-                self.provider.give_back(&agreement).await?;
+                if self.is_too_much(&agreement, now).await? {
+                    self.provider.end_now(&agreement).await?;
+                    self.provider.give_back(&agreement).await?;
+                }
                 again
             }
             ErrandKind::Address => {
@@ -128,6 +135,19 @@ impl Till {
             }
         };
         self.end(errand, then, now).await
+    }
+
+    /// Whether an agreement is nobody's, or its reader has another that goes on; the provider is asked, for what is
+    /// known of the other may be old.
+    async fn is_too_much(&self, agreement: &AgreementId, now: DateTime<Utc>) -> Result<bool> {
+        let Some(others) = self.store.others_of(agreement).await? else { return Ok(true) };
+        for other in others {
+            match self.provider.agreement(&other).await? {
+                Some(found) if found.goes_on() => return Ok(true),
+                _ => self.store.send_for(ErrandKind::Agreement, other.as_str(), now).await?,
+            }
+        }
+        Ok(false)
     }
 
     async fn end(&self, errand: &Errand, then: Vec<(ErrandKind, String)>, now: DateTime<Utc>) -> Result<()> {

@@ -7,6 +7,8 @@
 
 mod errands;
 mod figures;
+#[cfg(test)]
+mod tests;
 
 pub use errands::work;
 pub use figures::{Figures, figures};
@@ -17,10 +19,14 @@ use chrono::{DateTime, Duration, Utc};
 use url::Url;
 
 use crate::auth::ServerKeys;
+use crate::clock;
 use crate::model::{CustomerId, Money, Plan, SubscriberId};
 use crate::payments::{Card, Order, PaymentError, PortalPage, Provider, Switch};
 use crate::store::{Bought, ErrandKind, Store, StoreError, Subscriber};
 
+/// How often it is looked whether somebody else has done what a reader waits for, and how long between.
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: std::time::Duration = std::time::Duration::from_millis(250);
 /// How long one errand may take; then another process takes it up.
 const LEASE: Duration = Duration::minutes(2);
 
@@ -99,14 +105,17 @@ impl Till {
             language: buyer.language,
             success_url: &back("/billing/return?session={CHECKOUT_SESSION_ID}"),
             cancel_url: &back("/plans"),
-            key: &crate::clock::new_id(),
+            key: &clock::new_id(),
         };
         Ok(self.provider.begin_checkout(&order).await?)
     }
 
     /// As whom the provider knows a reader, who is made known to it if they are not.
     async fn customer_of(&self, reader: &Subscriber, language: &str, now: DateTime<Utc>) -> Result<CustomerId> {
-        if let Some(known) = self.store.customer_of(&reader.id).await? {
+        // It may be gone there: deleted, or left behind in an account for tests.
+        if let Some(known) = self.store.customer_of(&reader.id).await?
+            && self.provider.address_of(&known).await?.is_some()
+        {
             return Ok(known);
         }
         let made = self.provider.customer_for(&reader.id, &reader.email, reader.name.as_deref(), language).await?;
@@ -169,11 +178,18 @@ impl Till {
         self.look(ErrandKind::Agreement, bought.agreement.as_str(), now).await
     }
 
-    /// Asks the provider now. If somebody else is at it, or it is away, the errand stays for later.
+    /// Asks the provider now. If somebody else is at it, that is waited for; not for long, and the errand stays.
     pub async fn look(&self, kind: ErrandKind, about: &str, now: DateTime<Utc>) -> Result<()> {
         self.store.send_for(kind, about, now).await?;
-        if let Some(errand) = self.store.begin_errand(Some((kind, about)), now, now + LEASE).await? {
-            self.run(&errand, now).await?;
+        for look in 0..LOOKS {
+            let now = now + BETWEEN_LOOKS * look;
+            if let Some(errand) = self.store.begin_errand(Some((kind, about)), now, now + LEASE).await? {
+                return self.run(&errand, now).await;
+            }
+            if !self.store.awaits(kind, about).await? {
+                break;
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
         }
         Ok(())
     }

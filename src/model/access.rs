@@ -107,6 +107,7 @@ mod tests {
         assert_eq!(one.viewer_of(&[wire.clone(), weekly]), Viewer::Member);
         assert_eq!([one.viewer_of(std::slice::from_ref(&wire)), one.viewer_of(&[])], [Viewer::Subscriber; 2]);
         assert_eq!(of(Opens::Everything).viewer_of(&[]), Viewer::Member);
+        assert_eq!(Reading::all_of(&[]).len(), 4);
         assert_eq!(Reading::ANYBODY.viewer_of(&[wire]), Viewer::Anybody);
     }
 

@@ -142,6 +142,11 @@ impl Agreement {
         Some(Standing { state, paid_until, reads_until })
     }
 
+    /// Whether more payments are to come of it.
+    pub fn goes_on(&self) -> bool {
+        !matches!(self.status, AgreementStatus::Incomplete | AgreementStatus::Ended) && self.cancels_at.is_none()
+    }
+
     /// Whether what was paid for the present period was given back or is disputed.
     fn is_taken_back(&self) -> bool {
         let of_period = || self.invoices.iter().filter(|invoice| invoice.covers_to >= self.period_end);

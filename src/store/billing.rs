@@ -82,9 +82,9 @@ impl Store {
             .map(|found: Option<(i64, Option<SubscriberId>)>| found.map(|(_, subscriber)| subscriber))
     }
 
-    /// As whom the provider knows a reader, if it does.
+    /// As whom the provider came to know a reader last, if it did.
     pub async fn customer_of(&self, who: &SubscriberId) -> Result<Option<CustomerId>> {
-        let sql = "SELECT id FROM customers WHERE subscriber = $1 ORDER BY created_at, id LIMIT 1";
+        let sql = "SELECT id FROM customers WHERE subscriber = $1 ORDER BY created_at DESC, id LIMIT 1";
         self.row(sql, values![who]).await
     }
 
@@ -97,6 +97,13 @@ impl Store {
     /// What is known that a customer has bought.
     pub async fn agreements_of(&self, customer: &CustomerId) -> Result<Vec<AgreementId>> {
         self.rows("SELECT id FROM memberships WHERE customer = $1", values![customer]).await
+    }
+
+    /// What else is known to go on that the reader of an agreement has bought; none: the agreement is nobody's.
+    pub async fn others_of(&self, agreement: &AgreementId) -> Result<Option<Vec<AgreementId>>> {
+        let sql = "SELECT subscriber FROM memberships WHERE id = $1 AND subscriber IS NOT NULL";
+        let Some(who) = self.row::<SubscriberId>(sql, values![agreement]).await? else { return Ok(None) };
+        self.rows(ANOTHER, values![&who, agreement]).await.map(Some)
     }
 
     /// The present address of a customer.
@@ -181,16 +188,10 @@ async fn learn(
     if let Some(sign_in) = sign_in.filter(|_| agreement.began_at > since) {
         let_in(transaction, sign_in, &who, agreement.began_at, now).await?;
     }
-    if state_before != Some(standing.state) {
-        let event = match standing.state {
-            MembershipState::Granted | MembershipState::Trial => "membership-trial",
-            MembershipState::Active => "membership-active",
-            MembershipState::PastDue => "membership-past-due",
-            MembershipState::Cancelled => "membership-cancelled",
-            MembershipState::Ended => "membership-ended",
-        };
+    if let Some(event) = what_changed(before.as_ref(), &agreement, &standing) {
         let plan = agreement.plan.as_ref().map_or("", |plan| plan.as_str());
-        record_event(transaction, event, (Some(&who), ""), plan, now).await?;
+        let detail = format!("{plan}, reads until {}", standing.reads_until.format("%Y-%m-%d %H:%M UTC"));
+        record_event(transaction, event, (Some(&who), ""), &detail, now).await?;
     }
     let has_another = has_another(transaction, &agreement, &who).await?;
     let too_much = match standing.state {
@@ -224,6 +225,25 @@ async fn learn(
         tell(transaction, (&agreement, &standing), &who, telling, notice(), now).await?;
     }
     Ok(())
+}
+
+/// What is remembered of a change; none: there is none.
+fn what_changed(before: Option<&Membership>, agreement: &Agreement, standing: &Standing) -> Option<&'static str> {
+    let before = before.filter(|before| before.state == standing.state);
+    let plan_before = before.and_then(|before| before.bought.as_ref()).map(|bought| &bought.plan);
+    match before {
+        Some(before) if plan_before == agreement.plan.as_ref() => {
+            (before.reads_until != standing.reads_until).then_some("membership-renewed")
+        }
+        Some(_) => Some("membership-switched"),
+        None => Some(match standing.state {
+            MembershipState::Granted | MembershipState::Trial => "membership-trial",
+            MembershipState::Active => "membership-active",
+            MembershipState::PastDue => "membership-past-due",
+            MembershipState::Cancelled => "membership-cancelled",
+            MembershipState::Ended => "membership-ended",
+        }),
+    }
 }
 
 /// Whose agreement it is. A customer who was never heard of is the subscriber with their address, who is entered if
@@ -355,10 +375,11 @@ fn told_of(invoice: &Invoice, before: Option<&InvoiceBefore>) -> Option<Told> {
 /// Whether a reader has another membership that they pay for. Of two that are learned of at once, one sees the other.
 async fn has_another(transaction: &mut Transaction, agreement: &Agreement, who: &SubscriberId) -> Result<bool> {
     transaction.execute("UPDATE subscribers SET email_key = email_key WHERE id = $1", values![who]).await?;
-    let sql = "SELECT 1 FROM memberships WHERE subscriber = $1 AND id <> $2
-        AND state IN ('trial', 'active', 'past-due') AND ends_at IS NULL";
-    transaction.has_any(sql, values![who, &agreement.id]).await
+    transaction.has_any(ANOTHER, values![who, &agreement.id]).await
 }
+
+const ANOTHER: &str = "SELECT id FROM memberships WHERE subscriber = $1 AND id <> $2
+    AND state IN ('trial', 'active', 'past-due') AND ends_at IS NULL";
 
 /// Whether a reader has bought before, whatever became of it: their trial is over.
 async fn has_bought_before(transaction: &mut Transaction, agreement: &Agreement, who: &SubscriberId) -> Result<bool> {
@@ -618,6 +639,20 @@ mod tests {
             };
             assert_eq!(learns_of(44, &refunded).await, ["failed", "failed", "paid", "given-back"]);
             assert_eq!(learns_of(45, &refunded).await.len(), 4);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_goes_on_stands_before_what_lasts_longer() {
+        for (store, _folder) in stores().await {
+            let cancelled = Agreement { cancels_at: Some(day(360)), ..agreement("sub_1", 12) };
+            assert!(learns(&store, cancelled, day(1)).await);
+            assert!(learns(&store, agreement("sub_2", 1), day(1)).await);
+            let who = payer(&store).await;
+            store.grant_membership(&who, day(900), day(1)).await.unwrap();
+            let kept = store.memberships(&who).await.unwrap();
+            let ids = kept.iter().map(|one| one.bought.as_ref().map(|bought| bought.agreement.as_str()));
+            assert_eq!(ids.collect::<Vec<_>>(), [Some("sub_2"), Some("sub_1"), None]);
         }
     }
 

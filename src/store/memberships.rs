@@ -111,9 +111,9 @@ impl Store {
     pub async fn reading(&self, who: &SubscriberId, now: DateTime<Utc>) -> Result<Reading> {
         let sql = "SELECT 1 FROM subscriptions WHERE subscriber = $1 AND state = 'active'";
         let is_subscriber = self.has_any(sql, values![who]).await?;
-        let sql = "SELECT m.plan, o.newsletter FROM memberships m LEFT JOIN openings o ON o.plan = m.plan
+        let sql = "SELECT DISTINCT 1, o.newsletter FROM memberships m LEFT JOIN openings o ON o.plan = m.plan
             WHERE m.subscriber = $1 AND m.reads_until > $2 ORDER BY o.newsletter";
-        let opened: Vec<(String, Option<NewsletterId>)> = self.rows(sql, values![who, now]).await?;
+        let opened: Vec<(i64, Option<NewsletterId>)> = self.rows(sql, values![who, now]).await?;
         let opened: Option<Vec<NewsletterId>> = opened.into_iter().map(|(_, newsletter)| newsletter).collect();
         Ok(Reading { is_subscriber, opens: opened.map_or(Opens::Everything, Opens::These) })
     }
@@ -127,9 +127,13 @@ impl Store {
         }
     }
 
-    /// Somebody's memberships, what lasts longest first.
+    /// Somebody's memberships: first what was bought and goes on, which they may want to end; then what was cancelled, what
+    /// was granted, and what is over; of each, what lasts longest.
     pub async fn memberships(&self, who: &SubscriberId) -> Result<Vec<Membership>> {
-        let sql = format!("SELECT {MEMBERSHIP} FROM memberships WHERE subscriber = $1 ORDER BY reads_until DESC, id");
+        let sql = format!(
+            "SELECT {MEMBERSHIP} FROM memberships WHERE subscriber = $1 ORDER BY CASE WHEN state = 'ended' THEN 3
+                WHEN state = 'granted' THEN 2 WHEN ends_at IS NOT NULL THEN 1 ELSE 0 END, reads_until DESC, id"
+        );
         self.rows(sqlx::AssertSqlSafe(sql), values![who]).await
     }
 

@@ -269,7 +269,7 @@ impl Visit {
     }
 }
 
-/// The membership that counts: what was bought and is not over, else what lasts longest.
+/// The membership that counts: what was bought and goes on first.
 async fn membership(
     visit: &Visit,
     mut memberships: Vec<Membership>,
@@ -277,7 +277,6 @@ async fn membership(
 ) -> Result<Option<MembershipPart>, Problem> {
     let (imprint, now) = (visit.imprint(), clock::now());
     memberships.retain(|one| one.state != MembershipState::Ended && (one.bought.is_some() || one.is_open(now)));
-    memberships.sort_by_key(|one| one.bought.is_none());
     let Some(one) = memberships.into_iter().next() else { return Ok(None) };
     let at = |at| Moment::at(&imprint, at, zone);
     let bought = match one.bought {

@@ -154,10 +154,11 @@ async fn after_portal(visit: &Visit, till: &Till, reader: &Session) -> Answered 
     let Some(bought) = visit.bought_by(reader).await? else { return Ok(answer::see_other(ACCOUNT)) };
     let Some(before) = before else { return Ok(answer::see_other(ACCOUNT)) };
     let now = till.card(&bought).await?.map_or_else(String::new, |card| card.id);
-    let kind = if now == before { NoticeKind::BillingNotUpdated } else { NoticeKind::BillingUpdated };
-    if now != before {
-        visit.state.store.record_account_event(&reader.subscriber, "card-changed", clock::now()).await?;
-    }
+    let (kind, event) = match now == before {
+        true => (NoticeKind::BillingNotUpdated, "card-kept"),
+        false => (NoticeKind::BillingUpdated, "card-changed"),
+    };
+    visit.state.store.record_account_event(&reader.subscriber, event, clock::now()).await?;
     let gone = cookies::take_away(visit.is_https(), CARD);
     Ok(visit.after(ACCOUNT, &[Notice::new(kind, Vec::new())]).with_cookie(&gone))
 }

@@ -213,6 +213,9 @@ async fn a_membership_is_switched_cancelled_and_gone_on_with() {
     assert_eq!(reader.sends("/billing/ending", "ends=no").await, account("billing-updated"));
     assert!(!reader.get("/account").await.body.contains("Your membership is cancelled."));
     assert_eq!(shop.mails().await, ["paid", "paid", "cancelled"]);
+    let events = shop.site.state.store.account_events(&shop.who("reader@example.com").await, 4).await.unwrap();
+    let events: Vec<&str> = events.iter().map(|event| event.event.as_str()).collect();
+    assert_eq!(events, ["membership-active", "membership-cancelled", "membership-switched", "membership-active"]);
 }
 
 #[tokio::test]
