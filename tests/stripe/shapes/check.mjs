@@ -113,14 +113,15 @@ function holdEvent({ data: { object, previous_attributes: before }, ...event }) 
 }
 
 for (const { method, path, params, status, answer } of log) {
+  if (status >= 400) {
+    hold('StripeRawError', answer.error, `${status} of ${method} ${path}`);
+    // What a bank refused was asked rightly.
+    if (status !== 402) continue;
+  }
   const [address, [question, reply]] = row(method, path);
   asked.add(address);
-  if (status >= 400) {
-    hold('StripeRawError', answer.error, `${address} ${status}`);
-    continue;
-  }
   hold(`Stripe.${question}`, typed(params), `what ${address} asked`);
-  if (reply.startsWith('Event')) continue;
+  if (status === 402 || reply.startsWith('Event')) continue;
   const type = reply.endsWith('[]') ? `Stripe.ApiList<Stripe.${reply.slice(0, -2)}>` : `Stripe.${reply}`;
   hold(type, answer, `what ${address} answered`);
 }
