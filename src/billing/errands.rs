@@ -71,8 +71,8 @@ impl Till {
         let mut after = None;
         loop {
             let page = self.provider.agreements(after.as_deref()).await?;
-            for entry in page.items {
-                self.store.send_for(ErrandKind::Agreement, entry.id.as_str(), now).await?;
+            for agreement in page.items {
+                self.store.send_for(ErrandKind::Agreement, agreement.as_str(), now).await?;
             }
             after = page.next;
             if after.is_none() {

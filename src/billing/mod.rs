@@ -21,7 +21,7 @@ use url::Url;
 use crate::auth::ServerKeys;
 use crate::clock;
 use crate::model::{CustomerId, Money, Plan, SubscriberId};
-use crate::payments::{Card, Order, PaymentError, PortalPage, Provider, Switch};
+use crate::payments::{Order, PaymentError, PortalPage, Provider, Switch};
 use crate::store::{Bought, ErrandKind, Store, StoreError, Subscriber};
 
 /// How often it is looked whether somebody else has done what a reader waits for, and how long between.
@@ -136,8 +136,8 @@ impl Till {
         Ok(Returned::Bought(customer))
     }
 
-    /// What is charged next; none, if nothing is known.
-    pub async fn card(&self, bought: &Bought) -> Result<Option<Card>> {
+    /// What is charged next, as [`Provider::card`] tells it; none, if nothing is known.
+    pub async fn card(&self, bought: &Bought) -> Result<Option<String>> {
         Ok(self.provider.card(&bought.agreement).await?)
     }
 

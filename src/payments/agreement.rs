@@ -18,17 +18,6 @@ const INVOICES: &str = "12";
 /// How many pages of charges at most: cards that fail make many.
 const PAGES_OF_CHARGES: usize = 10;
 
-/// An agreement in the list of all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AgreementEntry {
-    /// The provider's id.
-    pub id: AgreementId,
-    /// Who pays.
-    pub customer: CustomerId,
-    /// What the provider calls its state.
-    pub status: AgreementStatus,
-}
-
 #[derive(Deserialize)]
 pub(super) struct Subscription {
     id: String,
@@ -244,18 +233,13 @@ impl Provider {
     }
 
     /// All agreements about our plans, ended ones too, a hundred at a time; `after` is [`Page::next`].
-    pub async fn agreements(&self, after: Option<&str>) -> Result<Page<AgreementEntry>, PaymentError> {
+    pub async fn agreements(&self, after: Option<&str>) -> Result<Page<AgreementId>, PaymentError> {
         let mut query = vec![("status", "all"), ("limit", "100")];
         query.extend(after.map(|after| ("starting_after", after)));
         let page: List<Subscription> = self.get(&["subscriptions"], &query).await?;
         let next = page.data.last().filter(|_| page.has_more).map(|last| last.id.clone());
         let ours = page.data.into_iter().filter(|one| one.item().is_ok_and(|item| item.price.plan().is_some()));
-        let items = ours.map(|one| AgreementEntry {
-            status: one.status(),
-            id: AgreementId::new(one.id),
-            customer: CustomerId::new(one.customer),
-        });
-        Ok(Page { items: items.collect(), next })
+        Ok(Page { items: ours.map(|one| AgreementId::new(one.id)).collect(), next })
     }
 
     /// Lets an agreement end when its period is over, or go on after all.

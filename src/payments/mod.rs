@@ -25,9 +25,8 @@ use url::Url;
 use crate::config::Secret;
 use crate::model::{CustomerId, SubscriberId};
 
-pub use agreement::AgreementEntry;
 pub use checkout::{Checkout, Order};
-pub use portal::{Card, PortalPage};
+pub use portal::PortalPage;
 pub use switch::Switch;
 
 /// The provider's door. Clones share connections and what was learnt.

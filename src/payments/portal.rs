@@ -18,19 +18,6 @@ pub enum PortalPage {
     Invoices,
 }
 
-/// What is charged next, as much as may be shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Card {
-    /// The provider's id: another one each time somebody enters a card.
-    pub id: String,
-    /// Its brand, or what it is instead of a card, such as `sepa_debit`.
-    pub brand: String,
-    /// Its last digits, if it has any.
-    pub last4: Option<String>,
-    /// Year and month in which it expires.
-    pub expires: Option<(u32, u32)>,
-}
-
 /// The portal with what we leave to it. Ending and switching are ours: the page here says before what it will cost.
 const CONFIGURATION: [(&str, &str); 8] = [
     ("metadata[pressrun]", "1"),
@@ -113,28 +100,19 @@ impl Provider {
         Ok(id)
     }
 
-    /// What an agreement's next payment is taken from: its own card, else its customer's.
-    pub async fn card(&self, agreement: &AgreementId) -> Result<Option<Card>, PaymentError> {
+    /// What an agreement's next payment is taken from, its own card or else its customer's, as a word that is another
+    /// one after another card or another month of expiry was entered.
+    pub async fn card(&self, agreement: &AgreementId) -> Result<Option<String>, PaymentError> {
         let query = [
             ("expand[0]", "default_payment_method"),
             ("expand[1]", "customer.invoice_settings.default_payment_method"),
         ];
         let charged: Value = self.get(&["subscriptions", agreement.as_str()], &query).await?;
         let places = ["/default_payment_method", "/customer/invoice_settings/default_payment_method"];
-        Ok(places.into_iter().find_map(|place| card(charged.pointer(place)?)))
+        let method = places.into_iter().filter_map(|place| charged.pointer(place)).find(|method| method.is_object());
+        Ok(method.and_then(|method| {
+            let (id, card) = (method["id"].as_str()?, &method["card"]);
+            Some(format!("{id}-{}-{}", card["exp_year"], card["exp_month"]))
+        }))
     }
-}
-
-/// What every kind of payment method says about itself lies under the name of its kind.
-fn card(method: &Value) -> Option<Card> {
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let number = |value: &Value| value.as_u64().and_then(|number| number.try_into().ok());
-    let kind = method["type"].as_str()?;
-    let details = &method[kind];
-    Some(Card {
-        id: text(&method["id"])?,
-        brand: text(&details["brand"]).unwrap_or_else(|| kind.to_owned()),
-        last4: text(&details["last4"]),
-        expires: number(&details["exp_year"]).zip(number(&details["exp_month"])),
-    })
 }

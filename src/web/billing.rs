@@ -153,7 +153,7 @@ async fn after_portal(visit: &Visit, till: &Till, reader: &Session) -> Answered 
     let before = visit.cookie(CARD).and_then(|cookie| open_card(visit, reader, &cookie, clock::now()));
     let Some(bought) = visit.bought_by(reader).await? else { return Ok(answer::see_other(ACCOUNT)) };
     let Some(before) = before else { return Ok(answer::see_other(ACCOUNT)) };
-    let now = till.card(&bought).await?.map_or_else(String::new, |card| card.id);
+    let now = till.card(&bought).await?.unwrap_or_default();
     let (kind, event) = match now == before {
         true => (NoticeKind::BillingNotUpdated, "card-kept"),
         false => (NoticeKind::BillingUpdated, "card-changed"),
@@ -188,7 +188,7 @@ pub(super) async fn portal(visit: &Visit, body: Incoming) -> Answered {
         _ => return Err(Problem::Malformed),
     };
     let back = visit.state.base_url.join(place).map_err(|error| Problem::Broken(error.to_string()))?;
-    let before = till.card(&bought).await?.map_or_else(String::new, |card| card.id);
+    let before = till.card(&bought).await?.unwrap_or_default();
     let address = till.portal(&bought, page, &back, &visit.words().language()).await?;
     let card = card_cookie(visit, &reader, &before, clock::now() + AWAY);
     Ok(visit.hand_over(&address)?.with_cookie(&cookies::give(visit.is_https(), CARD, &card, AWAY)))
