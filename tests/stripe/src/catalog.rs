@@ -218,7 +218,7 @@ pub fn delete_customer(state: &mut State, id: &str, params: &Params) -> Answer {
         state.change(text(&card, "/id"), "", |card| card["customer"] = Value::Null);
     }
     let gone = json!({"id": id, "object": "customer", "deleted": true});
-    state.objects.insert(id.to_owned(), gone.clone());
+    state.put(gone.clone());
     state.tell("customer.deleted", &customer, None);
     Ok(gone)
 }

@@ -101,11 +101,9 @@ fn webhooks(inner: &mut Inner, wish: &Value) -> Answer {
 }
 
 fn everything(state: &State) -> Value {
-    let mut kinds = serde_json::Map::new();
-    for value in state.order.iter().filter_map(|id| state.objects.get(id)) {
-        if let Value::Array(list) = kinds.entry(text(value, "/object")).or_insert_with(|| json!([])) {
-            list.push(value.clone());
-        }
-    }
-    Value::Object(kinds)
+    let all = state.kinds.iter().map(|(kind, ids)| {
+        let objects = ids.iter().map(|id| state.peek(id));
+        (kind.clone(), objects.collect())
+    });
+    Value::Object(all.collect())
 }

@@ -59,7 +59,7 @@ pub fn roll(state: &mut State, id: &str) {
     let before = state.peek(id);
     let invoice = invoices::draft(state, id, "subscription_cycle", lines, (start, last));
     // One event for everything that changed.
-    state.objects.insert(id.to_owned(), before);
+    state.put(before);
     state.change(id, "customer.subscription.updated", |one| {
         one["latest_invoice"] = invoice.into();
         if one["status"] == "trialing" {
@@ -113,27 +113,39 @@ pub fn settle(state: &mut State, until: i64) {
     state.cause = cause;
 }
 
+/// Whether time may bring something to an object.
+pub fn may_be_due(value: &Value) -> bool {
+    let states: &[&str] = match text(value, "/object") {
+        "checkout.session" => &["open"],
+        "subscription" => &["trialing", "active", "past_due"],
+        "invoice" => &["draft", "open"],
+        _ => &[],
+    };
+    states.contains(&text(value, "/status"))
+}
+
 fn next_due(state: &State) -> Option<(i64, String, Due)> {
     let mut first: Option<(i64, &str, Due)> = None;
-    let mut offer = |at: Option<i64>, id, due| {
+    let mut offer = |at: &Value, before: i64, id, due| {
+        let at = at.as_i64().map(|at| at - before);
         if let Some(at) = at.filter(|at| first.as_ref().is_none_or(|(earliest, ..)| at < earliest)) {
             first = Some((at, id, due));
         }
     };
-    for (id, value) in state.order.iter().filter_map(|id| state.objects.get_key_value(id)) {
-        let status = text(value, "/status");
+    for (_, id) in &state.waiting {
+        let Some(value) = state.objects.get(id) else { continue };
+        let status = &value["status"];
         match text(value, "/object") {
-            "checkout.session" if status == "open" => offer(value["expires_at"].as_i64(), id, Due::Expire),
-            "subscription" if matches!(status, "trialing" | "active" | "past_due") => {
+            "checkout.session" => offer(&value["expires_at"], 0, id, Due::Expire),
+            "invoice" if status == "draft" => offer(&value["automatically_finalizes_at"], 0, id, Due::Finalize),
+            "invoice" => offer(&value["next_payment_attempt"], 0, id, Due::Retry),
+            _ => {
                 if status == "trialing" && !state.hidden.contains_key(&format!("{id} announced")) {
-                    offer(value["trial_end"].as_i64().map(|end| end - NOTICE_SECONDS), id, Due::Announce);
+                    offer(&value["trial_end"], NOTICE_SECONDS, id, Due::Announce);
                 }
-                offer(value["cancel_at"].as_i64(), id, Due::End);
-                offer(value["items"]["data"][0]["current_period_end"].as_i64(), id, Due::Roll);
+                offer(&value["cancel_at"], 0, id, Due::End);
+                offer(&value["items"]["data"][0]["current_period_end"], 0, id, Due::Roll);
             }
-            "invoice" if status == "draft" => offer(value["automatically_finalizes_at"].as_i64(), id, Due::Finalize),
-            "invoice" if status == "open" => offer(value["next_payment_attempt"].as_i64(), id, Due::Retry),
-            _ => {}
         }
     }
     first.map(|(at, id, due)| (at, id.to_owned(), due))

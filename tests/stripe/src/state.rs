@@ -1,19 +1,24 @@
 //! Everything the provider knows, as the JSON that it would answer with, and a clock of its own.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
 use crate::form::{Answer, Params, Refusal};
+use crate::renewals;
 
 /// All objects and events. A copy of it is a world to try things in: previews are made so.
 #[derive(Clone, Default)]
 pub struct State {
     /// Objects by their id, as they are answered when nothing is expanded.
-    pub objects: HashMap<String, Value>,
-    /// Ids in the order in which they were made.
-    pub order: Vec<String>,
+    pub objects: HashMap<String, Arc<Value>>,
+    /// The ids of each kind in the order in which they were made.
+    pub kinds: BTreeMap<String, Vec<String>>,
+    /// Objects with which something happens in its time, oldest first.
+    pub waiting: BTreeSet<(u64, String)>,
+    ages: HashMap<String, u64>,
     /// What no answer shows: card numbers, what a checkout is to become, items that wait for the next invoice.
     pub hidden: HashMap<String, Value>,
     /// Events that no webhook has taken up yet.
@@ -75,38 +80,58 @@ impl State {
 
     /// Keeps a new object and tells of it, if `event` is not empty.
     pub fn add(&mut self, value: Value, event: &str) -> Value {
-        let id = text(&value, "/id").to_owned();
-        self.order.push(id.clone());
-        self.objects.insert(id, value.clone());
+        self.keep(&value);
         self.tell(event, &value, None);
         value
     }
 
+    fn keep(&mut self, value: &Value) {
+        let id = text(value, "/id").to_owned();
+        self.serial += 1;
+        self.ages.insert(id.clone(), self.serial);
+        self.kinds.entry(text(value, "/object").to_owned()).or_default().push(id);
+        self.put(value.clone());
+    }
+
+    /// Puts an object in the place of its former self.
+    pub fn put(&mut self, value: Value) {
+        let id = text(&value, "/id").to_owned();
+        let age = self.ages.get(&id).copied().unwrap_or_default();
+        let entry = (age, id.clone());
+        if renewals::may_be_due(&value) {
+            self.waiting.insert(entry);
+        } else {
+            self.waiting.remove(&entry);
+        }
+        self.objects.insert(id, Arc::new(value));
+    }
+
     /// The object under an id, whatever it is.
     pub fn peek(&self, id: &str) -> Value {
-        self.objects.get(id).cloned().unwrap_or(Value::Null)
+        self.objects.get(id).map_or(Value::Null, |found| Value::clone(found))
     }
 
     /// The object of this kind under an id, or the refusal that names `param`. What was deleted is not there.
     pub fn get(&self, kind: &str, id: &str, param: &str) -> Answer {
         match self.objects.get(id) {
-            Some(found) if found["object"] == kind && found["deleted"] != true => Ok(found.clone()),
+            Some(found) if found["object"] == kind && found["deleted"] != true => Ok(Value::clone(found)),
             _ => Err(Refusal::missing(kind.rsplit('.').next().unwrap_or(kind), id, param)),
         }
     }
 
     /// All of a kind that fit, oldest first.
     pub fn all(&self, kind: &str, fits: impl Fn(&Value) -> bool) -> Vec<Value> {
-        let objects = self.order.iter().filter_map(|id| self.objects.get(id));
-        objects.filter(|found| found["object"] == kind && found["deleted"] != true && fits(found)).cloned().collect()
+        let objects = self.kinds.get(kind).into_iter().flatten().filter_map(|id| self.objects.get(id));
+        let fitting = objects.filter(|found| found["deleted"] != true && fits(found));
+        fitting.map(|found| Value::clone(found)).collect()
     }
 
     /// Changes an object. If something is different then, `event` (unless empty) tells of it, with what was before.
     pub fn change(&mut self, id: &str, event: &str, change: impl FnOnce(&mut Value)) -> Value {
-        let Some(value) = self.objects.get_mut(id) else { return Value::Null };
-        let before = value.clone();
-        change(value);
-        let after = value.clone();
+        let Some(before) = self.objects.get(id).cloned() else { return Value::Null };
+        let mut after = Value::clone(&before);
+        change(&mut after);
+        self.put(after.clone());
         if let Some(previous) = differences(&before, &after) {
             self.tell(event, &after, Some(previous));
         }
@@ -127,8 +152,7 @@ impl State {
             "id": id, "object": "event", "api_version": crate::VERSION, "created": self.now, "data": data,
             "livemode": false, "pending_webhooks": 0, "request": self.cause, "type": event,
         });
-        self.order.push(id.clone());
-        self.objects.insert(id.clone(), event);
+        self.keep(&event);
         self.fresh.push_back(id);
     }
 
@@ -162,8 +186,8 @@ impl State {
             let Some(id) = params.text(param) else { return Ok(None) };
             self.get(kind, id, param)?;
             // One that does not fit the filter any more still has its place among the others.
-            let age = self.order.iter().position(|known| known == id);
-            let is_older = |value: &Value| self.order.iter().position(|known| *known == text(value, "/id")) < age;
+            let age = self.ages.get(id);
+            let is_older = |value: &Value| self.ages.get(text(value, "/id")) < age;
             let is_same = |value: &Value| text(value, "/id") == id;
             let at = found.iter().position(|value| is_older(value) || is_same(value)).unwrap_or(found.len());
             Ok(Some(if param == "starting_after" && found.get(at).is_some_and(is_same) { at + 1 } else { at }))
@@ -206,7 +230,7 @@ impl State {
         let child = value.get_mut(*name).ok_or_else(refused)?;
         match child {
             Value::Null => return Ok(()),
-            Value::String(id) => *child = self.objects.get(id.as_str()).cloned().ok_or_else(refused)?,
+            Value::String(id) => *child = Value::clone(self.objects.get(id.as_str()).ok_or_else(refused)?),
             Value::Object(_) | Value::Array(_) => {}
             _ => return Err(refused()),
         }
