@@ -96,7 +96,13 @@ impl Provider {
                     return serde_json::from_slice(&answer).map_err(|error| PaymentError::Unreadable(place(error)));
                 }
                 (Err(failure), Some(wait)) if failure.is_passing => tokio::time::sleep(*wait).await,
-                (Err(failure), _) => return Err(failure.error),
+                (Err(failure), _) => {
+                    // What was learnt may be archived there since.
+                    if matches!(failure.error, PaymentError::Refused { .. }) {
+                        self.forget();
+                    }
+                    return Err(failure.error);
+                }
             }
         }
     }

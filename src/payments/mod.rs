@@ -35,7 +35,7 @@ pub struct Provider {
     web: reqwest::Client,
     base: Url,
     key: Secret,
-    /// Ids that stay: of prices by their lookup key, and of the portal's configuration.
+    /// Ids of prices by their lookup key, and of the portal's configuration.
     known: Arc<Mutex<HashMap<String, String>>>,
 }
 
@@ -141,6 +141,10 @@ impl Provider {
 
     fn known(&self, name: &str) -> Option<String> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn forget(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn remember(&self, name: &str, id: &str) {

@@ -163,6 +163,24 @@ async fn a_price_is_made_once_and_never_taken_for_another() {
 }
 
 #[tokio::test]
+async fn a_price_that_was_archived_is_looked_for_again() {
+    let server = Server::start(|_, asked| match (asked.method.as_str(), asked.path.as_str()) {
+        ("GET", _) => Reply::Status(200, json!({"data": [], "has_more": false})),
+        (_, "/v1/customers/cus_1") => Reply::error(400, "price_inactive"),
+        _ => Reply::Status(200, json!({"id": "price_1"})),
+    });
+    let server = server.await;
+    let provider = server.provider();
+    provider.price_of(&plan(), euro(500)).await.unwrap();
+    let before = server.asked().len();
+    provider.price_of(&plan(), euro(500)).await.unwrap();
+    assert_eq!(server.asked().len(), before);
+    provider.tell_address(&CustomerId::new("cus_1"), "ada@example.com").await.unwrap_err();
+    provider.price_of(&plan(), euro(500)).await.unwrap();
+    assert!(server.asked().len() > before + 1);
+}
+
+#[tokio::test]
 async fn a_checkout_says_what_is_bought_and_by_whom() {
     let server = Server::start(|_, _| {
         Reply::Status(200, json!({"id": "cs_1", "status": "open", "url": "https://pay.example.com/c/cs_1"}))
