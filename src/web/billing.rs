@@ -1,10 +1,11 @@
 //! Plans, paying and what belongs to it. What a browser brings back from the payment provider's pages says where to look
 //! and is believed in nothing; the notices say what the provider answered.
 
+use axum::body::Body;
 use chrono::{DateTime, Duration, Utc};
-use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header::HeaderName;
+use hyper::{Response, StatusCode};
 use url::Url;
 
 use crate::auth::token_hash;
@@ -22,8 +23,11 @@ use super::sign_in;
 use super::{Answered, Problem, Visit, cookies};
 
 const PLANS: &str = "/plans";
-/// The cookie that says what was paid by before the reader went to change it.
-const CARD: &str = "card";
+/// The cookie of a browser that went to the provider's pages: to buy, or to change what was paid by before, which stands
+/// in it. Without it nobody comes back from there, and no notice is shown.
+const WENT: &str = "went";
+/// What stands in it while somebody buys.
+const TO_BUY: &str = "buy";
 /// Somebody who types a card number is away for a while.
 const AWAY: Duration = Duration::hours(1);
 /// A price that was shown holds for so long.
@@ -109,6 +113,7 @@ pub(super) async fn checkout(visit: &Visit, body: Incoming) -> Answered {
     let base_url = visit.edition.base_url.as_str();
     let buyer = Buyer { reader: reader.as_ref(), browser_hash: &browser_hash, language: &language, base_url };
     let page = visit.hand_over(&till.buy(buyer, plan, price, clock::now()).await?)?;
+    let page = page.with_cookie(&cookies::give(visit.is_https(), WENT, TO_BUY, AWAY));
     // For the code that is mailed to whoever pays before they have an account.
     let flow = cookies::give(visit.is_https(), sign_in::FLOW, &cookie, AWAY);
     Ok(if reader.is_none() { page.with_cookie(&flow) } else { page })
@@ -130,27 +135,34 @@ pub(super) async fn returned(visit: &Visit) -> Answered {
 }
 
 async fn after_checkout(visit: &Visit, came_of: Returned, reader: Option<Session>) -> Answered {
-    let notice = |kind| [Notice::new(kind, Vec::new())];
+    let went = visit.cookie(WENT).is_some_and(|went| went == TO_BUY);
+    let back = |place, kind| if went { back(visit, place, kind) } else { answer::see_other(place) };
     let whose = match &came_of {
         Returned::Bought(customer) => visit.state.store.reader_of(customer).await?.flatten(),
         Returned::Nothing => None,
     };
     match (came_of, reader) {
-        (Returned::Nothing, _) => Ok(visit.after(PLANS, &notice(NoticeKind::BillingNotUpdated))),
+        (Returned::Nothing, _) => Ok(back(PLANS, NoticeKind::BillingNotUpdated)),
         (Returned::Bought(_), Some(reader)) if whose.as_ref() == Some(&reader.subscriber) => {
             let reading = visit.state.store.reading(&reader.subscriber, clock::now()).await?;
             let is_member = reading.opens != crate::model::Reading::ANYBODY.opens;
             let kind = if is_member { NoticeKind::BillingUpdated } else { NoticeKind::BillingNotUpdated };
-            Ok(visit.after(ACCOUNT, &notice(kind)))
+            Ok(back(ACCOUNT, kind))
         }
         (Returned::Bought(_), Some(_)) => Ok(answer::see_other(ACCOUNT)),
-        (Returned::Bought(_), None) => Ok(visit.after(sign_in::CODE, &notice(NoticeKind::CheckYourMail))),
+        (Returned::Bought(_), None) => Ok(back(sign_in::CODE, NoticeKind::CheckYourMail)),
     }
+}
+
+/// Back from the provider, with one notice.
+fn back(visit: &Visit, place: &str, kind: NoticeKind) -> Response<Body> {
+    let gone = cookies::take_away(visit.is_https(), WENT);
+    visit.after(place, &[Notice::new(kind, Vec::new())]).with_cookie(&gone)
 }
 
 /// Whether what is paid by has changed since the reader went to change it.
 async fn after_portal(visit: &Visit, till: &Till, reader: &Session) -> Answered {
-    let before = visit.cookie(CARD).and_then(|cookie| open_card(visit, reader, &cookie, clock::now()));
+    let before = visit.cookie(WENT).and_then(|cookie| open_card(visit, reader, &cookie, clock::now()));
     let Some(bought) = visit.bought_by(reader).await? else { return Ok(answer::see_other(ACCOUNT)) };
     let Some(before) = before else { return Ok(answer::see_other(ACCOUNT)) };
     let now = till.card(&bought).await?.unwrap_or_default();
@@ -159,13 +171,12 @@ async fn after_portal(visit: &Visit, till: &Till, reader: &Session) -> Answered 
         false => (NoticeKind::BillingUpdated, "card-changed"),
     };
     visit.state.store.record_account_event(&reader.subscriber, event, clock::now()).await?;
-    let gone = cookies::take_away(visit.is_https(), CARD);
-    Ok(visit.after(ACCOUNT, &[Notice::new(kind, Vec::new())]).with_cookie(&gone))
+    Ok(back(visit, ACCOUNT, kind))
 }
 
 fn card_cookie(visit: &Visit, reader: &Session, card: &str, until: DateTime<Utc>) -> String {
     let text = format!("{card}.{}", until.timestamp());
-    let signature = visit.state.keys.sign(CARD, &format!("{}|{text}", reader.subscriber));
+    let signature = visit.state.keys.sign(WENT, &format!("{}|{text}", reader.subscriber));
     format!("{text}.{signature}")
 }
 
@@ -173,7 +184,7 @@ fn card_cookie(visit: &Visit, reader: &Session, card: &str, until: DateTime<Utc>
 fn open_card(visit: &Visit, reader: &Session, cookie: &str, now: DateTime<Utc>) -> Option<String> {
     let (text, signature) = cookie.rsplit_once('.')?;
     let (card, until) = text.rsplit_once('.')?;
-    let is_ours = visit.state.keys.verifies(CARD, &format!("{}|{text}", reader.subscriber), signature);
+    let is_ours = visit.state.keys.verifies(WENT, &format!("{}|{text}", reader.subscriber), signature);
     (is_ours && until.parse().is_ok_and(|until: i64| until > now.timestamp())).then(|| card.to_owned())
 }
 
@@ -191,7 +202,7 @@ pub(super) async fn portal(visit: &Visit, body: Incoming) -> Answered {
     let before = till.card(&bought).await?.unwrap_or_default();
     let address = till.portal(&bought, page, &back, &visit.words().language()).await?;
     let card = card_cookie(visit, &reader, &before, clock::now() + AWAY);
-    Ok(visit.hand_over(&address)?.with_cookie(&cookies::give(visit.is_https(), CARD, &card, AWAY)))
+    Ok(visit.hand_over(&address)?.with_cookie(&cookies::give(visit.is_https(), WENT, &card, AWAY)))
 }
 
 /// Lets a membership end, or go on after all.

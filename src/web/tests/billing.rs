@@ -177,10 +177,15 @@ async fn notices_say_what_the_provider_says() {
     assert_eq!(reader.comes_to("/billing/return").await, nothing("/account"));
     let plans = |notice: &str| (303, "/plans".to_owned(), vec![notice.to_owned()]);
     for forged in ["cs_test_none", "../customers/cus_1", "", "cs_test_%0d%0a"] {
-        let came = reader.comes_to(&format!("/billing/return?session={forged}")).await;
-        assert_eq!(came, plans("billing-not-updated"), "{forged}");
+        let address = format!("/billing/return?session={forged}");
+        assert_eq!(reader.comes_to(&address).await, nothing("/plans"), "{forged}: typed by hand");
+        reader.post("/billing/checkout", MONTHLY).await;
+        assert_eq!(reader.comes_to(&address).await, plans("billing-not-updated"), "{forged}");
     }
-    pays(&shop, &mut reader, &[("card", GOOD)]).await;
+    let address = handed_over(&reader.post("/billing/checkout", MONTHLY).await);
+    let paid = back(&shop.stripe.press(&address, &[("card", GOOD)]).await.unwrap());
+    assert_eq!(reader.comes_to(&paid).await, account("billing-updated"));
+    assert_eq!(reader.comes_to(&paid).await, nothing("/account"), "told once");
     let card = async |reader: &mut Browser<'_>, fields: Option<&[(&str, &str)]>| {
         let address = handed_over(&reader.post("/billing/portal", "page=card").await);
         if let Some(fields) = fields {
