@@ -65,7 +65,8 @@ impl Reader {
         code
     }
 
-    async fn types_the_code(&self, code: &str) {
+    /// Signs in by the mailed code, on the page that asks for it.
+    pub async fn types_the_code(&self, code: &str) {
         self.chromium.clicks("input[name=code]").await;
         self.chromium.types(code).await;
         self.chromium.follows("form[action='/sign-in/code'] button").await;

@@ -6,7 +6,7 @@ use url::Url;
 use crate::form::{Answer, Params, Refusal};
 use crate::money;
 use crate::renewals::settle;
-use crate::state::{State, text};
+use crate::state::{State, number, text};
 use crate::webhooks::{Order, Post, flush};
 use crate::world::{Inner, World};
 
@@ -17,6 +17,7 @@ use crate::world::{Inner, World};
 /// | `webhooks` | `url`, `secret`, `skew` (seconds), `paused`, `order` (oldest, newest, shuffled), `doubled`, `dropping`: what is given is set |
 /// | `flush` | waits until every event is posted that is to be posted now |
 /// | `redeliver` | posts an `event` once more |
+/// | `begin` | before anything is there: sets the clock to so many seconds `ago` |
 /// | `advance` | turns the clock on by `seconds` or `to` a moment; everything that is due on the way happens |
 /// | `fail` | see [`crate::faults::Faults::set`] |
 /// | `down` | `is`: nothing but this API answers |
@@ -40,6 +41,7 @@ fn do_it(inner: &mut Inner, verb: &str, wish: &Value) -> Answer {
             let event = state.get("event", text(wish, "/event"), "event")?;
             inner.hooks.queue.push(Post::new(text(&event, "/id")));
         }
+        "begin" if state.order.is_empty() => state.ahead = -number(wish, "/ago"),
         "advance" => {
             let step = match (wish["seconds"].as_i64(), wish["to"].as_i64()) {
                 (Some(seconds), _) => seconds,
