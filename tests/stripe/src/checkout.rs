@@ -246,7 +246,7 @@ fn complete(state: &mut State, session: &Value, email: &str, number: Option<&str
     let bought = subscriptions::begin(state, &buyer, &price, card.as_deref(), &kept["terms"]);
     let invoice = text(&bought, "/latest_invoice").to_owned();
     invoices::finalize(state, &invoice);
-    invoices::pay(state, &invoice, true);
+    invoices::pay(state, &invoice, invoices::By::Owner);
     let is_free = session["amount_total"] == 0;
     let details = details(&state.peek(&buyer), email.into());
     let session = state.change(id, "", |session| {

@@ -41,7 +41,7 @@ fn do_it(inner: &mut Inner, verb: &str, wish: &Value) -> Answer {
             let event = state.get("event", text(wish, "/event"), "event")?;
             inner.hooks.queue.push(Post::new(text(&event, "/id")));
         }
-        "begin" if state.order.is_empty() => state.ahead = -number(wish, "/ago"),
+        "begin" if state.objects.is_empty() => state.ahead = -number(wish, "/ago"),
         "advance" => {
             let step = match (wish["seconds"].as_i64(), wish["to"].as_i64()) {
                 (Some(seconds), _) => seconds,

@@ -184,8 +184,20 @@ pub fn card_of(state: &State, subscription: &Value) -> Option<String> {
     cards.into_iter().find_map(|card| card.as_str().map(str::to_owned))
 }
 
-/// Tries to take what an open invoice asks for: whether it is paid. What follows for the agreement happens too.
-pub fn pay(state: &mut State, id: &str, is_owner_there: bool) -> bool {
+/// Who tries to have an invoice paid.
+#[derive(Clone, Copy, PartialEq)]
+pub enum By {
+    /// The card's owner, on a page.
+    Owner,
+    /// Somebody through the API.
+    Hand,
+    /// The schedule.
+    Clock,
+}
+
+/// Tries to take what an open invoice asks for: whether it is paid. What follows for the agreement happens too. Only
+/// the first attempt and those of the schedule count for the schedule.
+pub fn pay(state: &mut State, id: &str, by: By) -> bool {
     let invoice = state.peek(id);
     if invoice["status"] != "open" {
         return invoice["status"] == "paid";
@@ -194,18 +206,25 @@ pub fn pay(state: &mut State, id: &str, is_owner_there: bool) -> bool {
     let payments = state.all("invoice_payment", |payment| payment["invoice"] == id);
     let intent = payments.first().map(|payment| text(payment, "/payment/payment_intent").to_owned());
     let card = card_of(state, &state.peek(&bought));
-    let attempts = number(&invoice, "/attempt_count") + 1;
+    let before = number(&invoice, "/attempt_count");
+    let counts = by == By::Clock || before == 0;
+    let attempts = before + i64::from(counts);
     state.change(id, "", |invoice| {
         invoice["attempt_count"] = attempts.into();
         invoice["attempted"] = true.into();
     });
-    if money::charge(state, &intent.unwrap_or_default(), card.as_deref(), is_owner_there) {
+    if money::charge(state, &intent.unwrap_or_default(), card.as_deref(), by == By::Owner) {
         mark_paid(state, id);
         let still_open = state.all("invoice", |other| {
             other["status"] == "open" && text(other, "/parent/subscription_details/subscription") == bought
         });
         subscriptions::paid(state, &bought, still_open.is_empty());
         return true;
+    }
+    if !counts {
+        let invoice = state.peek(id);
+        state.tell("invoice.payment_failed", &invoice, None);
+        return false;
     }
     let wait = usize::try_from(attempts - 1).ok().and_then(|index| RETRY_DAYS.get(index));
     let is_over = state.peek(&bought)["status"] == "canceled";
@@ -226,7 +245,7 @@ pub fn pay_now(state: &mut State, id: &str, params: &Params) -> Answer {
         let code = if invoice["status"] == "paid" { "invoice_already_paid" } else { "invoice_not_editable" };
         return Err(Refusal::invalid(code, "", "Invoice is already paid, or void"));
     }
-    if pay(state, id, false) { Ok(state.peek(id)) } else { Err(declined()) }
+    if pay(state, id, By::Hand) { Ok(state.peek(id)) } else { Err(declined()) }
 }
 
 /// What is said of a card that does not pay.

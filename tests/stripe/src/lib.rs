@@ -18,7 +18,9 @@
 //! or never, refunds, disputes, and what was asked and taken.
 //!
 //! Cards: `4242424242424242` pays; `4000000000000002` is declined; `4000000000000341` pays while its owner is there and
-//! is declined at renewals. Other than Stripe it sells one of one thing, without taxes, discounts or 3-D Secure.
+//! is declined at renewals. An invoice that is not paid is tried again after 3, 5 and 7 days, then the agreement ends.
+//! The portal changes the customer's card, not that of an agreement. Other than Stripe it sells one of one thing,
+//! without taxes, discounts or 3-D Secure.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -237,7 +237,7 @@ pub fn act(state: &mut State, secret: &str, action: &str, id: &str, params: &Par
             }
         }
         "pay" if is_theirs => {
-            if !invoices::pay(state, id, true) {
+            if !invoices::pay(state, id, invoices::By::Owner) {
                 return show(state, secret, "Your card was declined.", 402);
             }
         }

@@ -104,9 +104,9 @@ pub fn settle(state: &mut State, until: i64) {
             Due::Roll => roll(state, &id),
             Due::Finalize => {
                 invoices::finalize(state, &id);
-                invoices::pay(state, &id, false);
+                invoices::pay(state, &id, invoices::By::Clock);
             }
-            Due::Retry => drop(invoices::pay(state, &id, false)),
+            Due::Retry => drop(invoices::pay(state, &id, invoices::By::Clock)),
         }
     }
     state.now = until;

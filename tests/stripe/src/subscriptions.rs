@@ -286,7 +286,7 @@ pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
         && let Some(invoice) = switch(state, id, &wish)?
     {
         invoices::finalize(state, &invoice);
-        if !invoices::pay(state, &invoice, false) && behavior == "error_if_incomplete" {
+        if !invoices::pay(state, &invoice, invoices::By::Hand) && behavior == "error_if_incomplete" {
             *state = before;
             return Err(invoices::declined());
         }

@@ -118,6 +118,9 @@ async fn a_card_that_fails_at_renewal_is_tried_again_until_the_end() {
     let late = subscription(&stripe, &id).await;
     assert_eq!((&late["status"], &late["latest_invoice"]["attempt_count"]), (&json!("past_due"), &json!(1)));
     assert!(late["latest_invoice"]["next_payment_attempt"].is_i64());
+    let pay = format!("invoices/{}/pay", late["latest_invoice"]["id"].as_str().expect("an id"));
+    assert_eq!(stripe.ask("POST", &pay, "").await.expect_err("declined").0, 402);
+    assert_eq!(subscription(&stripe, &id).await["latest_invoice"]["attempt_count"], 1, "a hand changes no schedule");
     advance(&stripe, 20).await;
     let over = subscription(&stripe, &id).await;
     assert_eq!((&over["status"], &over["latest_invoice"]["attempt_count"]), (&json!("canceled"), &json!(4)));
