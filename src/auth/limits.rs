@@ -95,6 +95,11 @@ impl Asker<'_> {
         self.store.count(Counted { scope: "checkout-client", key: self.key(), limits: PER_CLIENT }, self.now).await
     }
 
+    /// Counts a return from the payment provider, which is asked each time; says whether they may go on.
+    pub async fn may_return(self) -> Result<bool> {
+        self.store.count(Counted { scope: "return-client", key: self.key(), limits: FAILURES }, self.now).await
+    }
+
     /// The count of forged links.
     pub(crate) fn forged_links(self) -> Counted {
         Counted { scope: "forged-link", key: self.key(), limits: FAILURES }

@@ -92,8 +92,7 @@ impl Till {
             self.provider.close_checkouts(&known).await?;
             customer = Some(known);
             // Whoever had one has tried it.
-            let memberships = self.store.memberships(&reader.id).await?;
-            has_trial &= memberships.iter().all(|membership| membership.bought.is_none());
+            has_trial &= !has_bought(&self.store, &reader.id).await?;
         }
         let back = |query: &str| format!("{}{query}", buyer.base_url);
         let order = Order {
@@ -193,6 +192,11 @@ impl Till {
         }
         Ok(())
     }
+}
+
+/// Whether a reader has bought anything before, whatever became of it.
+pub async fn has_bought(store: &Store, who: &SubscriberId) -> std::result::Result<bool, StoreError> {
+    Ok(store.memberships(who).await?.iter().any(|membership| membership.bought.is_some()))
 }
 
 /// What a reader has bought and can still change: what is not over.

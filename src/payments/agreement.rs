@@ -3,12 +3,14 @@
 //! What was given back or is disputed is not told by an invoice: it stays paid. It is told by the charge that paid it,
 //! and how a dispute stands by the dispute.
 
+use std::collections::HashMap;
+
 use chrono::serde::{ts_seconds, ts_seconds_option};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::model::{Agreement, AgreementId, AgreementStatus, CustomerId, Invoice, InvoiceState};
+use crate::model::{Agreement, AgreementId, AgreementStatus, CustomerId, Invoice, InvoiceState, PlanId};
 
 use super::price::{Price, money};
 use super::{List, Named, Page, PaymentError, Provider};
@@ -32,6 +34,8 @@ pub(super) struct Subscription {
     #[serde(default, with = "ts_seconds_option")]
     ended_at: Option<DateTime<Utc>>,
     items: List<Item>,
+    #[serde(default)]
+    metadata: HashMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -109,6 +113,12 @@ impl Subscription {
         self.items.data.first().ok_or_else(|| PaymentError::Unreadable("an agreement about nothing".to_owned()))
     }
 
+    /// What its price says it is for; where an editor has agreed on another price, what it says itself.
+    fn plan(&self) -> Option<PlanId> {
+        let by_price = self.items.data.first().and_then(|item| item.price.plan());
+        by_price.or_else(|| self.metadata.get("pressrun_plan").map(PlanId::new))
+    }
+
     fn status(&self) -> AgreementStatus {
         match self.status.as_str() {
             "trialing" => AgreementStatus::Trialing,
@@ -127,7 +137,7 @@ impl Subscription {
         Ok(Agreement {
             id: AgreementId::new(&self.id),
             customer: CustomerId::new(&self.customer),
-            plan: item.price.plan(),
+            plan: self.plan(),
             status: self.status(),
             price: item.price.money()?,
             every: item.price.every(),
@@ -238,7 +248,7 @@ impl Provider {
         query.extend(after.map(|after| ("starting_after", after)));
         let page: List<Subscription> = self.get(&["subscriptions"], &query).await?;
         let next = page.data.last().filter(|_| page.has_more).map(|last| last.id.clone());
-        let ours = page.data.into_iter().filter(|one| one.item().is_ok_and(|item| item.price.plan().is_some()));
+        let ours = page.data.into_iter().filter(|one| one.plan().is_some());
         Ok(Page { items: ours.map(|one| AgreementId::new(one.id)).collect(), next })
     }
 

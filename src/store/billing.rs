@@ -549,7 +549,10 @@ mod tests {
                 vec![Heard { event: event.to_owned(), errand: Some((ErrandKind::Agreement, "sub_1".to_owned())) }]
             };
             assert_eq!(store.hear(news("evt_1"), day(1)).await.unwrap(), 1);
+            store.forget_the_past(day(30)).await.unwrap();
             assert_eq!(store.hear(news("evt_1"), day(1)).await.unwrap(), 0, "an event counts once");
+            store.forget_the_past(day(33)).await.unwrap();
+            assert_eq!(store.hear(news("evt_1"), day(1)).await.unwrap(), 1, "it is not kept for ever");
             let errand = begins(&store, ErrandKind::Agreement, "sub_1", day(1)).await.unwrap();
             assert_eq!(begins(&store, ErrandKind::Agreement, "sub_1", day(1)).await, None, "one at a time");
             store.hear(news("evt_2"), day(1)).await.unwrap();

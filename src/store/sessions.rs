@@ -102,7 +102,8 @@ impl Store {
     }
 
     /// Forgets sessions whose time is over, links to sign in and to addresses that ended more than a day ago with their
-    /// notices, and what happened to accounts more than a year ago, by strangers a week; at most a few hundred of each.
+    /// notices, what happened to accounts more than a year ago, by strangers a week, and which events of the payment
+    /// provider's were heard more than 31 days ago; at most a few hundred of each.
     /// Says whether there may be more.
     pub async fn forget_the_past(&self, now: DateTime<Utc>) -> Result<bool> {
         transact!(self.write, |transaction| {
@@ -112,8 +113,11 @@ impl Store {
             // What strangers tried is not kept as long, so that an attack does not fill the disk.
             let strangers = "DELETE FROM audit WHERE id IN (
                 SELECT id FROM audit WHERE subscriber IS NULL AND at < $1 ORDER BY at LIMIT $2)";
+            // The provider does not tell of them any more.
+            let events = "DELETE FROM provider_events WHERE id IN (
+                SELECT id FROM provider_events WHERE at < $1 ORDER BY at LIMIT $2)";
             let mut most = 0;
-            for (sql, days) in [(sessions, 0), (audit, 365), (strangers, 7)] {
+            for (sql, days) in [(sessions, 0), (audit, 365), (strangers, 7), (events, 31)] {
                 let gone = transaction.execute(sql, values![now - Duration::days(days), AT_ONCE]).await?;
                 most = gone.max(most);
             }

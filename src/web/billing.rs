@@ -83,11 +83,21 @@ pub(super) async fn plans(visit: &Visit) -> Answered {
         None => None,
     };
     let imprint = visit.imprint();
-    let is_theirs = |plan: &Plan| bought.as_ref().is_some_and(|bought| bought.plan == plan.id);
-    let plans = &visit.edition.settings.billing.plans;
+    let has_tried = match &reader {
+        Some(reader) => billing::has_bought(&visit.state.store, &reader.subscriber).await?,
+        None => false,
+    };
+    let line = |plan: &Plan| {
+        let is_theirs = bought.as_ref().is_some_and(|bought| bought.plan == plan.id);
+        // What is not for them is not offered: a trial, and what is sold in another currency than what they have.
+        let trial_days = if has_tried { 0 } else { plan.trial_days };
+        let mut plan = Plan { trial_days, ..plan.clone() };
+        plan.prices.retain(|price| bought.as_ref().is_none_or(|bought| bought.price.currency == price.currency));
+        PlanLine::new(&imprint, &plan, is_theirs)
+    };
     let page = PlansPage {
         notices: visit.brought(PLANS),
-        plans: plans.iter().map(|plan| PlanLine::new(&imprint, plan, is_theirs(plan))).collect(),
+        plans: visit.edition.settings.billing.plans.iter().map(line).collect(),
         has_one: bought.is_some_and(|bought| bought.ends_at.is_none()),
         is_signed_in: reader.is_some(),
     };
@@ -102,10 +112,13 @@ pub(super) async fn checkout(visit: &Visit, body: Incoming) -> Answered {
         return Err(Problem::TooOften);
     }
     let reader = match visit.reader().await? {
-        Some(reader) if visit.bought_by(&reader).await?.is_some_and(|bought| bought.ends_at.is_none()) => {
-            return Ok(answer::see_other(PLANS));
+        Some(reader) => {
+            let bought = visit.bought_by(&reader).await?;
+            if bought.is_some_and(|bought| bought.ends_at.is_none() || bought.price.currency != price.currency) {
+                return Ok(answer::see_other(PLANS));
+            }
+            Some(visit.person_of(&reader).await?)
         }
-        Some(reader) => Some(visit.person_of(&reader).await?),
         None => None,
     };
     let cookie = sign_in::browser_cookie(visit);
@@ -126,6 +139,9 @@ pub(super) async fn returned(visit: &Visit) -> Answered {
     let session = pairs.into_iter().find(|(name, _)| name == "session").map(|(_, session)| session.into_owned());
     match (session, visit.reader().await?) {
         (Some(session), reader) => {
+            if !visit.asker().may_return().await? {
+                return Err(Problem::TooOften);
+            }
             let came_of = till.returned(&session, clock::now()).await?;
             after_checkout(visit, came_of, reader).await
         }
@@ -232,6 +248,9 @@ pub(super) async fn switch(visit: &Visit, body: Incoming) -> Answered {
     let (till, reader) = (visit.till()?, visit.must_be_signed_in().await?);
     let (plan, price) = visit.offer(&form)?;
     let bought = visit.bought_by(&reader).await?.ok_or(Problem::NotFound)?;
+    if bought.price.currency != price.currency {
+        return Ok(answer::see_other(PLANS));
+    }
     let now = clock::now();
     let shown = form.one("at")?.and_then(|at| DateTime::from_timestamp(at.parse().ok()?, 0));
     let Some(at) = shown.filter(|at| *at <= now && *at > now - SHOWN) else {

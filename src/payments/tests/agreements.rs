@@ -184,6 +184,19 @@ async fn words_of_a_later_day_are_read() {
 }
 
 #[tokio::test]
+async fn an_agreement_at_another_price_says_itself_what_it_is_for() {
+    let foreign = ("/items/data/0/price/metadata", json!({}));
+    let plan = async |changes: &[(&str, Value)]| {
+        let server = with(subscription(changes), vec![], vec![], vec![]).await;
+        agreement(&server).await.plan.map(|plan| plan.to_string())
+    };
+    assert_eq!(plan(&[foreign.clone(), ("/metadata", json!({}))]).await, None);
+    let own = ("/metadata", json!({"pressrun_plan": "friends"}));
+    assert_eq!(plan(&[foreign, own.clone()]).await.as_deref(), Some("friends"));
+    assert_ne!(plan(&[own]).await.as_deref(), Some("friends"), "a switch changes the price alone");
+}
+
+#[tokio::test]
 async fn when_an_agreement_ends_is_told_in_either_way() {
     let end = 1_795_184_000;
     for (changes, expected) in [
@@ -214,7 +227,9 @@ async fn what_is_not_there_is_none_and_what_cannot_be_read_an_error() {
 
 #[tokio::test]
 async fn all_agreements_are_listed_but_those_of_others() {
-    let other = subscription(&[("/id", json!("sub_2")), ("/items/data/0/price/metadata", json!({}))]);
+    let nothing = || json!({});
+    let other =
+        subscription(&[("/id", json!("sub_2")), ("/metadata", nothing()), ("/items/data/0/price/metadata", nothing())]);
     let server = Server::start(move |_, asked| {
         let has_more = asked.value("starting_after").is_none();
         Reply::Status(200, json!({"has_more": has_more, "data": [subscription(&[]), other.clone()]}))

@@ -36,7 +36,7 @@ impl Shop {
         let selling = format!(
             "{SETTINGS}[billing]\nurl = \"{}\"\n\
             [[billing.plans]]\nid = \"monthly\"\nevery = \"month\"\nprices = [\"5 EUR\", \"6 USD\"]\n\
-            [[billing.plans]]\nid = \"yearly\"\nevery = \"year\"\nprices = [\"50 EUR\"]\n",
+            [[billing.plans]]\nid = \"yearly\"\nevery = \"year\"\nprices = [\"50 EUR\", \"60 USD\"]\n",
             stripe.url
         );
         let variables = [("PRESSRUN_BILLING__KEY", "sk_test_1"), ("PRESSRUN_BILLING__WEBHOOK_SECRETS", SECRET)];
@@ -144,8 +144,11 @@ async fn a_reader_buys_and_reads() {
     assert!(reader.get("/for-members/").await.body.contains("The paid sentence."));
     assert_eq!(reader.get("/account").await.notices(), Vec::<&str>::new(), "shown once");
     assert_eq!((shop.charged().await, shop.mails().await), (500, vec!["paid".to_owned()]));
-    // Whoever has one does not buy another.
+    // Whoever has one does not buy another, nor go over to another currency.
     assert_eq!(reader.sends("/billing/checkout", MONTHLY).await.1, "/plans");
+    assert_eq!(reader.sends("/billing/switch", "plan=monthly&currency=USD").await.1, "/plans");
+    let plans = reader.get("/plans").await.body;
+    assert!(plans.contains("€50.00 a year") && !plans.contains("$60.00 a year"));
     shop.settles().await;
     assert_eq!((shop.charged().await, shop.running().await), (500, vec![500]));
 }
@@ -228,7 +231,7 @@ async fn only_what_is_sold_is_bought_and_only_by_a_form_of_ours() {
     let shop = Shop::open().await;
     let mut reader = Browser::signed_in(&shop.site).await;
     for form in
-        ["plan=free&currency=EUR", "plan=yearly&currency=USD", "plan=monthly", "plan=monthly&currency=EUR&amount=1", ""]
+        ["plan=free&currency=EUR", "plan=yearly&currency=GBP", "plan=monthly", "plan=monthly&currency=EUR&amount=1", ""]
     {
         assert_eq!(reader.post("/billing/checkout", form).await.status, 400, "{form}");
     }
