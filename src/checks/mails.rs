@@ -2,11 +2,7 @@
 
 use crate::content::{Article, place_in_front_matter};
 use crate::diagnostic::{Diagnostic, Span, Wrong, codes};
-
-/// From here on the HTML part is called large, in bytes as it travels.
-const LARGE: usize = 75 * 1024;
-/// Gmail shows about this much of an HTML part and hides the rest, in bytes as it travels.
-const LARGEST: usize = 100 * 1024;
+use crate::render::{LARGE_MAIL, LARGEST_MAIL};
 
 /// One mail, rendered.
 #[derive(Debug, Clone, Copy)]
@@ -40,8 +36,8 @@ pub fn mail(mail: &RenderedMail<'_>) -> Vec<Diagnostic> {
 fn size(html: &str) -> Option<Wrong> {
     let bytes = encoded_length(html);
     let code = match bytes {
-        _ if bytes > LARGEST => &codes::MAIL_TOO_LARGE,
-        _ if bytes > LARGE => &codes::MAIL_LARGE,
+        _ if bytes > LARGEST_MAIL => &codes::MAIL_TOO_LARGE,
+        _ if bytes > LARGE_MAIL => &codes::MAIL_LARGE,
         _ => return None,
     };
     let message = format!("the mail's HTML has {} KB as it travels", bytes.div_ceil(1024));
@@ -56,7 +52,7 @@ fn encoded_length(html: &str) -> usize {
     (quoted + quoted / 73 * 3).min(html.len().div_ceil(57) * 78)
 }
 
-/// For an article whose mail was cut at `LARGEST`: an error where its front matter asks for all of it.
+/// For an article whose mail was cut at [`LARGEST_MAIL`]: an error where its front matter asks for all of it.
 pub fn mail_was_cut(article: &Article) -> Diagnostic {
     let place = place_in_front_matter(&article.body.source, &["mail", "body"]);
     let (code, message) = match place {

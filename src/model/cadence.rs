@@ -32,19 +32,20 @@ pub struct DigestTime {
 impl DigestTime {
     /// The latest slot of `cadence` at or before `now`; none for instant readers.
     pub fn last_slot(&self, cadence: Cadence, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        match cadence {
-            Cadence::Instant => None,
-            Cadence::Daily => Some(self.zone.hour_at_or_before(now, self.hour, None)),
-            Cadence::Weekly => Some(self.zone.hour_at_or_before(now, self.hour, Some(self.weekday))),
-        }
+        self.day(cadence).map(|weekday| self.zone.hour_at_or_before(now, self.hour, weekday))
     }
 
     /// The first slot of `cadence` after `now`; none for instant readers.
     pub fn next_slot(&self, cadence: Cadence, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.day(cadence).map(|weekday| self.zone.hour_after(now, self.hour, weekday))
+    }
+
+    /// The one day of a digest, if it does not come every day; none where there are no digests.
+    fn day(&self, cadence: Cadence) -> Option<Option<Weekday>> {
         match cadence {
             Cadence::Instant => None,
-            Cadence::Daily => Some(self.zone.hour_after(now, self.hour, None)),
-            Cadence::Weekly => Some(self.zone.hour_after(now, self.hour, Some(self.weekday))),
+            Cadence::Daily => Some(None),
+            Cadence::Weekly => Some(Some(self.weekday)),
         }
     }
 }

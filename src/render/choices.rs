@@ -7,7 +7,8 @@ use crate::model::{Cadence, Choices, Newsletter, Service};
 use crate::zone::Zone;
 
 use super::Imprint;
-use super::context::{Moment, cadence_key};
+use super::context::Moment;
+use super::words::Words;
 
 /// The form about one newsletter.
 #[derive(Debug, Clone, Serialize)]
@@ -97,11 +98,7 @@ impl ChoicesForm {
             action: action.to_owned(),
             newsletter: newsletter.id.as_str().to_owned(),
             title: newsletter.title.clone(),
-            cadences: Cadence::ALL
-                .into_iter()
-                .filter(|cadence| has(*cadence))
-                .map(|one| cadence(imprint, one, &chosen))
-                .collect(),
+            cadences: Offer::cadences(imprint.words, has, Some(chosen.cadence)),
             hours: if has(Cadence::Daily) || has(Cadence::Weekly) { hours(newsletter, &chosen) } else { Vec::new() },
             weekdays: if has(Cadence::Weekly) { weekdays(imprint, newsletter, &chosen) } else { Vec::new() },
             topics: newsletter
@@ -123,10 +120,18 @@ impl Offer {
     pub fn new(value: impl Into<String>, label: impl Into<String>, is_chosen: bool) -> Offer {
         Offer { value: value.into(), label: label.into(), is_chosen }
     }
-}
 
-fn cadence(imprint: &Imprint<'_>, cadence: Cadence, chosen: &Choices) -> Offer {
-    Offer::new(cadence.as_str(), imprint.words.say(cadence_key(cadence), &[]), chosen.cadence == cadence)
+    /// The cadences that are offered, of which `chosen` is chosen.
+    pub(super) fn cadences(words: &Words, is_offered: impl Fn(Cadence) -> bool, chosen: Option<Cadence>) -> Vec<Offer> {
+        let key = |cadence| match cadence {
+            Cadence::Instant => "cadence-instant",
+            Cadence::Daily => "cadence-daily",
+            Cadence::Weekly => "cadence-weekly",
+        };
+        let offer =
+            |cadence: Cadence| Offer::new(cadence.as_str(), words.say(key(cadence), &[]), chosen == Some(cadence));
+        Cadence::ALL.into_iter().filter(|cadence| is_offered(*cadence)).map(offer).collect()
+    }
 }
 
 fn hours(newsletter: &Newsletter, chosen: &Choices) -> Vec<Offer> {

@@ -194,7 +194,7 @@ pub struct SignUp {
     /// What can be chosen.
     pub newsletters: Vec<NewsletterChoice>,
     /// How often.
-    pub cadences: Vec<Cadences>,
+    pub cadences: Vec<Offer>,
     /// The tags that any of the newsletters offers.
     pub topics: Vec<Offer>,
 }
@@ -210,17 +210,6 @@ pub struct NewsletterChoice {
     pub description: String,
     /// How often it comes, such as `each article at once, daily at 07:00 or Sundays at 07:00 (UTC)`.
     pub rhythm: String,
-    /// Whether it is chosen.
-    pub is_chosen: bool,
-}
-
-/// A cadence that can be chosen.
-#[derive(Debug, Clone, Serialize)]
-pub struct Cadences {
-    /// The value that the form sends.
-    pub value: &'static str,
-    /// What is shown.
-    pub label: String,
     /// Whether it is chosen.
     pub is_chosen: bool,
 }
@@ -447,22 +436,14 @@ impl SignUp {
     pub fn new(imprint: &Imprint<'_>) -> SignUp {
         let open = || imprint.settings.newsletters.iter().filter(|newsletter| newsletter.access != Access::Paid);
         let default = open().next().map(|newsletter| newsletter.default_cadence);
-        let is_offered = |cadence: &Cadence| open().any(|newsletter| newsletter.cadences.contains(cadence));
+        let is_offered = |cadence| open().any(|newsletter| newsletter.cadences.contains(&cadence));
         let topics: BTreeSet<&String> = open().flat_map(|newsletter| &newsletter.topics).collect();
         let choice =
             |(index, newsletter): (usize, &Newsletter)| NewsletterChoice::new(imprint.words, newsletter, index == 0);
         SignUp {
             action: SUBSCRIBE.to_owned(),
             newsletters: open().enumerate().map(choice).collect(),
-            cadences: Cadence::ALL
-                .into_iter()
-                .filter(is_offered)
-                .map(|cadence| Cadences {
-                    value: cadence.as_str(),
-                    label: imprint.words.say(cadence_key(cadence), &[]),
-                    is_chosen: Some(cadence) == default,
-                })
-                .collect(),
+            cadences: Offer::cadences(imprint.words, is_offered, default),
             topics: topics.into_iter().map(|topic| Offer::new(topic, topic, false)).collect(),
         }
     }
@@ -498,13 +479,5 @@ pub fn rhythm(words: &Words, newsletter: &Newsletter, cadence: Cadence, with_zon
             let weekday = time.weekday.number_from_monday();
             words.say("rhythm-weekly", &[("weekday", weekday.into()), ("hour", hour.into())]) + &zone
         }
-    }
-}
-
-pub(super) fn cadence_key(cadence: Cadence) -> &'static str {
-    match cadence {
-        Cadence::Instant => "cadence-instant",
-        Cadence::Daily => "cadence-daily",
-        Cadence::Weekly => "cadence-weekly",
     }
 }

@@ -28,8 +28,7 @@ pub use address::{article_address, media_address, media_type, tag_address};
 pub use billing::{BoughtPart, MembershipPart, PlanLine, PlansPage, SwitchPage, price_each};
 pub use choices::{ChoicesForm, Next, Offer};
 pub use context::{
-    AuthorContext, Cadences, Moment, NamedAddress, NewsletterChoice, PageMeta, Picture, SignUp, SiteContext, Story,
-    rhythm,
+    AuthorContext, Moment, NamedAddress, NewsletterChoice, PageMeta, Picture, SignUp, SiteContext, Story, rhythm,
 };
 pub use mail::{IssueMail, LEAVE_TOKEN_SLOT, NoticeMail, Occasion, PREFERENCES_TOKEN_SLOT, digest, instant};
 pub use mail_html::{LARGE_MAIL, LARGEST_MAIL};

@@ -467,7 +467,7 @@ fn the_pages_on_which_readers_act() {
         is_chosen: true,
     };
     let second = NewsletterChoice { id: "weekly".to_owned(), is_chosen: false, ..choice.clone() };
-    let daily = Cadences { value: "daily", label: "Daily".to_owned(), is_chosen: true };
+    let daily = Offer::new("daily", "Daily", true);
     let (newsletters, cadences) = (vec![choice, second], vec![daily.clone(), daily]);
     let topics = vec![Offer { value: "Law".to_owned(), label: "Law".to_owned(), is_chosen: false }];
     let sign_up = SignUp { action: "/subscribe".to_owned(), newsletters, cadences, topics };

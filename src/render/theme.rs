@@ -215,20 +215,6 @@ impl Theme {
         Ok(String::from_utf8_lossy(&page.0).into_owned())
     }
 
-    /// SHA-256 of all templates and static files, in hex: the looks' part in what was approved.
-    pub fn fingerprint(&self) -> String {
-        let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-        let texts = self.sources.iter().map(|(name, text)| (name, text.as_bytes()));
-        let files = self.static_files.values().map(|file| (&file.address, &*file.bytes));
-        for (name, bytes) in texts.chain(files) {
-            context.update(&name.len().to_be_bytes());
-            context.update(name.as_bytes());
-            context.update(&bytes.len().to_be_bytes());
-            context.update(bytes);
-        }
-        context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
     /// Where the static file `name` is served; empty if there is none.
     pub fn static_address(&self, name: &str) -> String {
         self.static_files.get(name).map_or(String::new(), |file| file.address.clone())
