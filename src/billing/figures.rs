@@ -32,8 +32,8 @@ pub async fn figures(store: &Store, now: DateTime<Utc>) -> Result<Figures> {
     let mut twelfths = BTreeMap::new();
     for standings in store.open_memberships(now).await? {
         *figures.open.entry(standings.state.as_str()).or_default() += standings.count;
-        let goes_on = matches!(standings.state, MembershipState::Active | MembershipState::PastDue);
-        if let (Some(price), Some(every), true) = (standings.price, standings.every, goes_on) {
+        let is_paid = standings.state == MembershipState::Active;
+        if let (Some(price), Some(every), true) = (standings.price, standings.every, is_paid) {
             *twelfths.entry(price.currency).or_insert(0) += price.minor * 12 / every.months();
         }
     }

@@ -30,6 +30,9 @@ const BETWEEN_LOOKS: std::time::Duration = std::time::Duration::from_millis(250)
 /// How long one errand may take; then another process takes it up.
 const LEASE: Duration = Duration::minutes(2);
 
+/// What is done whose answer may be lost is asked for again.
+const ASKED_AFTER: Duration = Duration::minutes(1);
+
 /// What is sold through, for as long as the program runs.
 #[derive(Clone)]
 pub struct Till {
@@ -147,6 +150,7 @@ impl Till {
 
     /// Lets a membership end when what is paid is used up, or go on after all.
     pub async fn set_ending(&self, bought: &Bought, ends: bool, now: DateTime<Utc>) -> Result<()> {
+        self.store.send_for(ErrandKind::Agreement, bought.agreement.as_str(), now + ASKED_AFTER).await?;
         self.provider.set_ending(&bought.agreement, ends).await?;
         self.look(ErrandKind::Agreement, bought.agreement.as_str(), now).await
     }
@@ -172,6 +176,7 @@ impl Till {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let price = self.provider.price_of(plan, price).await?;
+        self.store.send_for(ErrandKind::Agreement, bought.agreement.as_str(), now + ASKED_AFTER).await?;
         let key = format!("switch-{}-{price}-{}", bought.agreement, at.timestamp());
         self.provider.switch(&bought.agreement, &price, at, &key).await?;
         self.look(ErrandKind::Agreement, bought.agreement.as_str(), now).await

@@ -70,7 +70,7 @@ fn page(figures: &Figures) -> String {
         "members          {all}{of_states}\n                 whoever can read what is paid for now\n\
          new              {}\n                 bought in the last 30 days, trials included\n\
          lost             {}\n                 bought memberships that ended in the last 30 days\n\
-         monthly revenue  {}\n                 what all that go on come to in a month, a year's price as a twelfth; no trials\n\
+         monthly revenue  {}\n                 what all that are paid and go on come to in a month, a year's price as a twelfth\n\
          received         {}\n                 paid in the last 30 days, less what was given back or is disputed\n",
         figures.new,
         figures.lost,

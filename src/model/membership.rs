@@ -81,6 +81,9 @@ pub struct Invoice {
     pub next_attempt_at: Option<DateTime<Utc>>,
 }
 
+/// How long a renewal may go unbilled and nobody is to blame.
+const BILLED_WITHIN: Duration = Duration::hours(3);
+
 /// An agreement as the provider has it at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreement {
@@ -127,7 +130,9 @@ impl Agreement {
     pub fn standing(&self, grace: Duration) -> Option<Standing> {
         let paid = self.invoices.iter().filter(|invoice| invoice.state == InvoiceState::Paid);
         let paid_until = paid.map(|invoice| invoice.covers_to).max().unwrap_or(self.began_at);
-        let with_grace = paid_until + grace;
+        // The provider begins a period at once, and takes an hour or so to ask for its money.
+        let is_well = matches!(self.status, AgreementStatus::Trialing | AgreementStatus::Active);
+        let with_grace = paid_until + if is_well { grace.max(BILLED_WITHIN) } else { grace };
         let (state, reads_until) = match self.status {
             AgreementStatus::Incomplete => return None,
             AgreementStatus::Ended => (MembershipState::Ended, self.ended_at.unwrap_or(paid_until).min(with_grace)),
@@ -227,6 +232,14 @@ mod tests {
         assert_eq!(told(&ended), Some(("ended", 60, 41)));
         let unpaid = Agreement { invoices: Vec::new(), ..agreement(PastDue, Open) };
         assert_eq!(told(&unpaid), Some(("past-due", 0, 7)));
+    }
+
+    #[test]
+    fn a_renewal_that_is_not_billed_yet_shuts_nobody_out() {
+        let renewed = agreement(AgreementStatus::Active, InvoiceState::Open);
+        let failed = agreement(AgreementStatus::PastDue, InvoiceState::Open);
+        let reads_until = |agreement: &Agreement| agreement.standing(Duration::zero()).unwrap().reads_until;
+        assert_eq!([reads_until(&renewed), reads_until(&failed)], [day(30) + BILLED_WITHIN, day(30)]);
     }
 
     #[test]

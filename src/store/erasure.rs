@@ -52,9 +52,18 @@ const HELD: &[(&str, &str, &[&str])] = &[
     ),
     (
         "membership",
-        "SELECT state, plan, currency, every, began_at, reads_until, paid_until, ends_at FROM memberships
+        "SELECT id, customer, state, plan, currency, every, began_at, reads_until, paid_until, ends_at FROM memberships
             WHERE subscriber = $1 ORDER BY began_at",
-        &["state", "plan", "currency", "every", "began_at", "reads_until_at", "paid_until_at", "ends_at"],
+        &[
+            "id", "customer", "state", "plan", "currency", "every", "began_at", "reads_until_at", "paid_until_at",
+            "ends_at",
+        ],
+    ),
+    (
+        "invoices",
+        "SELECT v.id, v.currency, v.state, CAST(v.amount AS TEXT), CAST(v.given_back AS TEXT), v.at, v.paid_at
+            FROM invoices v JOIN memberships m ON m.id = v.membership WHERE m.subscriber = $1 ORDER BY v.at",
+        &["id", "currency", "state", "smallest_units", "given_back", "made_at", "paid_at"],
     ),
     (
         "consents",

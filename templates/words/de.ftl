@@ -407,7 +407,7 @@ membership-state = { $state ->
         [granted] Sie sind Mitglied bis { $until } und lesen jeden Artikel ganz.
         [trial] Ihre Probezeit läuft, und Sie lesen jeden Artikel ganz.
         [active] Sie sind Mitglied und lesen jeden Artikel ganz.
-        [past-due] Ihre letzte Zahlung ist fehlgeschlagen. Bis { $until } lesen Sie jeden Artikel ganz; bitte ändern Sie bis dahin die Karte.
+        [past-due] Ihre letzte Zahlung fehlt. Bis { $until } lesen Sie jeden Artikel ganz; bitte prüfen Sie bis dahin Ihre Karte.
        *[cancelled] Ihre Mitgliedschaft ist gekündigt. Bis { $until } lesen Sie jeden Artikel ganz.
     }
 membership-next = Die nächste Zahlung ist am { $day } fällig.
@@ -424,4 +424,4 @@ invoice-state = { $state ->
     }
 erase-membership = Ihre Mitgliedschaft endet sofort, und was davon übrig ist, wird nicht erstattet. Der Zahlungsdienst behält seine Rechnungen, wie es das Gesetz verlangt.
 payment-away-title = Der Zahlungsdienst antwortet nicht
-payment-away = Gerade wurde nichts geändert. Wenn Sie bezahlt haben, sind Sie Mitglied, sobald er antwortet. Bitte versuchen Sie es in ein paar Minuten noch einmal.
+payment-away = Vielleicht ist es geschehen, vielleicht nicht; in ein paar Minuten steht es in Ihrem Konto. Wenn Sie bezahlt haben, sind Sie Mitglied, sobald er antwortet.

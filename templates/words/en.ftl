@@ -407,7 +407,7 @@ membership-state = { $state ->
         [granted] You are a member until { $until }, and read every article in full.
         [trial] Your trial is running, and you read every article in full.
         [active] You are a member, and read every article in full.
-        [past-due] Your last payment failed. You read every article in full until { $until }; please change the card before then.
+        [past-due] Your last payment is missing. You read every article in full until { $until }; please look at your card before then.
        *[cancelled] Your membership is cancelled. You read every article in full until { $until }.
     }
 membership-next = The next payment is due on { $day }.
@@ -424,4 +424,4 @@ invoice-state = { $state ->
     }
 erase-membership = Your membership ends at once, and what is left of it is not given back. The payment service keeps its invoices, as the law asks.
 payment-away-title = The payment service does not answer
-payment-away = Nothing was changed just now. If you have paid, you are a member as soon as it answers. Please try again in a few minutes.
+payment-away = What you asked for may be done or not; your account says so in a few minutes. If you have paid, you are a member as soon as it answers.

@@ -397,14 +397,14 @@ async fn a_renewal_that_fails_ends_access_with_the_grace_days() {
     passes(32).await;
     assert_eq!((reads(36).await, reads(40).await), (true, false));
     assert_eq!(shop.mails().await, ["paid", "failed"]);
-    assert!(reader.get("/account").await.body.contains("Your last payment failed."));
+    assert!(reader.get("/account").await.body.contains("Your last payment is missing."));
     passes(40).await;
     assert_eq!((shop.running().await, shop.charged().await), (vec![], 500));
     let told = shop.mails().await;
     assert!(
         told.len() > 1 && told.last().unwrap() == "ended" && told[..told.len() - 1].iter().all(|what| what == "failed")
     );
-    assert!(!reader.get("/account").await.body.contains("Your last payment failed."));
+    assert!(!reader.get("/account").await.body.contains("Your last payment is missing."));
 }
 
 #[tokio::test]
