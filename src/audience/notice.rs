@@ -1,7 +1,7 @@
 //! The mails that readers ask for, by what their flows are for.
 
 use crate::auth::{Notice, NoticeError, SIGN_IN, ServerKeys, sign_in_text};
-use crate::model::{Cadence, Newsletter, Rhythm, Service, SubscriptionId};
+use crate::model::{Cadence, Newsletter, Rhythm, Service};
 use crate::press::Edition;
 use crate::render::{self, ConfirmLine, Imprint, Moment, Next, NoticeText, WelcomeLine, rhythm};
 use crate::store::{Flow, Welcome};
@@ -59,10 +59,10 @@ fn welcome<'a>(imprint: &Imprint<'a>, keys: &ServerKeys, flow: &Flow) -> Written
     let zone = time_zone.as_deref().and_then(Zone::parse);
     let zone = zone.unwrap_or_else(|| imprint.settings.publication.zone.clone());
     let line = |newsletter: &'a Newsletter| {
-        let (id, rhythm) = subscriptions.get(newsletter.id.as_str())?;
+        let (id, rhythm) = subscriptions.get(&newsletter.id)?;
         let rhythm = Rhythm::parse(rhythm).unwrap_or(Rhythm::of(Cadence::Instant));
         let service = Service { rhythm, returns_to_instant: false, topics: Vec::new(), paused_until: None };
-        let token = subscription_token(keys.current(), Purpose::Preferences, &SubscriptionId::new(id));
+        let token = subscription_token(keys.current(), Purpose::Preferences, id);
         let line = WelcomeLine {
             title: newsletter.title.clone(),
             next: Next::new(imprint, newsletter, &service, &zone, flow.created_at).sentence,

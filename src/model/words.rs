@@ -6,8 +6,8 @@
 macro_rules! words {
     ($(#[$about:meta])* pub enum $name:ident { $($(#[$detail:meta])* $value:ident = $word:literal,)+ }) => {
         $(#[$about])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($(#[$detail])* $value,)+ }
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name { $($(#[$detail])* #[serde(rename = $word)] $value,)+ }
 
         impl $name {
             /// Each value, in order.

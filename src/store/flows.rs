@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
-use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriberId};
+use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriberId, SubscriptionId};
 
 use super::choices::{Person, keep_zone, subscriptions_of, zone_of};
 use super::database::{Result, StoreError, Transaction, transact};
@@ -78,8 +78,6 @@ pub struct Flow {
     pub created_at: DateTime<Utc>,
     /// Until when its link holds.
     pub expires_at: DateTime<Utc>,
-    /// When it was used, or overtaken by a newer one.
-    pub used_at: Option<DateTime<Utc>>,
 }
 
 /// What a confirmation changed.
@@ -118,7 +116,7 @@ pub struct Welcome {
     /// Whose clock the hours are read from.
     pub time_zone: Option<String>,
     /// By newsletter: the subscription and its rhythm, as the database keeps it.
-    pub subscriptions: BTreeMap<String, (String, String)>,
+    pub subscriptions: BTreeMap<NewsletterId, (SubscriptionId, String)>,
 }
 
 /// Why a link or a code did nothing.
@@ -143,11 +141,11 @@ impl Flow {
     }
 }
 
-columns! { Flow: id, purpose, email, token_hash, payload, language, created_at, expires_at, used_at; }
+columns! { Flow: id, purpose, email, token_hash, payload, language, created_at, expires_at; }
 
-const FLOW: &str = "SELECT id, purpose, email, token_hash, payload, language, created_at, expires_at, used_at FROM flows WHERE id = $1";
-const LIVE_FLOW: &str =
-    "SELECT id, purpose, email, token_hash, payload, language, created_at, expires_at, used_at FROM flows
+const FLOW: &str =
+    "SELECT id, purpose, email, token_hash, payload, language, created_at, expires_at FROM flows WHERE id = $1";
+const LIVE_FLOW: &str = "SELECT id, purpose, email, token_hash, payload, language, created_at, expires_at FROM flows
     WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2";
 
 impl Store {
@@ -167,7 +165,7 @@ impl Store {
             let ended = if unsent.is_none() { sign_up.request.email.key() } else { "" };
             end_flows(transaction, "confirm", ended, sign_up.now).await?;
             let SignUp { request: Request { email, person, choices, language }, link, now, .. } = sign_up;
-            let payload = write_payload(&person, &choices);
+            let payload = write_payload(person, choices);
             sign_up.asking.count_mail(transaction, unsent.is_none(), sign_up.now).await?;
             let flow = NewFlow::new("confirm", link, (email, language), now, sign_up.within);
             enter_flow(transaction, NewFlow { payload, ..flow }, unsent).await?;
@@ -264,9 +262,8 @@ async fn enter_welcome(
     confirmed: &Confirmed,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let subscription = |theirs: &Subscription| {
-        (theirs.newsletter.as_str().to_owned(), (theirs.id.as_str().to_owned(), theirs.service.rhythm.key()))
-    };
+    let subscription =
+        |theirs: &Subscription| (theirs.newsletter.clone(), (theirs.id.clone(), theirs.service.rhythm.key()));
     let subscriptions = confirmed.subscriptions.iter().map(subscription).collect();
     let payload = Welcome { time_zone: confirmed.time_zone.clone(), subscriptions };
     let flow = NewFlow::new("welcome", welcome, (email, language), now, Duration::hours(24));
@@ -356,26 +353,19 @@ pub(super) async fn record_consent(
 struct Payload {
     name: Option<String>,
     time_zone: Option<String>,
-    choices: Vec<(String, String, Vec<String>)>,
+    choices: Vec<(NewsletterId, Cadence, Vec<String>)>,
 }
 
-fn write_payload(person: &Person, choices: &[Choice]) -> String {
-    let choice = |choice: &Choice| {
-        (choice.newsletter.as_str().to_owned(), choice.cadence.as_str().to_owned(), choice.topics.clone())
-    };
-    let Person { name, time_zone, .. } = person.clone();
-    let choices = choices.iter().map(choice).collect();
+fn write_payload(Person { name, time_zone, .. }: Person, choices: Vec<Choice>) -> String {
+    let choice = |Choice { newsletter, cadence, topics }| (newsletter, cadence, topics);
+    let choices = choices.into_iter().map(choice).collect();
     serde_json::json!(Payload { name, time_zone, choices }).to_string()
 }
 
 fn read_payload(payload: &str) -> Result<(Person, Vec<Choice>)> {
-    let wrong = |why: &dyn std::fmt::Display| StoreError::Form(format!("a sign-up's choices: {why}"));
-    let payload: Payload = serde_json::from_str(payload).map_err(|error| wrong(&error))?;
-    let choice = |(newsletter, cadence, topics): (String, String, Vec<String>)| {
-        let cadence = Cadence::parse(&cadence).ok_or_else(|| wrong(&"an unknown cadence"))?;
-        Ok(Choice { newsletter: NewsletterId::new(newsletter), cadence, topics })
-    };
+    let payload = serde_json::from_str(payload);
+    let payload = payload.map_err(|error| StoreError::Form(format!("a sign-up's choices: {error}")))?;
     let Payload { name, time_zone, choices } = payload;
-    let choices = choices.into_iter().map(choice).collect::<Result<_>>()?;
-    Ok((Person { name, time_zone, language: None }, choices))
+    let choice = |(newsletter, cadence, topics)| Choice { newsletter, cadence, topics };
+    Ok((Person { name, time_zone, language: None }, choices.into_iter().map(choice).collect()))
 }

@@ -1,7 +1,9 @@
 //! What `issue list`, `show`, `status` and `why` answer.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::model::{DeliveryState, EmailAddress};
 use crate::store::{AttemptRow, IssueRow, Said, StoreError};
@@ -19,20 +21,10 @@ pub(super) struct Status {
     state: &'static str,
     total: i64,
     #[serde(flatten)]
-    counts: Counts,
+    counts: BTreeMap<DeliveryState, i64>,
     send_at: String,
     started_at: Option<String>,
     finished_at: Option<String>,
-}
-
-/// How many deliveries are in each state; a state that nothing is in counts too.
-#[derive(Debug, Clone)]
-struct Counts([(DeliveryState, i64); DeliveryState::ALL.len()]);
-
-impl Serialize for Counts {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(state, count)| (state.as_str(), count)))
-    }
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -59,16 +51,17 @@ pub(super) fn time(at: DateTime<Utc>) -> String {
 
 /// Counts an issue's deliveries.
 pub(super) async fn count(opened: &Opened, issue: &IssueRow) -> Result<Status, StoreError> {
-    let counts = opened.store.count_deliveries(&issue.id).await?;
-    let of = |state| counts.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count);
+    // A state that nothing is in counts too.
+    let mut counts = BTreeMap::from(DeliveryState::ALL.map(|state| (state, 0)));
+    counts.extend(opened.store.count_deliveries(&issue.id).await?);
     Ok(Status {
         issue: issue.id.to_string(),
         newsletter: issue.newsletter.to_string(),
         kind: issue.kind.as_str(),
         subject: issue.subject.clone(),
         state: issue.state.as_str(),
-        total: counts.iter().map(|(_, count)| count).sum(),
-        counts: Counts(DeliveryState::ALL.map(|state| (state, of(state)))),
+        total: counts.values().sum(),
+        counts,
         send_at: time(issue.send_at),
         started_at: issue.started_at.map(time),
         finished_at: issue.finished_at.map(time),
@@ -78,7 +71,7 @@ pub(super) async fn count(opened: &Opened, issue: &IssueRow) -> Result<Status, S
 impl Status {
     /// A line for people.
     pub fn line(&self) -> String {
-        let counts = self.counts.0.iter().filter(|(_, count)| *count > 0);
+        let counts = self.counts.iter().filter(|(_, count)| **count > 0);
         let counts: Vec<String> = counts.map(|(state, count)| format!("{count} {state}")).collect();
         let counts = if counts.is_empty() { "nobody".to_owned() } else { counts.join(", ") };
         format!("{}  {:<9}  {}  {}: {}", self.issue, self.state, self.newsletter, self.subject, counts)
