@@ -125,7 +125,10 @@ pub async fn import(
         report.rows += 1;
         let number = record.position().map_or(0, csv::Position::line);
         match columns.line(&record, number, now) {
-            Err(reason) => report.reject(number, reason),
+            Err(reason) => {
+                report.rejected += 1;
+                report.report.push(Rejected { line: number, reason });
+            }
             Ok(line) => {
                 let keys: Vec<_> = line.keys().collect();
                 if batch.len() >= AT_ONCE || keys.iter().any(|key| seen.contains(key)) {
@@ -232,11 +235,6 @@ impl Line {
 }
 
 impl Imported {
-    fn reject(&mut self, line: u64, reason: String) {
-        self.rejected += 1;
-        self.report.push(Rejected { line, reason });
-    }
-
     /// A line counts once, as the most that happened to any of its newsletters.
     fn count(&mut self, line: u64, fates: &[Fate]) {
         let suppressed = fates.iter().find_map(|fate| match fate {

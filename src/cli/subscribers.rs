@@ -209,13 +209,11 @@ async fn list(opened: &Opened, context: &Context, newsletter: Option<String>) ->
 }
 
 async fn show(opened: &Opened, context: &Context, address: &str) -> Done {
-    let email = parsed(address)?;
-    let people = opened.store.subscribers_with(&[email.key()]).await?;
-    let person = people.first().ok_or_else(|| unknown(address))?;
+    let person = reader(opened, address).await?;
     let events = opened.store.account_events(&person.id, EVENTS_SHOWN).await?;
     let memberships = opened.store.memberships(&person.id).await?;
     let member_until = memberships.first().map(|membership| membership.reads_until).filter(|end| *end > clock::now());
-    context.print(&line(person, Some((&events, member_until)), context.format))
+    context.print(&line(&person, Some((&events, member_until)), context.format))
 }
 
 /// One person: an object, or one line for people; and what happened to their account and until when they are a member,
@@ -271,9 +269,7 @@ async fn grant(opened: &Opened, context: &Context, address: &str, until: Option<
             end
         }
     };
-    let email = parsed(address)?;
-    let people = opened.store.subscribers_with(&[email.key()]).await?;
-    let person = people.first().ok_or_else(|| unknown(address))?;
+    let person = reader(opened, address).await?;
     let memberships = opened.store.memberships(&person.id).await?;
     let is_member = memberships.iter().any(|membership| membership.bought.is_none() && membership.is_open(now));
     if until == now && !is_member {
@@ -374,9 +370,7 @@ async fn export(opened: &Opened, context: &Context, newsletter: Option<String>) 
 }
 
 async fn erase(opened: &Opened, context: &Context, address: &str) -> Done {
-    let email = parsed(address)?;
-    let people = opened.store.subscribers_with(&[email.key()]).await?;
-    let person = people.into_iter().next().ok_or_else(|| unknown(address))?;
+    let (email, person) = (parsed(address)?, reader(opened, address).await?);
     let language = person.details[1].clone();
     let language = language.unwrap_or_else(|| opened.edition.settings.publication.language.clone());
     let (who, flow) = ((person.id, email), audience::flow_id(clock::random()));
@@ -388,9 +382,7 @@ async fn erase(opened: &Opened, context: &Context, address: &str) -> Done {
 async fn unsubscribe(opened: &Opened, context: &Context, address: &str, newsletter: Option<String>) -> Done {
     let email = parsed(address)?;
     let newsletter = newsletter.map(|id| known_newsletter(opened, &id)).transpose()?;
-    if opened.store.subscribers_with(&[email.key()]).await?.is_empty() {
-        return Err(unknown(address));
-    }
+    reader(opened, address).await?;
     let ended = opened.store.unsubscribe(email.key().to_owned(), newsletter, "editor", clock::now()).await?;
     let ended: Vec<&str> = ended.iter().map(NewsletterId::as_str).collect();
     context.say(&match ended.as_slice() {
@@ -436,6 +428,11 @@ fn parsed(address: &str) -> Done<EmailAddress> {
         .map_err(|error| Failure::yours(error.to_string(), "write the address as `reader@example.com`"))
 }
 
-fn unknown(address: &str) -> Failure {
-    Failure::yours(format!("nobody here has the address `{address}`"), "`pressrun subscribers list` shows everybody")
+/// Whoever has an address.
+async fn reader(opened: &Opened, address: &str) -> Done<Subscriber> {
+    let people = opened.store.subscribers_with(&[parsed(address)?.key()]).await?;
+    people.into_iter().next().ok_or_else(|| {
+        let message = format!("nobody here has the address `{address}`");
+        Failure::yours(message, "`pressrun subscribers list` shows everybody")
+    })
 }
