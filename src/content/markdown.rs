@@ -70,7 +70,8 @@ pub(super) fn read(path: &str, text: &str, start: usize, problems: &mut Problems
         None
     };
     let parser = Parser::new_with_broken_link_callback(&text[start..], options, Some(note_undefined));
-    let mut reader = Reader::new(path, text, problems);
+    let (open, ids, body, heading, image, html) = Default::default();
+    let mut reader = Reader { path, text, problems, open, ids, body, heading, image, html };
     for (event, range) in TextMergeWithOffset::new(parser.into_offset_iter()) {
         let range = start + range.start..start + range.end;
         if reader.body.events.len() >= MOST_EVENTS {
@@ -108,21 +109,7 @@ struct Reader<'a, 'p, 't> {
     html: Option<(Range<usize>, String)>,
 }
 
-impl<'a, 'p, 't> Reader<'a, 'p, 't> {
-    fn new(path: &'a str, text: &'a str, problems: &'p mut Problems<'t>) -> Self {
-        Reader {
-            path,
-            text,
-            problems,
-            open: Vec::new(),
-            ids: HashMap::new(),
-            body: Body::default(),
-            heading: None,
-            image: None,
-            html: None,
-        }
-    }
-
+impl Reader<'_, '_, '_> {
     fn finish(mut self) -> Body {
         let end = self.body.events.last().map_or(0, |(_, range)| range.end);
         let still_open = self.open.into_iter().rev().flatten();

@@ -9,8 +9,6 @@
 mod body;
 mod header;
 
-use std::fmt::Write;
-
 use aws_lc_rs::{digest, hmac};
 use chrono::{DateTime, Utc};
 
@@ -175,10 +173,7 @@ fn boundary(html: &str, text: &str) -> String {
 }
 
 fn hex(bytes: &[u8], length: usize) -> String {
-    bytes.iter().take(length).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // a String takes everything
-        text
-    })
+    bytes.iter().take(length).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -21,14 +21,8 @@ const STORIES: usize = 5;
 pub(super) fn check(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Vec<Diagnostic> {
     let web_address = format!("{}{SAMPLE_ISSUE}", imprint.base_url);
     let mailable = mailable(imprint, now - TimeDelta::days(RECENT_DAYS));
-    let occasion = |newsletter, cadence, viewer| Occasion {
-        newsletter,
-        cadence,
-        at: now,
-        more: 0,
-        web_address: &web_address,
-        viewer,
-    };
+    let (at, more, web_address) = (now, 0, web_address.as_str());
+    let occasion = |newsletter, cadence, viewer| Occasion { newsletter, cadence, at, more, web_address, viewer };
     let mut diagnostics = Vec::new();
     for (article, newsletter) in &mailable {
         // What is public is the same for everybody; elsewhere the same problem in both variants is one.

@@ -15,7 +15,9 @@ pub(super) const WIDTH: usize = 72;
 /// Writes `events` as text, the notes and then the links below it.
 pub(super) fn text(place: Place<'_>, events: &Events) -> String {
     let notes = Notes::of(events);
-    let mut writer = Writer::new(place, &notes);
+    let (out, margins, line, lists, links, open_links, rows) = Default::default();
+    let (notes, wants_gap, is_code) = (&notes, false, false);
+    let mut writer = Writer { place, notes, out, margins, line, wants_gap, lists, links, open_links, rows, is_code };
     writer.walk(events);
     writer.write_notes();
     writer.write_links();
@@ -74,23 +76,7 @@ struct Writer<'a> {
     is_code: bool,
 }
 
-impl<'a> Writer<'a> {
-    fn new(place: Place<'a>, notes: &'a Notes<'a>) -> Writer<'a> {
-        Writer {
-            place,
-            notes,
-            out: String::new(),
-            margins: Vec::new(),
-            line: String::new(),
-            wants_gap: false,
-            lists: Vec::new(),
-            links: Vec::new(),
-            open_links: Vec::new(),
-            rows: Vec::new(),
-            is_code: false,
-        }
-    }
-
+impl Writer<'_> {
     fn walk(&mut self, events: &Events) {
         for piece in pieces(events) {
             match piece {

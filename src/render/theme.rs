@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io::{self, Write};
 use std::iter;
 use std::ops::Range;
@@ -50,7 +49,8 @@ pub struct StaticFile {
 }
 
 /// Why a template gave nothing: a problem an editor can fix.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}", told(.0))]
 pub struct RenderError(Box<Diagnostic>);
 
 impl RenderError {
@@ -60,15 +60,10 @@ impl RenderError {
     }
 }
 
-impl fmt::Display for RenderError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Diagnostic { file, span, message, .. } = &*self.0;
-        let (line, column) = span.as_ref().map_or((1, 1), |span| (span.line, span.column));
-        write!(formatter, "{file}:{line}:{column}: {message}")
-    }
+fn told(Diagnostic { file, span, message, .. }: &Diagnostic) -> String {
+    let (line, column) = span.as_ref().map_or((1, 1), |span| (span.line, span.column));
+    format!("{file}:{line}:{column}: {message}")
 }
-
-impl std::error::Error for RenderError {}
 
 impl Theme {
     /// The built-in looks with `overrides` instead: name below `templates/`, such as `site/article.html`, and bytes.
