@@ -21,7 +21,7 @@ pub use export::export;
 pub use import::{ImportError, ImportOptions, Imported, Rejected, import};
 pub use meant::meant;
 pub use notice::notice;
-pub use tokens::{Purpose, confirm_token, feed_token, subscription_token, undo_token};
+pub use tokens::{Purpose, feed_token, subscription_token, undo_token};
 
 use chrono::{DateTime, Duration, Utc};
 

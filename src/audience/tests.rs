@@ -36,7 +36,7 @@ impl<'s> Audience<'s> {
     /// What the reader hears, and the token of their link.
     async fn signs_up(&self, address: &str, client: &str) -> (Asked, String) {
         let (asked, flow) = self.requests(address, client).await;
-        (asked, confirm_token(&self.keys, &flow))
+        (asked, self.keys.sign(tokens::CONFIRM, &flow))
     }
 
     /// What the reader hears, and the flow that their browser knows.
@@ -56,7 +56,7 @@ impl<'s> Audience<'s> {
     }
 
     async fn awaits(&self, flow: &str) -> bool {
-        self.asker("192.0.2.1").awaiting(&confirm_token(&self.keys, flow)).await.unwrap().is_some()
+        self.asker("192.0.2.1").awaiting(&self.keys.sign(tokens::CONFIRM, flow)).await.unwrap().is_some()
     }
 
     async fn confirms(&self, token: &str) -> Option<Confirmed> {
@@ -130,14 +130,14 @@ async fn a_newer_link_ends_the_older_one_but_a_refused_request_does_not() {
     for (store, _folder) in stores().await {
         let mut audience = Audience::of(&store).await;
         let (_, flow) = audience.requests(READER, "192.0.2.1").await;
-        let first = confirm_token(&audience.keys, &flow);
+        let first = audience.keys.sign(tokens::CONFIRM, &flow);
         let (asked, too_soon) = audience.signs_up("Reader@EXAMPLE.com", "192.0.2.1").await;
         assert_eq!((asked, audience.notices().await), (Asked::Accepted, 1));
         assert!(audience.awaits(&flow).await);
         assert_eq!(audience.confirms(&too_soon).await, None);
         audience.now += TimeDelta::seconds(61);
         let second = audience.asks_again(&flow, "192.0.2.1").await.unwrap();
-        let second = confirm_token(&audience.keys, &second);
+        let second = audience.keys.sign(tokens::CONFIRM, &second);
         assert_eq!(audience.notices().await, 1, "the dead link is not mailed");
         assert_eq!(audience.confirms(&first).await, None);
         audience.now += CONFIRM_WITHIN - TimeDelta::seconds(1);

@@ -20,11 +20,6 @@ const FEED: &str = "feed";
 /// The same of the last mail, to somebody who was erased.
 pub(super) const ERASED: &str = "erased";
 
-/// The token of a sign-up: 43 characters, to be had only with the key and the flow's id.
-pub fn confirm_token(keys: &ServerKeys, flow: &str) -> String {
-    keys.sign(CONFIRM, flow)
-}
-
 words! {
     /// What a link in each issue is for; a token for one opens nothing of the other.
     pub enum Purpose {

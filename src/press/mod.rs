@@ -42,7 +42,8 @@ pub struct Edition {
     pub readers_url: String,
     /// Its pages.
     pub site: Site,
-    /// Files that are read from the disk when they are asked for, by path of their address.
+    /// Files that are read from the disk when they are asked for, by path of their address, such as
+    /// `/media/0123456789abcdef/map.png`.
     pub media: Arc<BTreeMap<String, MediaFile>>,
     /// All that is wrong with it.
     pub diagnostics: Vec<Diagnostic>,
@@ -93,11 +94,6 @@ impl PressError {
 }
 
 impl Edition {
-    /// The file that is served at `address`, such as `/media/0123456789abcdef/map.png`.
-    pub fn media(&self, address: &str) -> Option<&MediaFile> {
-        self.media.get(address)
-    }
-
     /// Whether anything is wrong that stops a send, and keeps `serve` at the edition before.
     pub fn has_errors(&self) -> bool {
         diagnostic::has_errors(&self.diagnostics)

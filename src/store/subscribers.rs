@@ -387,13 +387,10 @@ async fn lock_newsletters(
     for newsletter in newsletters {
         lock_newsletter(transaction, newsletter).await?;
         let number = transaction.row("SELECT sequence FROM newsletters WHERE id = $1", values![newsletter]).await?;
-        numbers.insert(newsletter.clone(), number.ok_or_else(|| not_entered(newsletter))?);
+        let unknown = || StoreError::Place(format!("the newsletter `{newsletter}` is not in the database yet"));
+        numbers.insert(newsletter.clone(), number.ok_or_else(unknown)?);
     }
     Ok(numbers)
-}
-
-fn not_entered(newsletter: &NewsletterId) -> StoreError {
-    StoreError::Place(format!("the newsletter `{newsletter}` is not in the database yet"))
 }
 
 /// Folds rows of (person, subscription) into people.

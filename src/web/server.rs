@@ -21,6 +21,8 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::sending::stopping;
+
 use super::patience::Patient;
 use super::{AppState, answer};
 
@@ -44,7 +46,7 @@ pub async fn serve(state: Arc<AppState>, listener: TcpListener, shutdown: watch:
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            () = over(&mut ended) => break,
+            () = stopping(&mut ended) => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
@@ -64,10 +66,6 @@ pub async fn serve(state: Arc<AppState>, listener: TcpListener, shutdown: watch:
         tracing::warn!("some answers did not end in time");
     }
     Ok(())
-}
-
-async fn over(ended: &mut watch::Receiver<bool>) {
-    let _ = ended.wait_for(|is_over| *is_over).await;
 }
 
 async fn connection(
@@ -102,7 +100,7 @@ async fn connection(
         tokio::select! {
             _ = connection.as_mut() => break,
             () = seat.leave.notified() => break,
-            () = over(&mut shutdown), if !is_over => {
+            () = stopping(&mut shutdown), if !is_over => {
                 is_over = true;
                 connection.as_mut().graceful_shutdown();
             }

@@ -29,7 +29,7 @@ pub(super) async fn page(visit: &Visit) -> Answered {
     if let Some(page) = site.pages.get(&path) {
         return Ok(from_memory(page, &visit.headers));
     }
-    if let Some(file) = visit.edition.media(&path) {
+    if let Some(file) = visit.edition.media.get(&path) {
         return from_disk(visit, &path, file).await;
     }
     let place = site.redirects.get(&path).cloned().or_else(|| {

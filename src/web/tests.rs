@@ -334,7 +334,7 @@ async fn the_form_chooses_topics_asks_about_slips_and_traps_machines() {
         crate::store::Content::Issue { .. } => "",
     });
     assert!(flows.clone().any(|known| known == flow), "what was asked for a moment ago is not asked for again");
-    let confirm = format!("/confirm/{}", audience::confirm_token(&site.state.keys, flow));
+    let confirm = format!("/confirm/{}", site.state.keys.sign("confirm", flow));
     let reply = site.post(&confirm, "time_zone=Asia/Tokyo").await;
     let page = site.ask("GET", "/subscribe", &reply.cookie(), "").await;
     assert_eq!(page.notices(), ["signed-up", "subscribed"]);

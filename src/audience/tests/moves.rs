@@ -170,7 +170,7 @@ async fn whoever_never_confirmed_stands_in_nobodys_way() {
             text: "[[newsletters]]\nid = \"wire\"\ntitle = \"The Wire\"\n".to_owned(),
             ..Default::default()
         });
-        let token = confirm_token(&movers.keys, &flow);
+        let token = movers.keys.sign(tokens::CONFIRM, &flow);
         let welcome = flow_id(clock::random());
         let confirmed = movers.asker().confirm(&settings.0, (&token, ""), welcome).await.unwrap().unwrap();
         assert_eq!(confirmed.subscriber, reader, "a sign-up that waited is theirs now");
