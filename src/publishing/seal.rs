@@ -44,6 +44,7 @@ impl Office<'_> {
         let id = IssueId::new(clock::new_id());
         let articles: Vec<&Article> = plan.articles.iter().filter_map(|id| self.edition.catalog.article(id)).collect();
         let composed = compose(self.edition, plan.purpose(self.edition, newsletter), &articles, &id)?;
+        let named = |article: &&Article| Some((article.id.clone()?, article.title.clone()));
         Ok(Sealing {
             id,
             covers_to: plan.covers_to,
@@ -55,10 +56,7 @@ impl Office<'_> {
             base_url: self.edition.base_url.clone(),
             web_page: composed.web_page,
             bodies: composed.bodies,
-            articles: articles
-                .iter()
-                .filter_map(|article| Some((article.id.clone()?, article.title.clone())))
-                .collect(),
+            articles: articles.iter().filter_map(named).collect(),
             send_at,
             sealed_at: self.now,
         })

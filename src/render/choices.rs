@@ -93,6 +93,7 @@ impl ChoicesForm {
     ) -> ChoicesForm {
         let chosen = service.choices(now);
         let has = |cadence| newsletter.cadences.contains(&cadence) || chosen.cadence == cadence;
+        let topic = |topic: &String| Offer::new(topic, topic, chosen.topics.contains(topic));
         let today = zone.to_local(now).date();
         ChoicesForm {
             action: action.to_owned(),
@@ -101,11 +102,7 @@ impl ChoicesForm {
             cadences: Offer::cadences(imprint.words, has, Some(chosen.cadence)),
             hours: if has(Cadence::Daily) || has(Cadence::Weekly) { hours(newsletter, &chosen) } else { Vec::new() },
             weekdays: if has(Cadence::Weekly) { weekdays(imprint, newsletter, &chosen) } else { Vec::new() },
-            topics: newsletter
-                .topics
-                .iter()
-                .map(|topic| Offer::new(topic, topic, chosen.topics.contains(topic)))
-                .collect(),
+            topics: newsletter.topics.iter().map(topic).collect(),
             zone: zone.name().to_owned(),
             next: Next::new(imprint, newsletter, service, zone, now),
             pause: chosen.paused_until.map_or(String::new(), |until| day(zone.to_local(until).date())),

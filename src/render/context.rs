@@ -336,6 +336,7 @@ impl Story {
         let authors = authors(imprint, article, place);
         let tags: Vec<_> =
             article.tags.iter().map(|tag| NamedAddress::new(tag, &place.on_site(&tag_address(tag)))).collect();
+        let names: Vec<&str> = authors.iter().map(|author| author.title.as_str()).collect();
         let summary = article.summary.as_deref().map(one_line);
         Story {
             title: one_line(&article.title),
@@ -343,11 +344,7 @@ impl Story {
             summary,
             address: place.on_site(&address),
             label: tags.first().cloned(),
-            byline: listed(
-                imprint.words,
-                "list-and",
-                &authors.iter().map(|author| author.title.as_str()).collect::<Vec<_>>(),
-            ),
+            byline: listed(imprint.words, "list-and", &names),
             authors,
             date: article.date.map(|date| Moment::new(imprint, date)),
             updated: article.updated.map(|date| Moment::new(imprint, date)),

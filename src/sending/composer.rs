@@ -142,12 +142,8 @@ impl Composer {
         let headers = Headers { auto_submitted: true, ..headers(claimed, &from, mail.subject, &fixed) };
         let envelope = Envelope { from: from.address, to: claimed.to.clone() };
         let body = Compiled::new(&mail.html, &mail.text, &[]);
-        Ok(Composed {
-            envelope,
-            bytes: body.message(&headers, &[]),
-            fixed,
-            kind: Kind::Notice(flow.expires_at - flow.created_at),
-        })
+        let kind = Kind::Notice(flow.expires_at - flow.created_at);
+        Ok(Composed { envelope, bytes: body.message(&headers, &[]), fixed, kind })
     }
 
     /// What is fixed by the first note, and the key that goes with it.

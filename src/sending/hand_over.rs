@@ -143,15 +143,12 @@ impl HandOver {
 
     fn later(&self, claimed: &Claimed, kind: Kind) -> Outcome {
         let sending = &self.means.edition.borrow().settings.sending;
+        let usual = TimeDelta::hours(if kind == Kind::Digest { 48 } else { 24 });
         let policy = match kind {
             Kind::Notice(lives_for) => RetryPolicy::notice(lives_for),
             Kind::Instant | Kind::Digest => RetryPolicy {
                 waits: sending.retry_waits.clone(),
-                give_up_after: sending.give_up_after.unwrap_or(TimeDelta::hours(if kind == Kind::Digest {
-                    48
-                } else {
-                    24
-                })),
+                give_up_after: sending.give_up_after.unwrap_or(usual),
             },
         };
         let now = clock::now();
