@@ -14,6 +14,7 @@ pub(super) fn bill_text(imprint: &Imprint<'_>, flow: &Flow) -> Result<NoticeText
     let currency = Currency::parse(&currency).ok_or(NoticeError::Unknown)?;
     let sold = imprint.settings.billing.plans.iter().find(|sold| sold.id.as_str() == plan);
     Ok(NoticeText::Bill(Box::new(BillText {
+        is_lapsed: what == "failed" && reads_until <= flow.created_at,
         what,
         plan: sold.map_or(plan, |sold| sold.title.clone()),
         amount: imprint.words.money(Money { minor, currency }),

@@ -59,7 +59,7 @@ pub struct SwitchPage {
 /// A reader's membership, on their account.
 #[derive(Debug, Clone, Serialize)]
 pub struct MembershipPart {
-    /// A word of [`crate::model::MembershipState`].
+    /// A word of [`crate::model::MembershipState`], or `lapsed` where the grace days are over.
     pub state: String,
     /// Until when they may read.
     pub until: Moment,
@@ -150,12 +150,14 @@ pub(super) fn sample_memberships() -> Vec<MembershipPart> {
         invoices: vec![(text("23 November 2026"), text("€5.00"), text("paid"))],
         is_changeable: true,
     };
+    let unpaid = || BoughtPart { next_at: None, ..bought(false) };
     let part = |state: &str, bought| MembershipPart { state: text(state), until: Moment::default(), bought };
     vec![
         part("granted", None),
         part("trial", Some(bought(false))),
         part("active", Some(bought(false))),
-        part("past-due", Some(bought(false))),
+        part("past-due", Some(unpaid())),
+        part("lapsed", Some(unpaid())),
         part("cancelled", Some(bought(true))),
     ]
 }

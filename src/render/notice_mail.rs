@@ -75,6 +75,8 @@ pub struct BillText {
     pub next: Option<Moment>,
     /// Until when the reader may read.
     pub reads_until: Moment,
+    /// Whether that is over, and the payment still missing.
+    pub is_lapsed: bool,
     /// The page on which they change it.
     pub account_address: String,
     /// The page on which they buy.
@@ -140,6 +142,7 @@ pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
             at: requested.clone(),
             next: next.then(|| requested.clone()),
             reads_until: requested.clone(),
+            is_lapsed: what == "failed" && !next,
             account_address: text("https://example.com/account"),
             plans_address: text("https://example.com/plans"),
         }))

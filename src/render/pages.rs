@@ -345,6 +345,7 @@ impl ReaderPage {
             ReaderPage::Address { .. } => ("site/address.html", say("old-address-title")),
             ReaderPage::Erase { .. } => ("site/erase.html", say("erase-title")),
             ReaderPage::Erased => ("site/erased.html", say("erased-mail-kind")),
+            ReaderPage::Plans(page) if page.has_one => ("site/plans.html", say("plans-other")),
             ReaderPage::Plans(_) => ("site/plans.html", say("plans")),
             ReaderPage::Switch(_) => ("site/switch.html", say("switch-title")),
             ReaderPage::HandOver { .. } => ("site/hand_over.html", say("hand-over-title")),

@@ -420,7 +420,8 @@ async fn tell(
         return Ok(());
     };
     let Telling { what, invoice } = telling;
-    let renews = agreement.cancels_at.is_none().then_some(agreement.period_end);
+    let is_over = agreement.cancels_at.is_some() || agreement.ended_at.is_some();
+    let renews = (!is_over).then_some(agreement.period_end);
     let (money, next_at) = match (&invoice, what) {
         (Some(invoice), Told::GivenBack) => (invoice.given_back, None),
         (Some(invoice), Told::Failed) => (invoice.amount, invoice.next_attempt_at),

@@ -279,6 +279,8 @@ async fn membership(
     memberships.retain(|one| one.state != MembershipState::Ended && (one.bought.is_some() || one.is_open(now)));
     let Some(one) = memberships.into_iter().next() else { return Ok(None) };
     let at = |at| Moment::at(&imprint, at, zone);
+    let is_late = one.state == MembershipState::PastDue;
+    let state = if is_late && !one.is_open(now) { "lapsed" } else { one.state.as_str() }.to_owned();
     let bought = match one.bought {
         Some(bought) => {
             let settings = &visit.edition.settings;
@@ -290,7 +292,7 @@ async fn membership(
             Some(BoughtPart {
                 plan: title,
                 price: price_each(&imprint, bought.price, bought.every),
-                next_at: bought.ends_at.is_none().then(|| at(bought.renews_at)),
+                next_at: (bought.ends_at.is_none() && !is_late).then(|| at(bought.renews_at)),
                 ends_at: bought.ends_at.map(at),
                 invoices: invoices.map(line).collect(),
                 is_changeable: visit.state.till.is_some(),
@@ -298,5 +300,5 @@ async fn membership(
         }
         None => None,
     };
-    Ok(Some(MembershipPart { state: one.state.as_str().to_owned(), until: at(one.reads_until), bought }))
+    Ok(Some(MembershipPart { state, until: at(one.reads_until), bought }))
 }

@@ -152,28 +152,31 @@ pub(super) async fn returned(visit: &Visit) -> Answered {
 
 async fn after_checkout(visit: &Visit, came_of: Returned, reader: Option<Session>) -> Answered {
     let went = visit.cookie(WENT).is_some_and(|went| went == TO_BUY);
-    let back = |place, kind| if went { back(visit, place, kind) } else { answer::see_other(place) };
+    let back = |place, kind, lines| if went { back(visit, place, kind, lines) } else { answer::see_other(place) };
     let whose = match &came_of {
         Returned::Bought(customer) => visit.state.store.reader_of(customer).await?.flatten(),
         Returned::Nothing => None,
     };
     match (came_of, reader) {
-        (Returned::Nothing, _) => Ok(back(PLANS, NoticeKind::BillingNotUpdated)),
+        (Returned::Nothing, _) => Ok(back(PLANS, NoticeKind::BillingNotUpdated, vec![])),
         (Returned::Bought(_), Some(reader)) if whose.as_ref() == Some(&reader.subscriber) => {
             let reading = visit.state.store.reading(&reader.subscriber, clock::now()).await?;
             let is_member = reading.opens != crate::model::Reading::ANYBODY.opens;
             let kind = if is_member { NoticeKind::BillingUpdated } else { NoticeKind::BillingNotUpdated };
-            Ok(back(ACCOUNT, kind))
+            Ok(back(ACCOUNT, kind, vec![]))
         }
         (Returned::Bought(_), Some(_)) => Ok(answer::see_other(ACCOUNT)),
-        (Returned::Bought(_), None) => Ok(back(sign_in::CODE, NoticeKind::CheckYourMail)),
+        (Returned::Bought(_), None) => {
+            let lines = vec![visit.words().say("plans-paid", &[])];
+            Ok(back(sign_in::CODE, NoticeKind::CheckYourMail, lines))
+        }
     }
 }
 
 /// Back from the provider, with one notice.
-fn back(visit: &Visit, place: &str, kind: NoticeKind) -> Response<Body> {
+fn back(visit: &Visit, place: &str, kind: NoticeKind, lines: Vec<String>) -> Response<Body> {
     let gone = cookies::take_away(visit.is_https(), WENT);
-    visit.after(place, &[Notice::new(kind, Vec::new())]).with_cookie(&gone)
+    visit.after(place, &[Notice { lines, ..Notice::new(kind, Vec::new()) }]).with_cookie(&gone)
 }
 
 /// Whether what is paid by has changed since the reader went to change it.
@@ -187,7 +190,7 @@ async fn after_portal(visit: &Visit, till: &Till, reader: &Session) -> Answered 
         false => (NoticeKind::BillingUpdated, "card-changed"),
     };
     visit.state.store.record_account_event(&reader.subscriber, event, clock::now()).await?;
-    Ok(back(visit, ACCOUNT, kind))
+    Ok(back(visit, ACCOUNT, kind, vec![]))
 }
 
 fn card_cookie(visit: &Visit, reader: &Session, card: &str, until: DateTime<Utc>) -> String {

@@ -367,6 +367,7 @@ bill-text = { $what ->
         [cancelled] „{ $plan }“ ist gekündigt. Bis { $until } können Sie alles lesen; es wird nichts mehr abgebucht.
        *[ended] „{ $plan }“ ist zu Ende, und es wird nichts mehr abgebucht. Ihre Newsletter bleiben, wie sie sind.
     }
+bill-lapsed = { $amount } für „{ $plan }“ konnten nicht abgebucht werden, und was für Mitglieder ist, bleibt bis dahin zu. Bitte prüfen Sie Ihre Karte.
 bill-next = { $what ->
         [failed] Am { $day } wird es noch einmal versucht.
        *[other] Die nächste Zahlung ist am { $day } fällig.
@@ -379,6 +380,7 @@ bill-why = Sie bekommen diese Mail, weil Sie für eine Mitgliedschaft bezahlen o
 
 plans = Mitglied werden
 plans-intro = Mitglieder von { $site } lesen jeden Artikel ganz, hier und in ihren E-Mails.
+plans-paid = Vielen Dank. An die Adresse, mit der Sie bezahlt haben, ist eine Nachricht unterwegs; mit ihrem Link oder Code melden Sie sich an.
 plans-small-print = Sie bezahlen auf einer Seite unseres Zahlungsdienstes. Sie können jederzeit kündigen und lesen weiter, was bezahlt ist.
 plans-sign-in = Sind Sie schon Mitglied? Anmelden
 plans-other = Andere Tarife
@@ -408,6 +410,7 @@ membership-state = { $state ->
         [trial] Ihre Probezeit läuft, und Sie lesen jeden Artikel ganz.
         [active] Sie sind Mitglied und lesen jeden Artikel ganz.
         [past-due] Ihre letzte Zahlung fehlt. Bis { $until } lesen Sie jeden Artikel ganz; bitte prüfen Sie bis dahin Ihre Karte.
+        [lapsed] Ihre letzte Zahlung fehlt, und was für Mitglieder ist, bleibt zu, bis sie da ist. Bitte prüfen Sie Ihre Karte.
        *[cancelled] Ihre Mitgliedschaft ist gekündigt. Bis { $until } lesen Sie jeden Artikel ganz.
     }
 membership-next = Die nächste Zahlung ist am { $day } fällig.

@@ -367,6 +367,7 @@ bill-text = { $what ->
         [cancelled] The plan “{ $plan }” is cancelled. You can read everything until { $until }; nothing more is taken.
        *[ended] The plan “{ $plan }” is over, and nothing more is taken. Your newsletters stay as they are.
     }
+bill-lapsed = { $amount } for the plan “{ $plan }” could not be taken, and what is for members is closed until it is. Please look at your card.
 bill-next = { $what ->
         [failed] The payment is tried again on { $day }.
        *[other] The next payment is due on { $day }.
@@ -379,6 +380,7 @@ bill-why = You get this because you pay for a membership, or did.
 
 plans = Become a member
 plans-intro = Members of { $site } read every article in full, here and in their mail.
+plans-paid = Thank you. A message with a link and a code that let you in is on its way to the address with which you paid.
 plans-small-print = You pay on a page of our payment service. You can cancel at any time, and read on for what is paid.
 plans-sign-in = You are a member already? Sign in
 plans-other = Other plans
@@ -408,6 +410,7 @@ membership-state = { $state ->
         [trial] Your trial is running, and you read every article in full.
         [active] You are a member, and read every article in full.
         [past-due] Your last payment is missing. You read every article in full until { $until }; please look at your card before then.
+        [lapsed] Your last payment is missing, and what is for members is closed until it is paid. Please look at your card.
        *[cancelled] Your membership is cancelled. You read every article in full until { $until }.
     }
 membership-next = The next payment is due on { $day }.

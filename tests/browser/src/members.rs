@@ -163,6 +163,7 @@ async fn who_pays_first_gets_an_account(script: Script) {
     reader.pays_with(PAYS).await;
     assert!(reader.is_at("/sign-in/code").await);
     reader.poses("guest-paid").await;
+    assert!(reader.shows("with which you paid").await);
     reader.sees_once(&["check-your-mail"]).await;
     let phone = shop.publication.reader("guest", Script::Allowed).await;
     phone.opens_the_link().await;
@@ -240,7 +241,7 @@ async fn a_renewal_fails_and_access_ends(script: Script) {
     reader.reads_mail("failed").await;
     reader.poses("mail-failed").await;
     assert_eq!(shop.latest(&reader), "membership-past-due");
-    assert!(reader.reads_on("/account", "Your last payment failed. You read every article in full until").await);
+    assert!(reader.reads_on("/account", "Your last payment is missing. You read every article in full until").await);
     reader.poses("past-due").await;
     assert!(reader.may_read_it_all().await, "there are no grace days");
 
@@ -249,12 +250,15 @@ async fn a_renewal_fails_and_access_ends(script: Script) {
     reader.finds(&format!("/{PAID}/"), &format!("!{ALL_OF_IT}")).await;
     shop.publication.editor().sends(PAID);
     assert!(!reader.got_all_of_it().await, "who has not paid got all of it");
-    reader.chromium.goes_to("/account").await;
+    assert!(reader.reads_on("/account", "what is for members is closed").await);
     reader.poses("grace-over").await;
 
     shop.turns("advance", json!({"seconds": 14 * DAY})).await;
     reader.reads_mail("has ended").await;
     reader.poses("mail-ended").await;
+    reader.chromium.follows("a[href$='/html']").await;
+    let is_due: bool = reader.chromium.asks("document.body.innerText.includes('next payment')").await;
+    assert!(!is_due, "what is over is to be paid again");
     assert_eq!(shop.latest(&reader), "membership-ended");
     reader.chromium.goes_to("/account").await;
     reader.poses("ended").await;
