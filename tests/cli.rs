@@ -68,6 +68,24 @@ fn a_mail_is_previewed_as_its_reader_may_read_it() {
 }
 
 #[test]
+fn progress_in_json_stays_apart_from_the_answer() {
+    let folder = publication();
+    check(&pressrun(folder.path(), &["subscribers", "add", "reader@example.com", "--state", "active"]), 0, "");
+    let sent = pressrun(folder.path(), &["issue", "send", "welcome", "--yes", "--format", "json"]);
+    check(&sent, 0, "");
+    let objects = |output: &[u8]| -> Vec<serde_json::Value> {
+        let lines = String::from_utf8_lossy(output).into_owned();
+        lines.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let (answers, progress) = (objects(&sent.stdout), objects(&sent.stderr));
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert_eq!((&answers[0]["state"], &answers[0]["sent"]), (&"finished".into(), &1.into()));
+    let first = progress.first().expect("progress is told at once");
+    assert_eq!((&first["issue"], &first["total"]), (&answers[0]["issue"], &1.into()));
+    assert!(first["rate"].is_number() && first.get("seconds_left").is_some(), "{first}");
+}
+
+#[test]
 fn a_folder_without_a_publication_is_told_how_to_make_one() {
     let folder = TempDir::new().unwrap();
     for arguments in [&["check"][..], &["build"], &["serve", "--bind", "127.0.0.1:0"], &["issue", "list"]] {

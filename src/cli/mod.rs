@@ -13,6 +13,7 @@ mod doctor;
 mod init;
 mod issue;
 mod opened;
+mod progress;
 mod serve;
 mod subscribers;
 
@@ -281,7 +282,7 @@ fn log(context: &Context) {
         Level::INFO
     };
     let only_ours = tracing_subscriber::filter::Targets::new().with_target("pressrun", level);
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false).with_target(false);
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| progress::AboveBar).with_ansi(false).with_target(false);
     tracing_subscriber::registry().with(lines).with(only_ours).init();
 }
 
@@ -326,5 +327,5 @@ fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: &str) -> St
 
 /// Says something on standard error; if nobody can hear it, nothing can be done about that.
 fn complain(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = progress::AboveBar.write_all(format!("{text}\n").as_bytes());
 }

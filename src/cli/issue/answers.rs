@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use crate::model::{DeliveryState, EmailAddress};
+use crate::model::{DeliveryState, EmailAddress, IssueId};
 use crate::store::{AttemptRow, IssueRow, Said, StoreError};
 
 use super::super::opened::Opened;
@@ -49,11 +49,16 @@ pub(super) fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
+/// How many of an issue's deliveries are in each state, whether there are any or not.
+pub(super) async fn counts(opened: &Opened, issue: &IssueId) -> Result<BTreeMap<DeliveryState, i64>, StoreError> {
+    let mut counts = BTreeMap::from(DeliveryState::ALL.map(|state| (state, 0)));
+    counts.extend(opened.store.count_deliveries(issue).await?);
+    Ok(counts)
+}
+
 /// Counts an issue's deliveries.
 pub(super) async fn count(opened: &Opened, issue: &IssueRow) -> Result<Status, StoreError> {
-    // A state that nothing is in counts too.
-    let mut counts = BTreeMap::from(DeliveryState::ALL.map(|state| (state, 0)));
-    counts.extend(opened.store.count_deliveries(&issue.id).await?);
+    let counts = counts(opened, &issue.id).await?;
     Ok(Status {
         issue: issue.id.to_string(),
         newsletter: issue.newsletter.to_string(),

@@ -16,6 +16,7 @@ use crate::sending::{self, Until};
 use crate::store::IssueRow;
 
 use super::super::opened::Opened;
+use super::super::progress::Progress;
 use super::super::{Context, Done, Failure, told_to_stop};
 use super::answers;
 
@@ -190,25 +191,22 @@ async fn send_issue(opened: &Opened, context: &Context, issue: &IssueId, until: 
     let (_keep, edition) = watch::channel(Arc::clone(&opened.edition));
     let (stop, stopped) = watch::channel(false);
     let mut sender = tokio::spawn(sending::send(opened.means(edition), until, stopped));
-    let mut progress = tokio::time::interval(Duration::from_secs(1));
-    let show_progress = io::stderr().is_terminal();
+    let progress = Progress::begin(context, issue, &answers::counts(opened, issue).await?);
+    let mut each_second = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
             result = &mut sender => {
                 result.map_err(|_| Failure::ours("the sender stopped", "run the command again; it goes on"))??;
                 break;
             }
-            _ = progress.tick(), if show_progress => {
-                if let Some(row) = opened.store.issue(issue).await? {
-                    context.say(&answers::count(opened, &row).await?.line());
-                }
-            }
+            _ = each_second.tick(), if progress.is_shown => progress.show(&answers::counts(opened, issue).await?),
             () = told_to_stop() => {
                 let _ = stop.send(true);
                 context.say("Stopping; what is on the wire is finished. Run the command again and it goes on.");
             }
         }
     }
+    drop(progress);
     let Some(row) = opened.store.issue(issue).await? else { return Ok(2) };
     answers::status(opened, context, &row).await?;
     Ok(match row.state {
