@@ -9,6 +9,7 @@
 )]
 
 mod architecture;
+mod back;
 mod cli;
 mod digests;
 mod payments;

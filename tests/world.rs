@@ -55,6 +55,9 @@ title = "The Sample"
 url = "https://sample.example.com"
 address = "1 Example Street"
 
+[mail]
+bounces-to = "bounces@sample.example.com"
+
 [[mail.relays]]
 url = "outbox"
 

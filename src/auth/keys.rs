@@ -75,7 +75,8 @@ impl ServerKeys {
         FollowUp { token_hash: token_hash(&self.sign(purpose, &flow)), flow }
     }
 
-    fn all(&self) -> impl Iterator<Item = &[u8]> {
+    /// All keys, the current one first.
+    pub fn all(&self) -> impl Iterator<Item = &[u8]> {
         std::iter::once(self.current.as_slice()).chain(self.old.iter().map(Vec::as_slice))
     }
 }

@@ -15,7 +15,7 @@ mod values;
 
 pub use read::{Source, read, secret_files_named};
 pub use show::show;
-pub use values::{is_language_tag, is_unfit};
+pub use values::{LONGEST_MAILBOX, is_language_tag, is_unfit};
 
 use std::fmt;
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ use std::net::IpAddr;
 use chrono::Duration;
 use url::Url;
 
-use crate::model::{Newsletter, NewsletterId, OnUnknown, Plan, PlanId};
+use crate::model::{EmailAddress, Newsletter, NewsletterId, OnUnknown, Plan, PlanId};
 use crate::zone::Zone;
 
 /// Everything publish.toml and the environment say, with defaults filled in.
@@ -104,6 +104,8 @@ pub struct Link {
 pub struct Mail {
     /// The relay that takes our mail.
     pub relay: Relay,
+    /// The mailbox that reads bounces; none: whoever a mail is from hears of them.
+    pub bounces_to: Option<EmailAddress>,
 }
 
 /// One of `[[mail.relays]]`.

@@ -270,7 +270,7 @@ fn mail(section: Section<'_>, publication: &Publication) -> Mail {
         second.note("", Wrong::new(&codes::SETTINGS_RELAY, "there can be one relay only", help));
     }
     let relay = relays.first().and_then(|section| relay(*section, publication));
-    Mail { relay: relay.unwrap_or(Relay::Outbox) }
+    Mail { relay: relay.unwrap_or(Relay::Outbox), bounces_to: section.value("bounces-to", values::bounces_to) }
 }
 
 fn relay(section: Section<'_>, publication: &Publication) -> Option<Relay> {

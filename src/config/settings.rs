@@ -76,6 +76,7 @@ pub(super) static SETTINGS: &[(&str, Kind, &str)] = &[
     ("newsletters[].send", Kind::Text, "\"approve\""),
     ("site.links[].title", Kind::Text, "\"Mastodon\""),
     ("site.links[].url", Kind::Text, "\"https://social.example/@news\""),
+    ("mail.bounces-to", Kind::Text, "\"bounces@mail.example.com\""),
     ("mail.relays[].url", Kind::Text, "\"smtp://mail.example.com:587\""),
     ("mail.relays[].user", Kind::Text, "\"news\""),
     ("mail.relays[].password", Kind::Secret, "\"…\""),

@@ -14,6 +14,8 @@ pub fn show(settings: &Settings) -> String {
     sections.extend(settings.authors.iter().map(|author| ("[[authors]]", author_lines(author))));
     sections.extend(settings.newsletters.iter().map(|newsletter| ("[[newsletters]]", newsletter_lines(newsletter))));
     sections.extend(settings.site.links.iter().map(|link| ("[[site.links]]", link_lines(link))));
+    let bounces_to = if_set(settings.mail.bounces_to.as_ref().map(ToString::to_string));
+    sections.push(("[mail]", vec![("bounces-to", bounces_to)]));
     sections.push(("[[mail.relays]]", relay(&settings.mail.relay)));
     sections.push(("[sending]", sending(&settings.sending)));
     sections.push(("[store]", vec![("url", is(store(&settings.store)))]));

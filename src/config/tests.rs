@@ -79,6 +79,8 @@ fn what_is_shown_reads_the_same_again() {
         [[site.links]]
         title = "Elsewhere"
         url = "https://social.example/@news"
+        [mail]
+        bounces-to = "bounces@mail.example.com"
         [[mail.relays]]
         url = "smtp://mail.example.com"
         [sending]

@@ -176,6 +176,20 @@ pub(super) fn sender(text: &str) -> Result<(Option<String>, EmailAddress), Wrong
     Ok(((!name.is_empty()).then(|| name.to_owned()), address(inner)?))
 }
 
+/// How long the local part of the mailbox for bounces may be: with `+` and the 49 characters that name a delivery, 64
+/// octets are the most that servers take (RFC 5321, 4.5.3.1.1).
+pub const LONGEST_MAILBOX: usize = 14;
+
+/// The mailbox of bounces: room is needed for what tells one mail's from another's.
+pub(super) fn bounces_to(text: &str) -> Result<EmailAddress, Wrong> {
+    let mailbox = address(text)?;
+    if mailbox.mailbox().user().len() <= LONGEST_MAILBOX {
+        return Ok(mailbox);
+    }
+    let message = format!("the part before the `@` is longer than {LONGEST_MAILBOX} characters");
+    Err(Wrong::new(&codes::SETTINGS_ADDRESS, message, "write a shorter one, such as `bounces@mail.example.com`"))
+}
+
 /// A relay's address: none is the outbox, else host, port and how the line is encrypted.
 pub(super) fn relay(text: &str) -> Result<Option<(String, u16, Encryption)>, Wrong> {
     let wrong = |message: &str| {

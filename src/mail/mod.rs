@@ -8,14 +8,16 @@
 
 mod body;
 mod header;
+mod token;
 
-use aws_lc_rs::{digest, hmac};
+use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
 
-use crate::model::{DeliveryId, EmailAddress, Sender};
+use crate::model::{EmailAddress, Sender};
 
 use body::{Piece, splice};
 use header::Writer;
+pub use token::{bounce_address, delivery_of, message_id};
 
 /// Everything about one mail that is not in its body.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,14 +154,6 @@ impl Compiled {
         writer.tokens("Content-Type", &self.content_type);
         writer.finish()
     }
-}
-
-/// The Message-ID of a delivery: its own for each, the same in each repeat, and not to be guessed, so that a bounce
-/// that names it is about a mail of ours.
-pub fn message_id(delivery: &DeliveryId, key: &[u8], domain: &str) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
-    let tag = hmac::sign(&key, format!("message-id|{delivery}").as_bytes());
-    format!("<{delivery}.{}@{domain}>", hex(tag.as_ref(), 8))
 }
 
 /// A line that no part holds: `=_` occurs neither in quoted-printable nor in base64 (RFC 2045, 6.7). The rest differs

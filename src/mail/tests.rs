@@ -2,6 +2,7 @@ use mail_parser::{MessageParser, MimeHeaders};
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::DeliveryId;
 
 const MARKER: &str = "READER-TOKEN-SLOT-0000000000000000000000000";
 const VALUE: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWe-_";

@@ -154,7 +154,7 @@ fn settings() -> Settings {
                 url: "https://social.example.com/@wire".parse().unwrap(),
             }],
         },
-        mail: Mail { relay: Relay::Outbox },
+        mail: Mail { relay: Relay::Outbox, bounces_to: None },
         sending: Sending {
             on_unknown: OnUnknown::default(),
             undo: Duration::minutes(5),

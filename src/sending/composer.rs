@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::audience::{self, Purpose, subscription_token};
 use crate::auth::ServerKeys;
-use crate::mail::{Compiled, Headers, ListHeaders, message_id};
+use crate::mail::{Compiled, Headers, ListHeaders, bounce_address, message_id};
 use crate::model::{EmailAddress, IssueId, Sender, SubscriptionId, Viewer};
 use crate::relay::Envelope;
 use crate::render::{LEAVE_TOKEN_SLOT, PREFERENCES_TOKEN_SLOT};
@@ -123,7 +123,7 @@ impl Composer {
             auto_submitted: mail.is_digest,
             ..headers(claimed, from, mail.subject.clone(), &fixed)
         };
-        let envelope = Envelope { from: from.address.clone(), to: claimed.to.clone() };
+        let envelope = self.envelope(claimed, from, key);
         let kind = if mail.is_digest { Kind::Digest } else { Kind::Instant };
         Ok(Composed { envelope, bytes: body.message(&headers, &tokens.each_ref().map(String::as_str)), fixed, kind })
     }
@@ -138,12 +138,19 @@ impl Composer {
         let notice = audience::notice(&edition, &self.means.keys, &flow)
             .map_err(|error| ComposeError::Gone(format!("the notice cannot be made: {error}")))?;
         let (from, mail) = (notice.from, notice.mail);
-        let (_, fixed) = self.fixed(claimed, &from, now);
+        let (key, fixed) = self.fixed(claimed, &from, now);
         let headers = Headers { auto_submitted: true, ..headers(claimed, &from, mail.subject, &fixed) };
-        let envelope = Envelope { from: from.address, to: claimed.to.clone() };
+        let envelope = self.envelope(claimed, &from, key);
         let body = Compiled::new(&mail.html, &mail.text, &[]);
         let kind = Kind::Notice(flow.expires_at - flow.created_at);
         Ok(Composed { envelope, bytes: body.message(&headers, &[]), fixed, kind })
+    }
+
+    /// Whoever bounces the mail writes to an address of its own, if there is a mailbox for that.
+    fn envelope(&self, claimed: &Claimed, from: &Sender, key: &[u8]) -> Envelope {
+        let mailbox = self.means.edition.borrow().settings.mail.bounces_to.clone();
+        let bounces_to = mailbox.and_then(|mailbox| bounce_address(&mailbox, &claimed.id, key));
+        Envelope { from: bounces_to.unwrap_or_else(|| from.address.clone()), to: claimed.to.clone() }
     }
 
     /// What is fixed by the first note, and the key that goes with it.
