@@ -20,6 +20,8 @@ on_both_databases! {
     a_changed_plan_is_not_sent
     a_draft_is_taken_back
     an_older_folder_takes_nothing_back
+    an_older_folder_seals_nothing
+    an_editors_word_makes_an_older_folder_the_newest
     an_editor_hastens_what_is_held
     a_mail_on_the_wire_is_not_sent_again_by_a_correction
     a_subscription_owes_nothing_older_than_itself
@@ -216,6 +218,47 @@ async fn an_older_folder_takes_nothing_back(mut world: World) {
     world.office(&older).tick(&mut publishing::Memory::default()).await.unwrap();
     let plans = world.office(&world.edition()).plans().await.unwrap();
     assert_eq!(plans[0].waits_for, Some(WaitsFor::Approval(Brake::FirstIssue)), "still owed, not withdrawn");
+}
+
+async fn an_older_folder_seals_nothing(mut world: World) {
+    world.readers(2, "main", Cadence::Instant).await;
+    broken_in(&mut world).await;
+    let moment = (world.now + HOUR).to_rfc3339();
+    world.editor_writes("planned", &format!("date: {moment}"), "Text.");
+    world.turn().await;
+    let (planned, mut elsewhere) = (world.edition(), publishing::Memory::at("elsewhere".to_owned()));
+    world.office(&planned).tick(&mut elsewhere).await.unwrap();
+    // It is taken back here; the other machine never hears of that.
+    std::fs::remove_file(world.path("content/planned.md")).unwrap();
+    world.rereads();
+    world.turn().await;
+    world.now += HOUR * 2;
+    let done = world.office(&planned).tick(&mut elsewhere).await.unwrap();
+    assert_eq!((done.sealed, done.behind_since.is_some()), (0, true));
+    // A machine that comes with what others had before is no news; nor is an editor's command there.
+    let mut newcomer = publishing::Memory::at("newcomer".to_owned());
+    assert!(world.office(&planned).tick(&mut newcomer).await.unwrap().behind_since.is_some());
+    let (newsletter, article) = (&planned.settings.newsletters[0], article(&planned, "planned"));
+    let refused = world.office(&planned).send_article(newsletter, article, None).await;
+    assert!(refused.unwrap_err().to_string().contains("older than the content of"));
+    // The machine that had the newest goes back on purpose; then the others are not behind any more.
+    world.editor_writes("planned", &format!("date: {moment}"), "Text.");
+    assert_eq!(world.edition().content_revision, planned.content_revision);
+    assert_eq!(world.turn().await.sealed, 1);
+    assert_eq!(world.office(&planned).tick(&mut elsewhere).await.unwrap().behind_since, None);
+}
+
+async fn an_editors_word_makes_an_older_folder_the_newest(mut world: World) {
+    world.turn().await;
+    let older = world.edition();
+    world.editor_writes("news", "", "Text.");
+    world.turn().await;
+    let mut elsewhere = publishing::Memory::at("elsewhere".to_owned());
+    assert!(world.office(&older).tick(&mut elsewhere).await.unwrap().behind_since.is_some());
+    world.store.set_newest_revision(&older.content_revision, world.now).await.unwrap();
+    assert_eq!(world.office(&older).tick(&mut elsewhere).await.unwrap().behind_since, None);
+    let mut here = publishing::Memory::at("here".to_owned());
+    assert!(world.office(&world.edition()).tick(&mut here).await.unwrap().behind_since.is_some());
 }
 
 async fn an_editor_hastens_what_is_held(mut world: World) {

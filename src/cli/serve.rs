@@ -1,4 +1,4 @@
-//! `serve`: the web, the scheduler and the sender in one process.
+//! `serve`: the web, the scheduler and the sender in one process; `worker`: the last two.
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -40,6 +40,13 @@ pub struct Serve {
     roles: Vec<Role>,
 }
 
+impl Serve {
+    /// As `worker` does: everything but the web.
+    pub fn without_web() -> Serve {
+        Serve { bind: SocketAddr::from(([127, 0, 0, 1], 0)), roles: vec![Role::Scheduler, Role::Sender] }
+    }
+}
+
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Role {
@@ -68,24 +75,25 @@ pub async fn run(serve: Serve, context: &Context) -> Done {
         true => Some(bind(serve.bind).await?),
         false => None,
     };
-    let bound = listener.as_ref().map_or(Ok(serve.bind), TcpListener::local_addr).unwrap_or(serve.bind);
-    let bound_url = Url::parse(&format!("http://{}", local_name(bound))).ok();
+    let bound = listener.as_ref().map(|listener| listener.local_addr().unwrap_or(serve.bind));
+    let bound_url = bound.and_then(|bound| Url::parse(&format!("http://{}", local_name(bound))).ok());
     let opened = open(context, bound_url.clone()).await?;
     if let Some(url) = &bound_url {
         opened.store.set_bound_url(url.as_str().trim_end_matches('/')).await?;
     }
     opened.hold_if_moved().await?;
-    greet(&opened, context, listener.is_some().then_some(bound)).await?;
+    greet(&opened, context, bound).await?;
     let (edition, editions) = watch::channel(Arc::clone(&opened.edition));
     let (stop, stopped) = watch::channel(false);
     let means = opened.means(editions.clone());
     let mut tasks: JoinSet<Done> = JoinSet::new();
-    if let Some(listener) = listener {
+    if let Some((listener, bound)) = listener.zip(bound) {
         let state = web_state(&opened, context, editions.clone(), bound)?;
         tasks.spawn(crash_free(web::serve(Arc::new(state), listener, stopped.clone())));
     }
     if serve.roles.contains(&Role::Scheduler) {
-        tasks.spawn(schedule(opened.store.clone(), editions, stopped.clone()));
+        let place = format!("{}:{}", files::host_name(), files::absolute(context.root()));
+        tasks.spawn(schedule(opened.store.clone(), place, editions, stopped.clone()));
         if let Some(till) = opened.till()? {
             tasks.spawn(run_errands(till, stopped.clone()));
         }
@@ -93,6 +101,8 @@ pub async fn run(serve: Serve, context: &Context) -> Done {
     if serve.roles.contains(&Role::Sender) {
         tasks.spawn(send(means, stopped.clone()));
     }
+    // Without the web, the site is where the one that has it was reached.
+    let bound_url = bound_url.or_else(|| Url::parse(&opened.edition.base_url).ok());
     let options = Options { environment: context.environment.clone(), bound_url, ..Options::default() };
     tasks.spawn(keep_up(context.root().to_path_buf(), options, edition, stopped));
     let result = tokio::select! {
@@ -182,9 +192,14 @@ fn complain(edition: &Edition) {
 }
 
 /// Gives the scheduler its turns.
-async fn schedule(store: Store, editions: watch::Receiver<Arc<Edition>>, mut stopped: watch::Receiver<bool>) -> Done {
+async fn schedule(
+    store: Store,
+    place: String,
+    editions: watch::Receiver<Arc<Edition>>,
+    mut stopped: watch::Receiver<bool>,
+) -> Done {
     let mut turns = tokio::time::interval(TICK);
-    let (mut waited, mut memory) = (0, publishing::Memory::default());
+    let (mut before, mut memory) = (publishing::Tick::default(), publishing::Memory::at(place));
     let mut sweep = tokio::time::interval(Duration::from_secs(3600));
     turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -196,21 +211,30 @@ async fn schedule(store: Store, editions: watch::Receiver<Arc<Edition>>, mut sto
         let edition = Arc::clone(&editions.borrow());
         let office = Office { store: &store, edition: &edition, now: clock::now() };
         match office.tick(&mut memory).await {
-            Ok(publishing::Tick { sealed, started, finished, waiting, is_unfinished }) => {
-                if is_unfinished {
+            Ok(done) => {
+                if done.is_unfinished {
                     turns.reset_immediately();
                 }
-                if sealed + started + finished > 0 {
-                    tracing::info!(sealed, started, finished, "issues moved");
-                }
-                if waiting > waited {
-                    tracing::warn!(waiting, "an issue waits for an editor: `pressrun issue plan` says why");
-                }
-                waited = waiting;
+                tell(&before, &done);
+                before = done;
             }
             Err(SendError::Store(error)) => return Err(error.into()),
             Err(error) => tracing::error!(%error, "an issue could not be prepared"),
         }
+    }
+}
+
+/// Says what a turn did, and what has come to wait since the one before.
+fn tell(before: &publishing::Tick, done: &publishing::Tick) {
+    let publishing::Tick { sealed, started, finished, waiting, .. } = *done;
+    if sealed + started + finished > 0 {
+        tracing::info!(sealed, started, finished, "issues moved");
+    }
+    if waiting > before.waiting {
+        tracing::warn!(waiting, "an issue waits for an editor: `pressrun issue plan` says why");
+    }
+    if let (None, Some(since)) = (before.behind_since, done.behind_since) {
+        tracing::warn!(%since, "this folder is older than others' content, so nothing is sealed from it; bring it up to date");
     }
 }
 

@@ -60,7 +60,8 @@ pub fn load(root: &Path, options: &Options, now: DateTime<Utc>) -> Result<Editio
     let theme = note(&mut diagnostics, Theme::load(&templates(&tree)));
     let mut sources = sources(&tree, &articles, &pages);
     sources.insert(SETTINGS_FILE.to_owned(), text.into());
-    let revision = revision(&settings, &tree, &articles, &pages);
+    let content_revision = content_revision(&settings, &tree, &articles, &pages);
+    let revision = fingerprint(format!("{content_revision}\n{settings:?}").as_bytes());
     let media = media(&tree);
     let read_at = now;
     let (articles, now) = if options.drafts { as_if_published(articles, now) } else { (articles, now) };
@@ -78,6 +79,7 @@ pub fn load(root: &Path, options: &Options, now: DateTime<Utc>) -> Result<Editio
         read_at,
         printed_at: now,
         revision,
+        content_revision,
     };
     Ok(printed(edition, now))
 }
@@ -186,9 +188,12 @@ fn as_if_published(mut articles: Vec<Article>, now: DateTime<Utc>) -> (Vec<Artic
     (articles, last)
 }
 
-/// A hash over everything that pages and mails are made from; secrets have no part in it.
-fn revision(settings: &Settings, tree: &Tree, articles: &[Article], pages: &[Page]) -> String {
-    let mut inputs = format!("{}\n{settings:?}\n", env!("CARGO_PKG_VERSION"));
+/// A hash over everything that pages and mails are made from; secrets have no part in it, nor has what machines that
+/// share a publication may each have of their own.
+fn content_revision(settings: &Settings, tree: &Tree, articles: &[Article], pages: &[Page]) -> String {
+    let Settings { publication, authors, newsletters, site, sending, billing, .. } = settings;
+    let said = (publication, authors, newsletters, site, sending, &billing.plans);
+    let mut inputs = format!("{}\n{said:?}\n", env!("CARGO_PKG_VERSION"));
     let articles = articles.iter().map(|article| (&article.path, article.hash.clone()));
     let pages = pages.iter().map(|page| (&page.path, fingerprint(page.body.source.as_bytes())));
     let templates = tree.templates.iter().map(|file| (&file.path, fingerprint(&file.bytes)));

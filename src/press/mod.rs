@@ -55,6 +55,8 @@ pub struct Edition {
     pub printed_at: DateTime<Utc>,
     /// A hash of all that it was made from: content, templates, settings and this program.
     pub revision: String,
+    /// The same without what each machine has of its own (relays, database, proxies, keys): what issues are made from.
+    pub content_revision: String,
 }
 
 /// A picture or another file under `content/`.

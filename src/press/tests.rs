@@ -181,6 +181,9 @@ fn the_revision_moves_with_every_input() {
     let other =
         Options { environment: vec![("PRESSRUN_PUBLICATION__LANGUAGE".into(), "de".into())], ..Options::default() };
     revisions.push(desk.loads_with(&other).revision);
+    let relay = Options { environment: vec![("PRESSRUN_MAIL__RELAYS__0__URL".into(), "outbox".into())], ..other };
+    assert_eq!(desk.loads_with(&relay).content_revision, desk.loads().content_revision, "a machine's own");
+    assert_ne!(desk.loads().revision, desk.loads().content_revision);
     let count = revisions.len();
     revisions.sort();
     revisions.dedup();

@@ -26,6 +26,7 @@ impl Office<'_> {
     /// With a `plan`, nothing is sealed unless it is still what the editor saw.
     pub async fn send_article(self, newsletter: &Newsletter, article: &Article, plan: Option<&str>) -> Result<Sent> {
         self.check_article(article)?;
+        self.check_content().await?;
         let id = article.id.clone().ok_or_else(|| SendError::refused(article, "it has no `id`"))?;
         self.enter_what_is_due().await?;
         if let Some(issue) = self.store.editions(&newsletter.id, &id).await?.into_iter().next()
@@ -58,6 +59,7 @@ impl Office<'_> {
     /// An editor's word that the digests of slots up to `at` go now, however late they are: sealed without waiting for
     /// an approval or the undo time. Gives their issues.
     pub async fn run_digests(self, newsletter: &Newsletter, at: DateTime<Utc>) -> Result<Vec<IssueId>> {
+        self.check_content().await?;
         self.enter_due_articles().await?;
         self.enter_slots(newsletter, at, DateTime::<Utc>::MIN_UTC).await?;
         let mut issues = Vec::new();
@@ -111,6 +113,17 @@ impl Office<'_> {
         self.store.hasten(&issue.id, self.now).await?;
         self.finish_sealings().await?;
         Ok(Sent::Issue(issue.id.clone()))
+    }
+
+    /// Whether nobody has newer content than this.
+    async fn check_content(self) -> Result<()> {
+        match self.store.superseded_at(&self.edition.content_revision).await? {
+            None => Ok(()),
+            Some(at) => Err(SendError::refuse(
+                format!("this folder is older than the content of {}", at.format("%Y-%m-%d %H:%M UTC")),
+                "bring it up to date; if it is older on purpose, `pressrun issue resume --all` makes it the newest",
+            )),
+        }
     }
 
     fn check_article(self, article: &Article) -> Result<()> {

@@ -23,6 +23,8 @@ pub struct Tick {
     pub waiting: u64,
     /// Whether there is more to do at once: the next turn should not wait.
     pub is_unfinished: bool,
+    /// Since when others have newer content, so that nothing is sealed from this.
+    pub behind_since: Option<DateTime<Utc>>,
 }
 
 /// What the scheduler remembers from turn to turn, to save work: with a new one, a turn does the same.
@@ -30,6 +32,7 @@ pub struct Tick {
 /// Until `wake_at`, nothing is planned unless the publication, an approval or a reader's new rhythm asks for it.
 #[derive(Debug, Default)]
 pub struct Memory {
+    place: String,
     seen: Option<(String, bool, (i64, i64))>,
     wake_at: DateTime<Utc>,
     waiting: u64,
@@ -41,13 +44,27 @@ impl Memory {
     /// How soon what waits for an approval is counted and rendered again: its brake may open by itself.
     const WAITING: TimeDelta = TimeDelta::minutes(1);
 
+    /// Nothing yet, of a scheduler at `place`: a machine and the publication's folder on it.
+    pub fn at(place: String) -> Memory {
+        Memory { place, ..Memory::default() }
+    }
+
     /// Before this moment there is nothing to plan.
     pub fn wake_at(&self) -> DateTime<Utc> {
         self.wake_at
     }
 
-    async fn is_time(&mut self, office: Office<'_>) -> Result<bool> {
+    /// Whether there may be something to plan. Content that somebody has newer is not planned from at all.
+    async fn is_time(&mut self, office: Office<'_>, done: &mut Tick) -> Result<bool> {
         let Office { store, edition, now } = office;
+        if self.seen.as_ref().is_none_or(|(revision, ..)| *revision != edition.revision) {
+            store.see_revision(&self.place, &edition.content_revision, now).await?;
+        }
+        done.behind_since = store.superseded_at(&edition.content_revision).await?;
+        if done.behind_since.is_some() {
+            self.seen = Some((edition.revision.clone(), true, (0, 0)));
+            return Ok(false);
+        }
         let seen = Some((edition.revision.clone(), edition.has_errors(), store.planning_mark().await?));
         let is_time = now >= self.wake_at || self.wake_at > now + Self::IDLE || seen != self.seen;
         self.seen = seen;
@@ -73,17 +90,17 @@ impl Memory {
 impl Office<'_> {
     /// Enters what is due, seals what may go by itself, starts what was sealed before, ends what is at rest.
     ///
-    /// While sending is held nothing happens at all; while the edition has errors nothing new is sealed. A turn ends
-    /// within seconds, whatever there is to write; then `is_unfinished` asks for another one.
+    /// While sending is held nothing happens at all; while the edition has errors, or others have newer content, nothing
+    /// new is sealed. A turn ends within seconds, whatever there is to write; then `is_unfinished` asks for another one.
     pub async fn tick(self, memory: &mut Memory) -> Result<Tick> {
         if self.store.held().await?.is_some() {
-            *memory = Memory::default();
+            *memory = Memory::at(std::mem::take(&mut memory.place));
             return Ok(Tick::default());
         }
         let mut done = Tick { waiting: memory.waiting, ..Tick::default() };
         if !self.write_some().await? {
             done.is_unfinished = true;
-        } else if !self.edition.has_errors() && memory.is_time(self).await? {
+        } else if !self.edition.has_errors() && memory.is_time(self, &mut done).await? {
             done.waiting = 0;
             memory.wake_at = self.now;
             self.enter_what_is_due().await?;

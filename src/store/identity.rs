@@ -1,6 +1,9 @@
-//! What the database knows about itself: whose it is, where it lives, and whether sending is held.
+//! What the database knows about itself: whose it is, where it lives, whether sending is held, and which content is the
+//! newest.
 
-use super::database::{Result, transact};
+use chrono::{DateTime, Utc};
+
+use super::database::{Result, Transaction, transact};
 use super::open::Store;
 use super::values::values;
 
@@ -60,6 +63,40 @@ impl Store {
         self.fact("hold").await
     }
 
+    /// Notes that a process at `place` (a machine and a folder) works with the content of this revision.
+    ///
+    /// It becomes the newest if nobody had it before, or if the newest was here until now: then somebody took it back
+    /// on purpose. A place that only comes by what others had before changes nothing. One transaction.
+    pub async fn see_revision(&self, place: &str, revision: &str, now: DateTime<Utc>) -> Result<()> {
+        let (here, revision) = (format!("revision at {place}"), revision.to_owned());
+        transact!(self.write, |transaction| {
+            let fact = "SELECT value FROM facts WHERE name = $1";
+            let before: Option<String> = transaction.row(fact, values![&here]).await?;
+            if before.as_ref() == Some(&revision) {
+                return Ok(());
+            }
+            let newest: Option<String> = transaction.row(fact, values!["revision"]).await?;
+            let known = "SELECT 1 FROM revisions WHERE id = $1";
+            if newest == before || !transaction.has_any(known, values![&revision]).await? {
+                make_newest(transaction, &revision, now).await?;
+            }
+            transaction.execute(SET, values![here, revision]).await.map(drop)
+        })
+    }
+
+    /// Makes a revision the newest, by an editor's word. One transaction.
+    pub async fn set_newest_revision(&self, revision: &str, now: DateTime<Utc>) -> Result<()> {
+        let revision = revision.to_owned();
+        transact!(self.write, |transaction| { make_newest(transaction, &revision, now).await })
+    }
+
+    /// When a newer revision than this one was seen, if there is one: whoever works with this one is behind.
+    pub async fn superseded_at(&self, revision: &str) -> Result<Option<DateTime<Utc>>> {
+        let sql = "SELECT n.seen_at FROM revisions r, facts f JOIN revisions n ON n.id = f.value
+            WHERE r.id = $1 AND f.name = 'revision' AND n.id <> r.id";
+        self.row(sql, values![revision]).await
+    }
+
     /// A name for the PostgreSQL database itself: the cluster's identifier and the database's number, so that a
     /// dump loaded elsewhere is told apart. None for SQLite.
     pub async fn postgres_identity(&self) -> Result<Option<String>> {
@@ -70,4 +107,11 @@ impl Store {
             FROM pg_control_system() c, pg_database d WHERE d.datname = current_database()";
         self.row(sql, vec![]).await
     }
+}
+
+async fn make_newest(transaction: &mut Transaction, revision: &str, now: DateTime<Utc>) -> Result<()> {
+    let sql = "INSERT INTO revisions (id, seen_at) VALUES ($1, $2)
+        ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at";
+    transaction.execute(sql, values![revision, now]).await?;
+    transaction.execute(SET, values!["revision", revision]).await.map(drop)
 }

@@ -21,7 +21,17 @@ pub(super) const STEPS: &[Step] = &[
     Step { version: 3, sql: MEMBERSHIPS, first: None },
     Step { version: 4, sql: FEEDS, first: None },
     Step { version: 5, sql: BILLING, first: Some(MORE_NOTICES) },
+    Step { version: 6, sql: REVISIONS, first: None },
 ];
+
+/// Which content was ever worked with; the fact `revision` names the newest.
+const REVISIONS: &str = "
+CREATE TABLE revisions (
+    id TEXT PRIMARY KEY,
+    -- When it became the newest.
+    seen_at BIGINT NOT NULL
+)
+";
 
 /// The number that the address of a reader's own feed is made from.
 const FEEDS: &str = "ALTER TABLE subscribers ADD COLUMN feed BIGINT NOT NULL DEFAULT 0";

@@ -238,10 +238,22 @@ pub(super) async fn resume(opened: &Opened, context: &Context, resume: &Resume) 
     }
 }
 
-/// Shows what would go to how many, then settles the database where it is now.
+/// Shows what would go to how many, then settles the database where it is now; this folder's content is the newest.
 async fn resume_all(opened: &Opened, context: &Context, yes: bool) -> Done {
+    let revision = &opened.edition.content_revision;
+    let behind_since = opened.store.superseded_at(revision).await?;
+    if let Some(at) = behind_since {
+        context.say(&format!("This folder is older than the content of {}.", at.format("%Y-%m-%d %H:%M UTC")));
+        if !yes {
+            ask(context, "Make its content the newest?", "say `--yes` to do it without being asked")?;
+        }
+        opened.store.set_newest_revision(revision, clock::now()).await?;
+        context.say("Issues are made from it again.");
+    }
     let Some(reason) = opened.held().await? else {
-        context.say("Nothing is held.");
+        if behind_since.is_none() {
+            context.say("Nothing is held.");
+        }
         return Ok(());
     };
     if opened.edition.has_errors() {
