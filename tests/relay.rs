@@ -130,7 +130,7 @@ impl Session for Talk {
         })
     }
 
-    fn finish(&mut self) -> Doing<'_, Result<Reply, Failure>> {
+    fn finish<'a>(&'a mut self, _: Option<(&'a Envelope, usize)>) -> Doing<'a, Result<Reply, Failure>> {
         Box::pin(async {
             let Some(mut dot) = self.offered.take() else {
                 return Err(Failure::line(Phase::Body, "no message has been offered"));
@@ -180,7 +180,7 @@ async fn memory_fails_as_it_is_told_and_keeps_the_dots() {
         let (id, to) = (DeliveryId::new("2a"), EmailAddress::parse("reader@example.org").unwrap());
         let mut session = memory.connect().await.unwrap();
         let offered = session.offer(&id, &Envelope { from: to.clone(), to }, b"Hello\r\n").await;
-        let done = if offered.is_ok() { session.finish().await.map(drop) } else { offered };
+        let done = if offered.is_ok() { session.finish(None).await.map(drop) } else { offered };
         let failed = done.err().map(|failure| (failure.phase, failure.verdict()));
         assert_eq!((failed, session.is_usable()), (expected, is_usable));
     };

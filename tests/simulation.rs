@@ -15,7 +15,7 @@ use pressrun::publishing::{Memory, Office};
 use pressrun::store::{Outcome, Said, Store};
 use pressrun::zone::Zone;
 
-use crate::world::{World, on_both_databases};
+use crate::world::{World, on_both_databases, record};
 
 on_both_databases! {
     a_fortnight_in_spring
@@ -348,7 +348,7 @@ impl Simulation {
                     let reader = self.readers.get_mut(claimed.to.as_str()).unwrap();
                     reader.got.extend(articles.iter().map(|number| (now, *number)));
                     let said = Said { relay: "r".to_owned(), code: Some(250), enhanced: None, text: String::new() };
-                    assert!(store.record(&claimed, "relay", Outcome::Sent, said, now).await.unwrap());
+                    assert!(record(store, &claimed, "relay", Outcome::Sent, said, now).await);
                 }
             }
         }

@@ -8,7 +8,7 @@ use pressrun::relay::{Phase, Reply};
 use pressrun::store::{Claimed, Fixed, Home, Outcome, Said, Standing, Store};
 
 use crate::relay::{Act, Memory};
-use crate::world::{World, article, on_both_databases};
+use crate::world::{World, article, note, on_both_databases, record};
 
 on_both_databases! {
     an_empty_ledger_mails_nothing
@@ -280,7 +280,7 @@ async fn a_mail_on_the_wire_is_not_sent_again_by_a_correction(mut world: World) 
     world.editor_sends("news").await.unwrap();
     let (issue, claimed, now) = in_hand(&world, 1).await;
     let fixed = Fixed { date_at: now, key_id: "k".to_owned(), message_id: "<m>".to_owned() };
-    assert!(world.store.note(&claimed[0], "me", &fixed, now).await.unwrap());
+    assert!(note(&world.store, &claimed[0], "me", &fixed, now).await);
     world.store.move_issue(&issue, IssueEvent::Cancel, world.now).await.unwrap();
     world.editor_sends("news").await.unwrap();
     world.sender_works().await;
@@ -332,9 +332,9 @@ async fn a_corrected_edition_goes_to_those_not_reached(mut world: World) {
     let (issue, claimed, now) = in_hand(&world, 4).await;
     for claimed in claimed {
         let fixed = Fixed { date_at: now, key_id: "k".to_owned(), message_id: "<m>".to_owned() };
-        assert!(world.store.note(&claimed, "me", &fixed, now).await.unwrap());
+        assert!(note(&world.store, &claimed, "me", &fixed, now).await);
         let said = Said { relay: "r".to_owned(), code: Some(250), enhanced: None, text: "ok".to_owned() };
-        assert!(world.store.record(&claimed, "me", Outcome::Sent, said, now).await.unwrap());
+        assert!(record(&world.store, &claimed, "me", Outcome::Sent, said, now).await);
     }
     let moved = world.store.move_issue(&issue, IssueEvent::Cancel, world.now).await.unwrap();
     assert_eq!(moved, Some((IssueState::Sending, Some(IssueState::Cancelled))));
@@ -372,7 +372,7 @@ async fn a_goodbye_stops_mail_at_once(mut world: World) {
     let gone = &claimed[0];
     world.reader_leaves(gone.to.as_str()).await;
     let fixed = Fixed { date_at: now, key_id: "k".to_owned(), message_id: "<m>".to_owned() };
-    assert!(!world.store.note(gone, "me", &fixed, now).await.unwrap(), "claimed, but not sent");
+    assert!(!note(&world.store, gone, "me", &fixed, now).await, "claimed, but not sent");
     world.store.give_back("me", now).await.unwrap();
     world.sender_works().await;
     assert_eq!(world.mails(), 2);
@@ -387,7 +387,7 @@ async fn a_paused_issue_writes_no_final_dot(mut world: World) {
     let (issue, claimed, now) = in_hand(&world, 1).await;
     world.store.move_issue(&issue, IssueEvent::Pause, world.now).await.unwrap();
     let fixed = Fixed { date_at: now, key_id: "k".to_owned(), message_id: "<m>".to_owned() };
-    assert!(!world.store.note(&claimed[0], "me", &fixed, now).await.unwrap());
+    assert!(!note(&world.store, &claimed[0], "me", &fixed, now).await);
     assert!(world.store.claim(Some(&issue), "me", now, now + HOUR, 3).await.unwrap().is_empty());
     world.store.give_back("me", now).await.unwrap();
     world.store.move_issue(&issue, IssueEvent::Resume, world.now).await.unwrap();
@@ -410,7 +410,7 @@ async fn a_dead_sender_loses_nobody(mut world: World) {
     // A sender dies with one delivery claimed and one noted, an hour ago.
     let claimed = world.store.claim(Some(&issue), "dead", now, over + TimeDelta::seconds(30), 2).await.unwrap();
     let fixed = Fixed { date_at: over, key_id: "k".to_owned(), message_id: "<the-same@example.com>".to_owned() };
-    assert!(world.store.note(&claimed[1], "dead", &fixed, over).await.unwrap());
+    assert!(note(&world.store, &claimed[1], "dead", &fixed, over).await);
     world.sender_works().await;
     // One mail was taken without an answer: it is unknown, and is sent again half a minute later.
     assert_eq!(count(&world, &issue, DeliveryState::Unknown).await, 1);
@@ -419,7 +419,7 @@ async fn a_dead_sender_loses_nobody(mut world: World) {
     let again = dots.iter().find(|dot| dot.delivery == claimed[1].id).unwrap();
     assert!(String::from_utf8_lossy(&again.message).contains("Message-ID: <the-same@example.com>"));
     assert_eq!(world.store.attempts(&claimed[1].id).await.unwrap().len(), 2);
-    assert!(!world.store.record(&claimed[0], "dead", Outcome::Sent, nothing(), now).await.unwrap());
+    assert!(!record(&world.store, &claimed[0], "dead", Outcome::Sent, nothing(), now).await);
 }
 
 fn nothing() -> Said {

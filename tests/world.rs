@@ -13,11 +13,11 @@ use pressrun::auth::{Asker, ServerKeys};
 use pressrun::clock;
 use pressrun::config::Secret;
 use pressrun::content::Article;
-use pressrun::model::{Cadence, EmailAddress, NewsletterId, SubscriptionState};
+use pressrun::model::{Cadence, Durability, EmailAddress, NewsletterId, SubscriptionState};
 use pressrun::press::{self, Edition, Options};
 use pressrun::publishing::{self, Office, Sent, Tick};
 use pressrun::sending::{self, Means, Until};
-use pressrun::store::{Home, Store, StoreAddress};
+use pressrun::store::{Claimed, Fixed, Home, Note, Outcome, Record, Said, Store, StoreAddress};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -309,4 +309,23 @@ async fn new_postgres_database() -> String {
     connection.execute(sqlx::raw_sql(create)).await.expect("a database is made");
     let (server, _) = server.rsplit_once('/').expect("the url names a database");
     format!("{server}/{name}")
+}
+
+/// Notes one claimed delivery; whether the note holds.
+pub async fn note(store: &Store, claimed: &Claimed, owner: &str, fixed: &Fixed, now: DateTime<Utc>) -> bool {
+    let note = Note { claim: claimed.claim(), fixed: fixed.clone() };
+    !store.write_ledger(owner, Durability::Power, (vec![], vec![note]), now).await.unwrap().is_empty()
+}
+
+/// Records what became of one claimed delivery; whether it counts.
+pub async fn record(
+    store: &Store,
+    claimed: &Claimed,
+    owner: &str,
+    outcome: Outcome,
+    said: Said,
+    now: DateTime<Utc>,
+) -> bool {
+    let record = Record { claim: claimed.claim(), outcome, said };
+    !store.write_ledger(owner, Durability::Power, (vec![record], vec![]), now).await.unwrap().is_empty()
 }

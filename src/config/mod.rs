@@ -23,7 +23,7 @@ use std::net::IpAddr;
 use chrono::Duration;
 use url::Url;
 
-use crate::model::{EmailAddress, Newsletter, NewsletterId, OnUnknown, Plan, PlanId};
+use crate::model::{Durability, EmailAddress, Newsletter, NewsletterId, OnUnknown, Plan, PlanId};
 use crate::zone::Zone;
 
 /// Everything publish.toml and the environment say, with defaults filled in.
@@ -148,6 +148,8 @@ pub enum Encryption {
 pub struct Sending {
     /// What to do with a mail whose final dot may have arrived.
     pub on_unknown: OnUnknown,
+    /// What a note and a result outlive.
+    pub durability: Durability,
     /// How long an automatic issue is held, so that an editor can take it back.
     pub undo: Duration,
     /// After how long an article that was not seen in time waits for an editor.
@@ -235,6 +237,7 @@ impl Default for Sending {
     fn default() -> Sending {
         Sending {
             on_unknown: OnUnknown::Resend,
+            durability: Durability::Power,
             undo: Duration::minutes(5),
             max_lateness: Duration::hours(24),
             plan_drift: 0.01,

@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::diagnostic::{Diagnostic, Wrong, codes};
 use crate::model::{
-    Access, Cadence, DigestTime, EmailAddress, Newsletter, NewsletterId, OnUnknown, SendPolicy, Sender,
+    Access, Cadence, DigestTime, Durability, EmailAddress, Newsletter, NewsletterId, OnUnknown, SendPolicy, Sender,
 };
 use crate::zone::Zone;
 
@@ -312,6 +312,7 @@ fn sending(section: Section<'_>) -> Sending {
     let share = "write a share from 0 to 1: `0.01` is one in a hundred";
     Sending {
         on_unknown: section.value("on-unknown", |text| word(text, &OnUnknown::WORDS)).unwrap_or(defaults.on_unknown),
+        durability: section.value("durability", |text| word(text, &Durability::WORDS)).unwrap_or(defaults.durability),
         undo: section.value("undo", values::duration).unwrap_or(defaults.undo),
         max_lateness: section.value("max-lateness", values::some_time).unwrap_or(defaults.max_lateness),
         plan_drift: section.number("plan-drift", 0.0..=1.0, share).unwrap_or(defaults.plan_drift),

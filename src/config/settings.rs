@@ -83,6 +83,7 @@ pub(super) static SETTINGS: &[(&str, Kind, &str)] = &[
     ("mail.relays[].password-file", Kind::Text, "\"secrets/mail\""),
     ("mail.relays[].connections", Kind::Whole, "4"),
     ("sending.on-unknown", Kind::Text, "\"hold\""),
+    ("sending.durability", Kind::Text, "\"process\""),
     ("sending.undo", Kind::Text, "\"5m\""),
     ("sending.max-lateness", Kind::Text, "\"24h\""),
     ("sending.plan-drift", Kind::Number, "0.01"),

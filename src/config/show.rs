@@ -109,6 +109,7 @@ fn relay(relay: &Relay) -> Lines {
 fn sending(sending: &Sending) -> Lines {
     vec![
         ("on-unknown", is(sending.on_unknown.as_str())),
+        ("durability", is(sending.durability.as_str())),
         ("undo", is(duration_text(sending.undo))),
         ("max-lateness", is(duration_text(sending.max_lateness))),
         ("plan-drift", is(sending.plan_drift)),

@@ -36,6 +36,18 @@ words! {
     }
 }
 
+words! {
+    /// What a note and a result outlive once they are said to be written.
+    #[derive(Default)]
+    pub enum Durability {
+        /// A loss of power: the disk has confirmed them.
+        #[default]
+        Power = "power",
+        /// The end of the process: the system has them in its memory.
+        Process = "process",
+    }
+}
+
 /// How long and how often a relay may put us off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryPolicy {

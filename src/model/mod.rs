@@ -22,7 +22,7 @@ pub use access::{Access, Opens, Portion, Reading, Viewer};
 pub use address::{AddressError, EmailAddress};
 pub use cadence::{Cadence, DigestTime, Rhythm};
 pub use choices::{Choices, Service, Wish};
-pub use delivery::{DeliveryState, OnUnknown, RetryPolicy};
+pub use delivery::{DeliveryState, Durability, OnUnknown, RetryPolicy};
 pub use ids::{
     AgreementId, ArticleId, CustomerId, DeliveryId, IssueId, NewsletterId, PlanId, SubscriberId, SubscriptionId,
 };

@@ -54,8 +54,10 @@ pub trait Session: Send + Sync {
 
     /// Writes the final dot of the mail that was offered and waits for the answer.
     ///
+    /// Where the relay takes it, the envelope of the `next` mail (with its size in octets) goes along in the same
+    /// write: that mail, and no other, is to be offered next; a session with which that is not done is to be dropped.
     /// A future dropped in between leaves a session that [`Session::is_usable`] refuses.
-    fn finish(&mut self) -> Doing<'_, Result<Reply, Failure>>;
+    fn finish<'a>(&'a mut self, next: Option<(&'a Envelope, usize)>) -> Doing<'a, Result<Reply, Failure>>;
 
     /// Whether another mail may be offered: after a refusal yes, after a dropped line or a 421 no.
     fn is_usable(&self) -> bool {

@@ -91,7 +91,7 @@ impl Session for Writing {
         })
     }
 
-    fn finish(&mut self) -> Doing<'_, Result<Reply, Failure>> {
+    fn finish<'a>(&'a mut self, _: Option<(&'a Envelope, usize)>) -> Doing<'a, Result<Reply, Failure>> {
         Box::pin(async {
             let Some(id) = self.offered.take() else {
                 return Err(Failure::line(Phase::Body, "no message has been offered"));

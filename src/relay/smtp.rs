@@ -1,17 +1,21 @@
 //! An SMTP client (RFC 5321) that holds the final dot back until it is asked for.
 //!
-//! One command at a time, so that the phase of every failure is known. The commands are lettre's; they escape nothing,
+//! Where the relay offers PIPELINING (RFC 2920), an envelope goes in one write, together with the dot of the mail before
+//! it; each answer still belongs to its command, so that the phase of every failure is known. The commands are lettre's; they escape nothing,
 //! for what goes into them was checked before. Passwords go over encrypted lines or to this machine only.
 
 use std::borrow::Cow;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS, Mechanism};
 use lettre::transport::smtp::commands::{Auth, Data, Ehlo, Mail, Quit, Rcpt, Rset, Starttls};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter, ServerInfo};
 use lettre::transport::smtp::response::{Category, Code, Detail, Response, Severity};
+use memchr::memchr_iter;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, ClientConfig};
@@ -32,6 +36,24 @@ pub struct Smtp {
     timeouts: Timeouts,
     /// Made at the first encrypted connection, for the system's certificates are slow to read.
     pub(super) tls: OnceLock<Result<TlsConnector, String>>,
+    distrust: Arc<Distrust>,
+}
+
+/// Whether the relay is asked one thing at a time although it offers PIPELINING, because that went wrong a while ago.
+#[derive(Default)]
+struct Distrust(Mutex<Option<Instant>>);
+
+impl Distrust {
+    const LASTS: Duration = Duration::from_secs(600);
+
+    fn begin(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn is_on(&self) -> bool {
+        let began = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        began.is_some_and(|began| began.elapsed() < Distrust::LASTS)
+    }
 }
 
 impl Smtp {
@@ -39,7 +61,7 @@ impl Smtp {
     pub fn new(settings: SmtpRelay, hello: &str, timeouts: Timeouts) -> Smtp {
         let hello: String = hello.chars().filter(char::is_ascii_graphic).collect();
         let hello = if hello.is_empty() { "localhost".to_owned() } else { hello };
-        Smtp { settings, hello: ClientId::Domain(hello), timeouts, tls: OnceLock::new() }
+        Smtp { settings, hello: ClientId::Domain(hello), timeouts, tls: OnceLock::new(), distrust: Arc::default() }
     }
 
     async fn open(&self) -> Result<TcpStream, Failure> {
@@ -142,7 +164,8 @@ impl Relay for Smtp {
                 let credentials = Credentials::new(user.clone(), password.reveal().to_owned());
                 self.log_in(&mut line, &extensions, &credentials).await?;
             }
-            let connection = Connection { line, extensions, timeouts: self.timeouts, state: State::Idle, mails: 0 };
+            let (timeouts, distrust) = (self.timeouts, Arc::clone(&self.distrust));
+            let connection = Connection { line, extensions, timeouts, state: State::Idle, mails: 0, distrust };
             Ok(Box::new(connection) as Box<dyn Session>)
         })
     }
@@ -162,6 +185,7 @@ fn connector() -> Result<TlsConnector, String> {
 struct Extensions {
     known: ServerInfo,
     size: bool,
+    pipelining: bool,
 }
 
 impl Extensions {
@@ -170,9 +194,14 @@ impl Extensions {
         // Without the trim lettre panics at a line of nothing but spaces.
         let keywords = lines.iter().skip(1).map(|line| line.to_ascii_uppercase().replace('=', " ").trim().to_owned());
         let lines: Vec<String> = std::iter::once("relay".to_owned()).chain(keywords).collect();
-        let size = lines.iter().any(|line| line.split(' ').next() == Some("SIZE"));
+        let offers = |keyword: &str| lines.iter().any(|line| line.split(' ').next() == Some(keyword));
+        let (size, pipelining) = (offers("SIZE"), offers("PIPELINING"));
         let code = Code::new(Severity::PositiveCompletion, Category::MailSystem, Detail::Zero);
-        Extensions { known: ServerInfo::from_response(&Response::new(code, lines)).unwrap_or_default(), size }
+        Extensions {
+            known: ServerInfo::from_response(&Response::new(code, lines)).unwrap_or_default(),
+            size,
+            pipelining,
+        }
     }
 }
 
@@ -184,6 +213,8 @@ struct Connection {
     state: State,
     /// How many mails were brought, taken or not.
     mails: usize,
+    /// Shared by all connections to the relay.
+    distrust: Arc<Distrust>,
 }
 
 /// Where a connection stands between two calls.
@@ -192,10 +223,19 @@ enum State {
     Idle,
     /// Ready after a RSET, for a mail was refused half way.
     Refused,
+    /// The envelope of this mail is on its way, and its answers are still to be read.
+    Begun(Envelope),
     /// The server has a whole message and waits for this.
     Offered(&'static [u8]),
     /// Dropped, told to leave, or left in the middle of a word.
     Broken,
+}
+
+/// One command of an envelope, and the first digit of the answer that lets the next one follow.
+struct Step {
+    phase: Phase,
+    command: String,
+    wanted: u16,
 }
 
 impl Session for Connection {
@@ -206,42 +246,42 @@ impl Session for Connection {
         message: &'a [u8],
     ) -> Doing<'a, Result<(), Failure>> {
         Box::pin(async move {
-            let refusal = self.refuse_address(envelope);
-            match std::mem::replace(&mut self.state, State::Broken) {
-                State::Broken | State::Offered(_) => {
+            let state = std::mem::replace(&mut self.state, State::Broken);
+            let is_begun = matches!(&state, State::Begun(begun) if begun == envelope);
+            match state {
+                State::Idle | State::Refused => {
+                    if let Some(refusal) = self.refuse_address(envelope) {
+                        self.state = state;
+                        return Err(refusal);
+                    }
+                }
+                State::Begun(_) if is_begun => {}
+                State::Broken | State::Offered(_) | State::Begun(_) => {
                     return Err(Failure::line(Phase::MailFrom, "the line cannot be used any more"));
                 }
-                state if refusal.is_some() => {
-                    self.state = state;
-                    return refusal.map_or(Ok(()), Err);
-                }
-                State::Refused => {
-                    let answer = self.line.ask(Rset, self.timeouts.command).await;
-                    expect(Phase::MailFrom, 2, answer).map_err(|failure| self.or_full(failure))?;
-                }
-                State::Idle => {}
             }
-            let offered = self.bring(envelope, message).await;
+            let steps = self.steps(envelope, message.len(), matches!(state, State::Refused));
+            let offered = self.bring(&steps, is_begun, message).await;
             self.mails += 1;
-            self.state = match &offered {
-                Ok(end) => State::Offered(end),
-                Err(failure) if leaves_the_line_open(failure) => State::Refused,
-                Err(_) => State::Broken,
-            };
-            offered.map(|_| ())
+            offered.map(|end| self.state = State::Offered(end))
         })
     }
 
-    fn finish(&mut self) -> Doing<'_, Result<Reply, Failure>> {
-        Box::pin(async {
+    fn finish<'a>(&'a mut self, next: Option<(&'a Envelope, usize)>) -> Doing<'a, Result<Reply, Failure>> {
+        Box::pin(async move {
             let State::Offered(end) = std::mem::replace(&mut self.state, State::Broken) else {
                 return Err(Failure::line(Phase::Body, "no message has been offered"));
             };
-            let write = self.line.write(end, self.timeouts.block).await;
+            let next = next.filter(|(envelope, _)| self.takes_several() && self.refuse_address(envelope).is_none());
+            let mut bytes = end.to_vec();
+            for step in next.iter().flat_map(|(envelope, size)| self.steps(envelope, *size, false)) {
+                bytes.extend_from_slice(step.command.as_bytes());
+            }
+            let write = self.line.write(&bytes, self.timeouts.block).await;
             write.map_err(|why| Failure::line(Phase::Answer, why))?;
             let answer = expect(Phase::Answer, 2, self.line.reply(self.timeouts.answer).await);
             if answer.as_ref().err().is_none_or(leaves_the_line_open) {
-                self.state = State::Idle;
+                self.state = next.map_or(State::Idle, |(envelope, _)| State::Begun(envelope.clone()));
             }
             answer
         })
@@ -263,17 +303,42 @@ impl Session for Connection {
 }
 
 impl Connection {
-    /// MAIL, RCPT, DATA and the message; returns what is still to be written.
-    async fn bring(&mut self, envelope: &Envelope, message: &[u8]) -> Result<&'static [u8], Failure> {
-        let (message, end) = with_dots_doubled(message);
-        let size = self.extensions.size.then_some(MailParameter::Size(message.len()));
+    /// Whether several commands may go in one write (RFC 2920), as far as that has proved true.
+    fn takes_several(&self) -> bool {
+        self.extensions.pipelining && !self.distrust.is_on()
+    }
+
+    /// MAIL, RCPT and DATA, after a RSET where the line needs one.
+    fn steps(&self, envelope: &Envelope, size: usize, is_reset: bool) -> Vec<Step> {
+        let size = self.extensions.size.then_some(MailParameter::Size(size));
         let utf8 = (!is_ascii(envelope)).then_some(MailParameter::SmtpUtfEight);
         let mail = Mail::new(Some(envelope.from.mailbox().clone()), size.into_iter().chain(utf8).collect());
-        let answer = self.line.ask(mail, self.timeouts.command).await;
-        expect(Phase::MailFrom, 2, answer).map_err(|failure| self.or_full(failure))?;
         let rcpt = Rcpt::new(envelope.to.mailbox().clone(), Vec::new());
-        expect(Phase::RcptTo, 2, self.line.ask(rcpt, self.timeouts.command).await)?;
-        expect(Phase::Data, 3, self.line.ask(Data, self.timeouts.data).await)?;
+        let reset = is_reset.then(|| Step { phase: Phase::MailFrom, command: Rset.to_string(), wanted: 2 });
+        let steps = [
+            Step { phase: Phase::MailFrom, command: mail.to_string(), wanted: 2 },
+            Step { phase: Phase::RcptTo, command: rcpt.to_string(), wanted: 2 },
+            Step { phase: Phase::Data, command: Data.to_string(), wanted: 3 },
+        ];
+        reset.into_iter().chain(steps).collect()
+    }
+
+    /// The envelope and the message; returns what is still to be written. What `is_begun` has been written already.
+    async fn bring(&mut self, steps: &[Step], is_begun: bool, message: &[u8]) -> Result<&'static [u8], Failure> {
+        let together = is_begun || self.takes_several();
+        if together && !is_begun {
+            let all: String = steps.iter().map(|step| step.command.as_str()).collect();
+            let written = self.line.write(all.as_bytes(), self.timeouts.command).await;
+            written.map_err(|why| Failure::line(Phase::MailFrom, why))?;
+        }
+        self.answers(steps, together).await.inspect_err(|failure| {
+            // What pipelines badly may do better one by one.
+            let is_out_of_step = matches!(&failure.kind, FailureKind::Reply(reply) if reply.code == 503);
+            if together && (is_out_of_step || matches!(failure.kind, FailureKind::Line(_))) {
+                self.distrust.begin();
+            }
+        })?;
+        let (message, end) = with_dots_doubled(message);
         for block in message.chunks(BLOCK) {
             let written = self.line.write(block, self.timeouts.block).await;
             written.map_err(|why| Failure::line(Phase::Body, why))?;
@@ -281,10 +346,39 @@ impl Connection {
         Ok(end)
     }
 
+    /// Reads the answer to each step, and writes the steps one by one unless they went `together`: then every answer is
+    /// read, so that none is taken for one to the next mail. The first refusal counts.
+    async fn answers(&mut self, steps: &[Step], together: bool) -> Result<(), Failure> {
+        let mut refusal = None;
+        for Step { phase, command, wanted } in steps {
+            let limit = if *phase == Phase::Data { self.timeouts.data } else { self.timeouts.command };
+            let answer = if together { self.line.reply(limit).await } else { self.line.ask(command, limit).await };
+            let mut answer = expect(*phase, *wanted, answer).map_err(|failure| self.or_full(failure));
+            if *phase == Phase::Data && answer.is_ok() && refusal.is_some() {
+                // There is no recipient, and yet a message is waited for: a lone dot ends it (RFC 2920, 3.1).
+                let end = self.line.ask(".\r\n", self.timeouts.command).await;
+                answer = end.map_err(|why| Failure::line(Phase::Data, why));
+            }
+            if let Err(failure) = answer {
+                let is_over = !leaves_the_line_open(&failure);
+                let first = refusal.get_or_insert(failure);
+                if is_over {
+                    return Err(first.clone());
+                }
+                if !together {
+                    break;
+                }
+            }
+        }
+        let Some(refusal) = refusal else { return Ok(()) };
+        self.state = State::Refused;
+        Err(refusal)
+    }
+
     /// A 421 after some mails on one line means that the line has had enough, not that the relay has.
     fn or_full(&self, failure: Failure) -> Failure {
         match &failure.kind {
-            FailureKind::Reply(reply) if reply.code == 421 && self.mails > 0 => {
+            FailureKind::Reply(reply) if failure.phase == Phase::MailFrom && reply.code == 421 && self.mails > 0 => {
                 Failure::line(Phase::MailFrom, format!("the relay ends the line after {} mails: {reply}", self.mails))
             }
             _ => failure,
@@ -324,6 +418,14 @@ fn expect(phase: Phase, first_digit: u16, answer: Result<Reply, String>) -> Resu
 /// A bare CR or LF becomes a whole line end, for servers do not agree on what a dot after one means.
 pub(super) fn with_dots_doubled(message: &[u8]) -> (Cow<'_, [u8]>, &'static [u8]) {
     let end: &[u8] = if message.ends_with(b"\r\n") || message.is_empty() { b".\r\n" } else { b"\r\n.\r\n" };
+    let is_whole = |at: usize| at > 0 && message[at - 1] == b'\r' && message.get(at + 1) != Some(&b'.');
+    let line_ends = memchr_iter(b'\n', message).filter(|at| is_whole(*at)).count();
+    if line_ends == memchr_iter(b'\n', message).count()
+        && line_ends == memchr_iter(b'\r', message).count()
+        && !message.starts_with(b".")
+    {
+        return (Cow::Borrowed(message), end);
+    }
     let follows = |at: usize| message.get(at + 1).copied();
     let precedes = |at: usize| at.checked_sub(1).and_then(|before| message.get(before)).copied();
     let is_special = |(at, byte): (usize, &u8)| match byte {
@@ -332,9 +434,6 @@ pub(super) fn with_dots_doubled(message: &[u8]) -> (Cow<'_, [u8]>, &'static [u8]
         b'\r' => follows(at) != Some(b'\n'),
         _ => false,
     };
-    if !message.iter().enumerate().any(is_special) {
-        return (Cow::Borrowed(message), end);
-    }
     let mut safe = Vec::with_capacity(message.len() + 64);
     for (at, byte) in message.iter().enumerate() {
         match (byte, is_special((at, byte))) {

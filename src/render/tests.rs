@@ -8,8 +8,8 @@ use crate::config::{Auth, Author, Billing, Link, Mail, Publication, Relay, Sendi
 use crate::content::{Article, Body, BodyInMail, Catalog, Figure, Image, MailOptions, Page, read_article};
 use crate::diagnostic::Diagnostic;
 use crate::model::{
-    Access, ArticleId, Cadence, DigestTime, EmailAddress, Newsletter, NewsletterId, OnUnknown, Rhythm, SendPolicy,
-    Sender, Service, Viewer,
+    Access, ArticleId, Cadence, DigestTime, Durability, EmailAddress, Newsletter, NewsletterId, OnUnknown, Rhythm,
+    SendPolicy, Sender, Service, Viewer,
 };
 use crate::zone::Zone;
 
@@ -157,6 +157,7 @@ fn settings() -> Settings {
         mail: Mail { relay: Relay::Outbox, bounces_to: None },
         sending: Sending {
             on_unknown: OnUnknown::default(),
+            durability: Durability::default(),
             undo: Duration::minutes(5),
             max_lateness: Duration::hours(24),
             plan_drift: 0.01,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
 
 use crate::clock;
 use crate::model::{IssueEvent, OnUnknown, RetryPolicy};
@@ -11,6 +12,7 @@ use crate::store::{Claimed, Content, Outcome, Said, StoreError};
 
 use super::Means;
 use super::composer::{ComposeError, Composed, Composer, Kind};
+use super::ledger::Ledger;
 
 /// Whether a relay took the mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,20 +23,34 @@ pub(super) enum Handed {
     Back,
 }
 
+/// A claimed delivery and its mail.
+struct Ready {
+    claimed: Claimed,
+    composed: Composed,
+}
+
 /// A connection to the relay, opened when it is needed and kept while it is good.
 pub(super) struct HandOver {
     means: Means,
     composer: Arc<Composer>,
-    owner: String,
+    ledger: Ledger,
+    queue: flume::Receiver<Claimed>,
     session: Option<Box<dyn Session>>,
+    /// What comes next; the relay may know its envelope already.
+    upcoming: Option<Ready>,
 }
 
 /// So many lines dropped in a row before the final dot count as an attempt.
 const DROPS: i64 = 3;
 
 impl HandOver {
-    pub fn new(means: Means, composer: Arc<Composer>, owner: String) -> HandOver {
-        HandOver { means, composer, owner, session: None }
+    pub fn new(means: Means, composer: Arc<Composer>, ledger: Ledger, queue: flume::Receiver<Claimed>) -> HandOver {
+        HandOver { means, composer, ledger, queue, session: None, upcoming: None }
+    }
+
+    /// Whether the relay knows the envelope of a mail that is still to come.
+    pub fn has_begun(&self) -> bool {
+        self.upcoming.is_some()
     }
 
     /// Says goodbye to the relay.
@@ -44,44 +60,79 @@ impl HandOver {
         }
     }
 
-    /// Hands one claimed delivery over and records what became of it. `rest` is asked for when the relay as a whole
-    /// has trouble: it says until when to leave it in peace.
+    /// Waits for the next claimed delivery, hands it over and has recorded what became of it. None: there is nothing
+    /// more to come. `rest` is asked for when the relay as a whole has trouble: it says until when to leave it in peace.
+    /// Once `stop` is true, nothing new is begun.
     ///
     /// An error means that the ledger could not be written; the session is dropped without a final dot.
     pub async fn deliver(
         &mut self,
-        claimed: Claimed,
+        stop: &watch::Receiver<bool>,
         rest: impl FnOnce() -> DateTime<Utc>,
-    ) -> Result<Handed, StoreError> {
-        let composed = match self.composer.compose(&claimed, clock::now()).await {
-            Ok(composed) => composed,
-            Err(ComposeError::Store(error)) => return Err(error),
-            Err(late @ ComposeError::Late) => {
-                return self.record(&claimed, Outcome::Failed("expired"), ours(late.to_string())).await;
-            }
-            Err(ComposeError::Gone(problem)) => {
-                tracing::error!(delivery = %claimed.id, problem, "a mail cannot be composed");
-                return self.record(&claimed, Outcome::Failed("cannot be composed"), ours(problem)).await;
-            }
+    ) -> Result<Option<Handed>, StoreError> {
+        let ready = match self.upcoming.take() {
+            Some(ready) => ready,
+            None => loop {
+                let Ok(claimed) = self.queue.recv_async().await else { return Ok(None) };
+                if *stop.borrow() {
+                    return Ok(None);
+                }
+                if let Some(ready) = self.compose(claimed).await? {
+                    break ready;
+                }
+            },
         };
+        let Ready { claimed, composed } = ready;
         // Dropped before the dot, the session delivers nothing.
         let mut session = match self.offer(&claimed, &composed).await {
             Ok(session) => session,
-            Err(failure) => return self.settle(&claimed, composed.kind, &failure, rest).await,
+            Err(failure) => return self.settle(&claimed, composed.kind, &failure, rest).await.map(Some),
         };
-        if !self.means.store.note(&claimed, &self.owner, &composed.fixed, clock::now()).await? {
+        let ledger = self.ledger.clone();
+        let (noted, next) = tokio::join!(ledger.note(&claimed, &composed.fixed), self.next_at_hand(stop));
+        self.upcoming = next?;
+        if !noted? {
             drop(session);
-            return self.record(&claimed, Outcome::Untouched(clock::now()), ours(String::new())).await;
+            self.ledger.record(&claimed, Outcome::Untouched(clock::now()), ours(String::new())).await?;
+            return Ok(Some(Handed::Back));
         }
-        let answer = session.finish().await;
+        let next = self.upcoming.as_ref().map(|Ready { composed, .. }| (&composed.envelope, composed.bytes.len()));
+        let answer = session.finish(next).await;
         self.session = Some(session);
         match answer {
             Ok(reply) => {
-                let said = self.said(&reply);
-                self.record(&claimed, Outcome::Sent, said).await.map(|_| Handed::Over)
+                self.ledger.record(&claimed, Outcome::Sent, self.said(&reply)).await?;
+                Ok(Some(Handed::Over))
             }
-            Err(failure) => self.settle(&claimed, composed.kind, &failure, rest).await,
+            Err(failure) => self.settle(&claimed, composed.kind, &failure, rest).await.map(Some),
         }
+    }
+
+    /// The mail that comes next, if one is claimed and can be made.
+    async fn next_at_hand(&self, stop: &watch::Receiver<bool>) -> Result<Option<Ready>, StoreError> {
+        while !*stop.borrow()
+            && let Ok(claimed) = self.queue.try_recv()
+        {
+            if let Some(ready) = self.compose(claimed).await? {
+                return Ok(Some(ready));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes the mail; none where there is none to be made, which is recorded.
+    async fn compose(&self, claimed: Claimed) -> Result<Option<Ready>, StoreError> {
+        let (outcome, said) = match self.composer.compose(&claimed, clock::now()).await {
+            Ok(composed) => return Ok(Some(Ready { claimed, composed })),
+            Err(ComposeError::Store(error)) => return Err(error),
+            Err(late @ ComposeError::Late) => (Outcome::Failed("expired"), late.to_string()),
+            Err(ComposeError::Gone(problem)) => {
+                tracing::error!(delivery = %claimed.id, problem, "a mail cannot be composed");
+                (Outcome::Failed("cannot be composed"), problem)
+            }
+        };
+        self.ledger.record(&claimed, outcome, ours(said)).await?;
+        Ok(None)
     }
 
     /// Brings a mail up to its dot, and gives the session that has it. After a refusal it is kept for the next mail.
@@ -129,7 +180,8 @@ impl HandOver {
                 if failure.phase < Phase::RcptTo { Outcome::Untouched(until) } else { self.later(claimed, kind) }
             }
         };
-        self.record(claimed, outcome, said).await
+        self.ledger.record(claimed, outcome, said).await?;
+        Ok(Handed::Back)
     }
 
     /// The relay refuses the message itself: no reader is to blame, so the issue waits for an editor.
@@ -166,12 +218,6 @@ impl HandOver {
             (OnUnknown::Resend, Outcome::Deferred(until)) => Outcome::Unknown(Some(until)),
             _ => Outcome::Unknown(None),
         }
-    }
-
-    async fn record(&self, claimed: &Claimed, outcome: Outcome, said: Said) -> Result<Handed, StoreError> {
-        let now = clock::now();
-        self.means.store.record(claimed, &self.owner, outcome, said, now).await?;
-        Ok(Handed::Back)
     }
 
     fn said(&self, reply: &Reply) -> Said {

@@ -6,12 +6,13 @@
 
 mod composer;
 mod hand_over;
+mod ledger;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::auth::ServerKeys;
@@ -24,11 +25,14 @@ use crate::store::{Claimed, Store, StoreError};
 use composer::Composer;
 pub use composer::host;
 use hand_over::{HandOver, Handed};
+use ledger::Ledger;
 
 /// How long a claim holds without being renewed. After a crash, this is how long its deliveries wait.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
 /// How often leases are renewed, and those of dead senders taken back.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
+/// How many deliveries are claimed at once.
+const CLAIM: usize = 256;
 /// How often the ledger is asked for work when there was none.
 const POLL: Duration = Duration::from_millis(250);
 
@@ -64,15 +68,16 @@ pub enum Until {
 pub async fn send(means: Means, until: Until, mut stop: watch::Receiver<bool>) -> Result<(), StoreError> {
     let owner = clock::new_id();
     let connections = means.relay.connections().max(1);
-    let (work, queue) = mpsc::channel::<Claimed>(connections);
-    let queue = Arc::new(Mutex::new(queue));
+    let (work, queue) = flume::bounded::<Claimed>(CLAIM);
     let composer = Arc::new(Composer::new(means.clone()));
     let resting = Arc::new(Resting::default());
+    let (ledger, mut writing) = Ledger::open(&means, owner.clone());
     let mut workers = JoinSet::new();
     for _ in 0..connections {
-        let hand_over = HandOver::new(means.clone(), Arc::clone(&composer), owner.clone());
-        workers.spawn(work_off(hand_over, Arc::clone(&queue), Arc::clone(&resting), stop.clone()));
+        let hand_over = HandOver::new(means.clone(), Arc::clone(&composer), ledger.clone(), queue.clone());
+        workers.spawn(work_off(hand_over, Arc::clone(&resting), stop.clone()));
     }
+    drop((ledger, queue));
     let mut dispatcher =
         Dispatcher { means: means.clone(), owner: owner.clone(), until, resting, work, is_idle: false };
     let result = tokio::select! {
@@ -94,6 +99,8 @@ pub async fn send(means: Means, until: Until, mut stop: watch::Receiver<bool>) -
             _ = renewals.tick() => drop(means.store.renew_leases(&owner, clock::now() + LEASE).await?),
         }
     }
+    // What was answered is recorded before anything is given back; why it cannot be is said first.
+    results.insert(0, (&mut writing).await.unwrap_or(Err(StoreError::Closed)));
     means.store.give_back(&owner, clock::now()).await?;
     results.into_iter().collect()
 }
@@ -130,19 +137,18 @@ impl Resting {
     }
 }
 
-/// One connection's worth of work: takes claimed deliveries one by one until there are no more, or until it is told to
-/// stop; what it did not begin is given back.
+/// One connection's worth of work: hands claimed deliveries over one by one until there are no more, or until it is told
+/// to stop; what it did not begin is given back.
 async fn work_off(
     mut hand_over: HandOver,
-    queue: Arc<Mutex<mpsc::Receiver<Claimed>>>,
     resting: Arc<Resting>,
     stop: watch::Receiver<bool>,
 ) -> Result<(), StoreError> {
-    while !*stop.borrow() {
-        let next = queue.lock().await.recv().await;
-        let Some(claimed) = next else { break };
-        if hand_over.deliver(claimed, || resting.extend(clock::now())).await? == Handed::Over {
-            resting.end();
+    while !*stop.borrow() || hand_over.has_begun() {
+        match hand_over.deliver(&stop, || resting.extend(clock::now())).await? {
+            Some(Handed::Over) => resting.end(),
+            Some(Handed::Back) => {}
+            None => break,
         }
     }
     hand_over.close().await;
@@ -155,7 +161,7 @@ struct Dispatcher {
     owner: String,
     until: Until,
     resting: Arc<Resting>,
-    work: mpsc::Sender<Claimed>,
+    work: flume::Sender<Claimed>,
     /// Whether the last claim found nothing.
     is_idle: bool,
 }
@@ -209,24 +215,24 @@ impl Dispatcher {
                 break;
             }
             for delivery in claimed {
+                let mut sending = self.work.send_async(delivery);
                 loop {
                     tokio::select! {
-                        permit = self.work.reserve() => {
-                            let Ok(permit) = permit else { return Ok(false) };
-                            permit.send(delivery);
-                            break;
-                        }
+                        sent = &mut sending => match sent {
+                            Ok(()) => break,
+                            Err(_) => return Ok(false),
+                        },
                         _ = housekeeping.tick() => self.keep_house().await?,
                     }
                 }
             }
         }
-        if self.work.is_closed() { Ok(false) } else { self.is_more_to_do().await }
+        if self.work.is_disconnected() { Ok(false) } else { self.is_more_to_do().await }
     }
 
     /// The next deliveries: notices first, then issue by issue.
     async fn claim(&self) -> Result<Vec<Claimed>, StoreError> {
-        let (now, most) = (clock::now(), i64::try_from(self.work.max_capacity()).unwrap_or(1));
+        let (now, most) = (clock::now(), CLAIM as i64);
         let store = &self.means.store;
         let mut lanes: Vec<Option<IssueId>> = self.issues().await?.into_iter().map(Some).collect();
         if self.until == Until::Stopped {

@@ -10,6 +10,8 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Column as _, Postgres, Row as _, SqliteConnection, TypeInfo as _, ValueRef as _};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::model::Durability;
+
 use super::dialect::Sql;
 use super::values::{Columns, Row, Value};
 
@@ -222,6 +224,16 @@ impl Answered for PgRow {
 
 /// Answers one caller, once it is known whether the commit held.
 type Answer = Box<dyn FnOnce(Result<()>) + Send>;
+/// How long a transaction may take and what its commit waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Short: it shares its commit with others.
+    Shared,
+    /// Long: it has a commit of its own.
+    Alone,
+    /// Alone, and the commit waits for the disk only if power is to be survived.
+    Surviving(Durability),
+}
 /// One caller's work; says whether it is to be kept. Without a transaction, it answers with the reason.
 type Job = Box<dyn for<'t> FnOnce(Result<&'t mut Transaction>) -> Done<'t> + Send>;
 type Done<'t> = Pin<Box<dyn Future<Output = (bool, Answer)> + Send + 't>>;
@@ -234,7 +246,7 @@ type Done<'t> = Pin<Box<dyn Future<Output = (bool, Answer)> + Send + 't>>;
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     shared: mpsc::Sender<Job>,
-    long: mpsc::Sender<Job>,
+    long: mpsc::Sender<(Manner, Job)>,
 }
 
 /// No transaction takes in new work after this long, so that no other process waits for longer.
@@ -249,8 +261,8 @@ impl Writer {
             loop {
                 tokio::select! {
                     Some(job) = short_jobs.recv() => write_together(&mut transaction, job, &mut short_jobs).await,
-                    Some(job) = long_jobs.recv() => {
-                        write_alone(&mut transaction, job).await;
+                    Some((manner, job)) = long_jobs.recv() => {
+                        write_alone(&mut transaction, manner, job).await;
                         // Whoever came meanwhile is next.
                         if let Ok(job) = short_jobs.try_recv() {
                             write_together(&mut transaction, job, &mut short_jobs).await;
@@ -264,10 +276,10 @@ impl Writer {
         Writer { shared, long }
     }
 
-    /// Does `work` with whatever else waits, or if it `is_long` alone, and answers after the commit.
+    /// Does `work` with whatever else waits, or alone, and answers after the commit.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        is_long: bool,
+        manner: Manner,
         work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T> + Send + 'static,
     ) -> Result<T> {
         let (answer, answered) = oneshot::channel();
@@ -282,21 +294,34 @@ impl Writer {
                 (keep, reply)
             })
         });
-        let queue = if is_long { &self.long } else { &self.shared };
-        queue.send(job).await.map_err(|_| StoreError::Closed)?;
+        let is_taken = match manner {
+            Manner::Shared => self.shared.send(job).await.is_ok(),
+            Manner::Alone | Manner::Surviving(_) => self.long.send((manner, job)).await.is_ok(),
+        };
+        if !is_taken {
+            return Err(StoreError::Closed);
+        }
         answered.await.map_err(|_| StoreError::Closed)?
     }
 }
 
-async fn write_alone(transaction: &mut Transaction, job: Job) {
-    if let Err(error) = transaction.script("BEGIN IMMEDIATE").await {
+async fn write_alone(transaction: &mut Transaction, manner: Manner, job: Job) {
+    let (begin, commit) = match manner {
+        // What this commit leaves to the system's memory, the next one that waits for the disk brings along.
+        Manner::Surviving(Durability::Process) => {
+            ("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE", "COMMIT; PRAGMA synchronous = FULL")
+        }
+        _ => ("BEGIN IMMEDIATE", "COMMIT"),
+    };
+    if let Err(error) = transaction.script(begin).await {
         return job(Err(error.clone())).await.1(Err(error));
     }
     let (keep, answer) = job(Ok(transaction)).await;
-    let committed = if keep { transaction.script("COMMIT").await } else { Ok(()) };
+    let committed = if keep { transaction.script(commit).await } else { Ok(()) };
     if !keep || committed.is_err() {
         // What SQLite took back by itself, with a full disk, cannot be taken back again; the first error is told.
         let _ = transaction.script("ROLLBACK").await;
+        let _ = transaction.script("PRAGMA synchronous = FULL").await;
     }
     answer(committed);
 }

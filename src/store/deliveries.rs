@@ -162,7 +162,7 @@ impl Columns for Content {
     }
 }
 
-/// Whether a person is to be mailed: active, not suppressed, and the whole not held. Said again in claim and note.
+/// Whether a person is to be mailed: active, not suppressed, and the whole not held. Said in claim and in note.
 macro_rules! may_be_mailed {
     () => {
         "NOT EXISTS (SELECT 1 FROM facts WHERE name = 'hold')
@@ -173,6 +173,7 @@ macro_rules! may_be_mailed {
             AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = d.subscription AND s.state = 'active')))"
     };
 }
+pub(super) use may_be_mailed;
 
 /// The deliveries to be claimed, the longest due first.
 macro_rules! pick {
@@ -225,59 +226,6 @@ impl Store {
         let mut values = values![now, owner, lease_until, most];
         values.extend(issue.map(Value::from));
         self.write(move |transaction| Box::pin(transaction.rows(sql, values))).await
-    }
-
-    /// Makes the intent durable before the final dot is written. False: the lease is lost, or the person left, or the
-    /// issue was paused, or all is held: the dot must not be written.
-    pub async fn note(&self, claimed: &Claimed, owner: &str, fixed: &Fixed, now: DateTime<Utc>) -> Result<bool> {
-        let sql = concat!(
-            "UPDATE deliveries AS d SET noted_at = $4, date_at = $5, key_id = $6, message_id = $7
-            WHERE d.id = $1 AND d.lease_owner = $2 AND d.epoch = $3 AND d.state = 'sending' AND d.lease_until > $4
-            AND ",
-            may_be_mailed!()
-        );
-        let Fixed { date_at, key_id, message_id } = fixed;
-        let values = values![&claimed.id, owner, claimed.epoch, now, *date_at, key_id, message_id];
-        Ok(self.execute(sql, values).await? == 1)
-    }
-
-    /// Records what became of a delivery, with the attempt, in one transaction. False: the lease was lost meanwhile,
-    /// and whoever has it now will say.
-    pub async fn record(
-        &self,
-        claimed: &Claimed,
-        owner: &str,
-        outcome: Outcome,
-        said: Said,
-        now: DateTime<Utc>,
-    ) -> Result<bool> {
-        let (id, owner, epoch) = (claimed.id.clone(), owner.to_owned(), claimed.epoch);
-        transact!(self.write, |transaction| {
-            let (state, due_at, reason) = resting_place(&outcome);
-            let is_attempt = !matches!(outcome, Outcome::Dropped(_) | Outcome::Untouched(_));
-            let is_drop = matches!(outcome, Outcome::Dropped(_));
-            let finished_at = due_at.is_none().then_some(now);
-            // A yes that comes after the lease ended is still a yes, as long as nobody claimed again.
-            let sql = "UPDATE deliveries SET state = $4, due_at = $5, reason = $6, attempts = attempts + $7,
-                    drops = CASE WHEN $8 = 1 THEN drops + 1 ELSE 0 END, finished_at = $9,
-                    may_have_arrived = CASE $4 WHEN 'unknown' THEN 1 ELSE may_have_arrived END,
-                    lease_owner = NULL, lease_until = NULL
-                WHERE id = $1 AND epoch = $3 AND ((lease_owner = $2 AND state = 'sending')
-                    OR (state = 'unknown' AND $4 = 'sent'))";
-            let values = values![&id, owner, epoch, state, due_at, reason, is_attempt, is_drop, finished_at];
-            if transaction.execute(sql, values).await? == 0 {
-                return Ok(false);
-            }
-            if !matches!(outcome, Outcome::Untouched(_)) {
-                let sql = "INSERT INTO attempts (delivery, epoch, at, relay, code, enhanced, text)
-                    VALUES ($1, $2, $3, $4, $5, $6, $7)
-                    ON CONFLICT (delivery, epoch) DO UPDATE SET at = excluded.at, relay = excluded.relay,
-                        code = excluded.code, enhanced = excluded.enhanced, text = excluded.text";
-                let row = values![&id, epoch, now, said.relay, said.code, said.enhanced, said.text];
-                transaction.execute(sql, row).await?;
-            }
-            Ok(true)
-        })
     }
 
     /// Gives deliveries back that were claimed and never offered, because the sender stops. Says how many.
@@ -364,7 +312,8 @@ impl Store {
 
     /// One address's delivery of an issue.
     pub async fn delivery_to(&self, issue: &IssueId, email_key: &str) -> Result<Option<DeliveryRow>> {
-        let sql = "SELECT id, state, reason, message_id FROM deliveries WHERE issue = $1 AND email_key = $2";
+        let sql = "SELECT id, state, reason, message_id FROM deliveries WHERE issue = $1
+            AND subscriber IN (SELECT id FROM subscribers WHERE email_key = $2)";
         self.row(sql, values![issue, email_key]).await
     }
 
@@ -372,15 +321,5 @@ impl Store {
     pub async fn attempts(&self, delivery: &DeliveryId) -> Result<Vec<AttemptRow>> {
         let sql = "SELECT at, relay, code, enhanced, text FROM attempts WHERE delivery = $1 ORDER BY epoch";
         self.rows(sql, values![delivery]).await
-    }
-}
-
-fn resting_place(outcome: &Outcome) -> (DeliveryState, Option<DateTime<Utc>>, Option<&'static str>) {
-    match outcome {
-        Outcome::Sent => (DeliveryState::Sent, None, None),
-        Outcome::Deferred(until) => (DeliveryState::Deferred, Some(*until), None),
-        Outcome::Failed(reason) => (DeliveryState::Failed, None, Some(reason)),
-        Outcome::Unknown(until) => (DeliveryState::Unknown, *until, Some("unknown")),
-        Outcome::Dropped(until) | Outcome::Untouched(until) => (DeliveryState::Queued, Some(*until), None),
     }
 }

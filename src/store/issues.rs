@@ -104,8 +104,9 @@ impl Store {
     /// Ends every issue of which nothing is left to send. Says how many ended.
     pub async fn finish_issues(&self, now: DateTime<Utc>) -> Result<u64> {
         let sql = "UPDATE issues SET state = 'finished', finished_at = $1 WHERE state = 'sending' AND NOT EXISTS (
-            SELECT 1 FROM deliveries d WHERE d.issue = issues.id AND (d.state IN ('queued', 'sending', 'deferred')
-            OR (d.state = 'unknown' AND d.due_at IS NOT NULL)))";
+            SELECT 1 FROM deliveries d WHERE d.issue = issues.id AND d.state IN ('queued', 'deferred', 'unknown')
+            AND d.due_at IS NOT NULL)
+            AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.issue = issues.id AND d.state = 'sending')";
         self.execute(sql, values![now]).await
     }
 
@@ -132,10 +133,21 @@ impl Store {
         self.rows("SELECT id FROM issues WHERE state = 'sending' ORDER BY send_at", vec![]).await
     }
 
-    /// How many deliveries of an issue are in each state.
+    /// How many deliveries of an issue are in each state. Those that are queued are what is left of all that were
+    /// written.
     pub async fn count_deliveries(&self, issue: &IssueId) -> Result<Vec<(DeliveryState, i64)>> {
-        let sql = "SELECT state, COUNT(*) FROM deliveries WHERE issue = $1 GROUP BY state";
-        self.rows(sql, values![issue]).await
+        let sql = "SELECT state, COUNT(*) FROM deliveries
+                WHERE issue = $1 AND state IN ('deferred', 'failed', 'suppressed', 'unknown') GROUP BY state
+            UNION ALL SELECT 'sending', COUNT(*) FROM deliveries WHERE issue = $1 AND state = 'sending'
+            UNION ALL SELECT 'sent', COALESCE(CAST(SUM(sent) AS BIGINT), 0) FROM sent_counts WHERE issue = $1
+            UNION ALL SELECT 'queued', written FROM issues WHERE id = $1";
+        let mut counts: Vec<(DeliveryState, i64)> = self.rows(sql, values![issue]).await?;
+        let elsewhere: i64 =
+            counts.iter().filter(|(state, _)| *state != DeliveryState::Queued).map(|(_, count)| count).sum();
+        for (state, count) in &mut counts {
+            *count -= if *state == DeliveryState::Queued { elsewhere } else { 0 };
+        }
+        Ok(counts)
     }
 
     /// The titles of an issue's articles, in order.
@@ -179,7 +191,8 @@ impl Store {
         transact!(self.write, |transaction| {
             let sql = "UPDATE deliveries SET state = CASE state WHEN 'unknown' THEN 'unknown' ELSE 'queued' END,
                     due_at = $2, first_due_at = $2, attempts = 0, drops = 0, reason = NULL, finished_at = NULL
-                WHERE issue = $1 AND (state = 'failed' OR (state = 'unknown' AND due_at IS NULL))";
+                WHERE issue = $1 AND state IN ('deferred', 'failed', 'suppressed', 'unknown')
+                AND (state = 'failed' OR (state = 'unknown' AND due_at IS NULL))";
             let count = transaction.execute(sql, values![&issue, now]).await?;
             if count > 0 {
                 move_issue(transaction, issue, IssueEvent::Retry, now).await?;

@@ -9,7 +9,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, PgPool, SqlitePool};
 use tokio::sync::watch;
 
-use super::database::{Connection, Result, StoreError, Transaction, Work, Writer, empty_log, transact};
+use crate::model::Durability;
+
+use super::database::{Connection, Manner, Result, StoreError, Transaction, Work, Writer, empty_log, transact};
 use super::dialect::Sql;
 use super::schema::STEPS;
 use super::values::{Columns, Row, Value, values};
@@ -76,7 +78,16 @@ impl Store {
         &self,
         work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T> + Send + 'static,
     ) -> Result<T> {
-        self.transact(false, work).await
+        self.transact(Manner::Shared, work).await
+    }
+
+    /// As [`Store::write`], but what is promised when this returns is as much as `durability` says.
+    pub(crate) async fn write_as<T: Send + 'static>(
+        &self,
+        durability: Durability,
+        work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T> + Send + 'static,
+    ) -> Result<T> {
+        self.transact(Manner::Surviving(durability), work).await
     }
 
     /// As [`Store::write`], for work of many rows, which does not share its commit.
@@ -84,19 +95,19 @@ impl Store {
         &self,
         work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T> + Send + 'static,
     ) -> Result<T> {
-        self.transact(true, work).await
+        self.transact(Manner::Alone, work).await
     }
 
     async fn transact<T: Send + 'static>(
         &self,
-        is_long: bool,
+        manner: Manner,
         work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T> + Send + 'static,
     ) -> Result<T> {
         match &self.backend {
-            Backend::Sqlite { writer, .. } => writer.run(is_long, work).await,
+            Backend::Sqlite { writer, .. } => writer.run(manner, work).await,
             Backend::Postgres(pool) => {
                 // A task of its own: whoever stops waiting for it cannot leave a transaction open.
-                let task = tokio::spawn(write_to_postgres(pool.clone(), work));
+                let task = tokio::spawn(write_to_postgres(pool.clone(), manner, work));
                 task.await.map_err(|_| StoreError::Closed)?
             }
         }
@@ -206,10 +217,15 @@ async fn open_postgres(url: &str) -> Result<Backend> {
 
 async fn write_to_postgres<T>(
     pool: PgPool,
+    manner: Manner,
     work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T>,
 ) -> Result<T> {
     let mut transaction = Transaction { connection: Connection::Postgres(pool.acquire().await?) };
-    transaction.script("BEGIN").await?;
+    let begin = match manner {
+        Manner::Surviving(Durability::Process) => "BEGIN; SET LOCAL synchronous_commit = off",
+        _ => "BEGIN",
+    };
+    transaction.script(begin).await?;
     match work(&mut transaction).await {
         Ok(result) => transaction.script("COMMIT").await.map(|()| result),
         Err(error) => {

@@ -22,6 +22,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { version: 4, sql: FEEDS, first: None },
     Step { version: 5, sql: BILLING, first: Some(MORE_NOTICES) },
     Step { version: 6, sql: REVISIONS, first: None },
+    Step { version: 7, sql: COUNTED, first: Some(ATTEMPTS) },
 ];
 
 /// Which content was ever worked with; the fact `revision` names the newest.
@@ -31,6 +32,49 @@ CREATE TABLE revisions (
     -- When it became the newest.
     seen_at BIGINT NOT NULL
 )
+";
+
+/// Attempts are written in the order of their key, and never found by anything else.
+const ATTEMPTS: Dialects =
+    Dialects { sqlite: concat!(attempts_after!(), " WITHOUT ROWID"), postgres: attempts_after!() };
+
+macro_rules! attempts_after {
+    () => {
+        "CREATE TABLE attempts_after (
+            delivery TEXT NOT NULL REFERENCES deliveries (id),
+            epoch BIGINT NOT NULL,
+            at BIGINT NOT NULL,
+            relay TEXT NOT NULL,
+            code BIGINT,
+            enhanced TEXT,
+            text TEXT NOT NULL,
+            PRIMARY KEY (delivery, epoch)
+        )"
+    };
+}
+use attempts_after;
+
+/// What was sent is counted as it is recorded, so that nobody counts a million rows; the rest is counted by an index of
+/// what is neither in the queue nor sent.
+const COUNTED: &str = "
+INSERT INTO attempts_after (delivery, epoch, at, relay, code, enhanced, text)
+    SELECT delivery, epoch, at, relay, code, enhanced, text FROM attempts;
+DROP TABLE attempts;
+ALTER TABLE attempts_after RENAME TO attempts;
+
+DROP INDEX deliveries_by_issue;
+CREATE INDEX deliveries_apart ON deliveries (issue, state)
+    WHERE state IN ('deferred', 'failed', 'suppressed', 'unknown');
+
+-- One row a sender, so that senders do not wait for each other.
+CREATE TABLE sent_counts (
+    issue TEXT NOT NULL REFERENCES issues (id),
+    sender TEXT NOT NULL,
+    sent BIGINT NOT NULL,
+    PRIMARY KEY (issue, sender)
+);
+INSERT INTO sent_counts (issue, sender, sent)
+    SELECT issue, '', COUNT(*) FROM deliveries WHERE state = 'sent' AND issue IS NOT NULL GROUP BY issue
 ";
 
 /// The number that the address of a reader's own feed is made from.

@@ -260,7 +260,7 @@ pub(super) async fn test(opened: &Opened, context: &Context, test: &Test) -> Don
     };
     let mut session = opened.relay.connect().await.map_err(failed)?;
     session.offer(&DeliveryId::new(clock::new_id()), &envelope, &bytes).await.map_err(failed)?;
-    let reply = session.finish().await.map_err(failed)?;
+    let reply = session.finish(None).await.map_err(failed)?;
     session.quit().await;
     context.say(&format!("The relay {} took it: {} {}", opened.relay.name(), reply.code, reply.text));
     Ok(())

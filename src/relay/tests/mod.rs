@@ -79,7 +79,7 @@ fn trusting_relay(settings: SmtpRelay) -> Smtp {
 
 async fn hand_over(session: &mut dyn Session, message: &[u8]) -> Result<Reply, Failure> {
     session.offer(&delivery(), &envelope(), message).await?;
-    session.finish().await
+    session.finish(None).await
 }
 
 /// One mail over one connection; whether the connection can be used again.
@@ -111,7 +111,7 @@ async fn the_final_dot_waits_for_finish() {
         Server::start(&format!("{HELLO}{ENVELOPE}{DATA} body\n> 250 2.0.0 queued as 7\n< QUIT\n> 221 bye")).await;
     let mut session = relay(settings(server.port, Encryption::None)).connect().await.unwrap();
     session.offer(&delivery(), &envelope(), MESSAGE).await.unwrap();
-    let reply = session.finish().await.unwrap();
+    let reply = session.finish(None).await.unwrap();
     assert_eq!(reply, Reply { code: 250, enhanced: Some("2.0.0".to_owned()), text: "queued as 7".to_owned() });
     assert!(session.is_usable());
     session.quit().await;
@@ -137,7 +137,7 @@ async fn a_second_offer_never_lands_in_the_first_message() {
     let failure = session.offer(&delivery(), &envelope(), MESSAGE).await.unwrap_err();
     assert_eq!(failure.verdict(), Verdict::Dropped);
     assert!(!session.is_usable());
-    assert_eq!(session.finish().await.unwrap_err().verdict(), Verdict::Dropped);
+    assert_eq!(session.finish(None).await.unwrap_err().verdict(), Verdict::Dropped);
     session.quit().await;
     assert!(server.heard().await.ends_with("DATA\r\nSubject: Hello\r\n\r\nHello\r\n"));
 }
@@ -287,6 +287,71 @@ async fn a_future_dropped_in_the_middle_leaves_an_unusable_session() {
     let offer = session.offer(&delivery, &envelope, MESSAGE);
     assert!(tokio::time::timeout(Duration::from_millis(20), offer).await.is_err());
     assert!(!session.is_usable());
+}
+
+// ── several commands in one write ──
+
+const PIPELINES: &str = "> 220 hi\n< EHLO\n> 250-hi\n> 250 PIPELINING\n";
+/// Nothing of it is answered before all of it was heard.
+const GROUP: &str = "< MAIL\n< RCPT\n< DATA\n";
+const TAKEN: &str = "> 250 ok\n> 250 ok\n> 354 go on\n body\n";
+
+/// Two mails over one connection, the second one's envelope with the first one's dot.
+async fn two_mails(script: &str) -> (Result<Reply, Failure>, Result<Reply, Failure>, bool) {
+    let server = Server::start(script).await;
+    let (delivery, envelope) = (delivery(), envelope());
+    let mut session = relay(settings(server.port, Encryption::None)).connect().await.unwrap();
+    let first = match session.offer(&delivery, &envelope, MESSAGE).await {
+        Ok(()) => session.finish(Some((&envelope, MESSAGE.len()))).await,
+        Err(failure) => Err(failure),
+    };
+    let second = hand_over(&mut *session, MESSAGE).await;
+    (first, second, session.is_usable())
+}
+
+#[tokio::test]
+async fn the_next_envelope_goes_with_the_dot() {
+    let script = format!("{PIPELINES}{GROUP}{TAKEN}{GROUP}> 250 first\n{TAKEN}> 250 second");
+    let (first, second, is_usable) = two_mails(&script).await;
+    assert_eq!((first.unwrap().text, second.unwrap().text, is_usable), ("first".into(), "second".into(), true));
+}
+
+#[tokio::test]
+async fn a_refusal_in_a_group_is_told_to_its_own_mail() {
+    let check = async |script: &str, expected: [Option<(Phase, Verdict)>; 2], is_usable: bool| {
+        let (first, second, usable) = two_mails(&format!("{PIPELINES}{GROUP}{script}")).await;
+        let met = [first, second].map(|outcome| outcome.err().map(|failure| (failure.phase, failure.verdict())));
+        assert_eq!((met, usable), (expected, is_usable), "{script}");
+    };
+    let refused = Some((Phase::RcptTo, Verdict::RefusedForGood));
+    let reset = "< RSET\n< MAIL\n< RCPT\n< DATA\n> 250 ok\n";
+    let no_recipient = "> 250 ok\n> 550 5.1.1 nobody\n";
+    // The relay waits for a message to nobody, or does not.
+    check(&format!("{no_recipient}> 354 go\n< .\n> 554 nobody\n{reset}{TAKEN}> 250 ok"), [refused, None], true).await;
+    check(&format!("{no_recipient}> 503 nobody\n{reset}{TAKEN}> 250 ok"), [refused, None], true).await;
+    // The dot of the first is refused while the second one's envelope is on its way.
+    let content = Some((Phase::Answer, Verdict::RefusedForGood));
+    check(&format!("{TAKEN}{GROUP}> 550 5.7.1 spam\n{TAKEN}> 250 ok"), [content, None], true).await;
+    check(&format!("{TAKEN}{GROUP}> 250 ok\n{no_recipient}> 503 nobody\n"), [None, refused], true).await;
+    // The line ends within the group: what was said before counts.
+    let dropped = Some((Phase::MailFrom, Verdict::Dropped));
+    check(&format!("{no_recipient} drop"), [refused, dropped], false).await;
+    check(&format!("{TAKEN}{GROUP}> 250 ok\n> 421 enough\n drop"), [None, dropped], false).await;
+    check(&format!("{TAKEN}{GROUP} drop"), [Some((Phase::Answer, Verdict::Uncertain)), dropped], false).await;
+}
+
+#[tokio::test]
+async fn a_relay_that_cannot_take_a_group_is_asked_one_by_one() {
+    let check = async |answers: &str, phase: Phase, verdict: Verdict| {
+        let one_by_one = format!("{PIPELINES}< MAIL\n> 250 ok\n< RCPT\n> 250 ok\n{DATA} body\n> 250 ok");
+        let server = Server::start(&format!("{PIPELINES}{GROUP}{answers}\n drop\nagain\n{one_by_one}")).await;
+        let relay = relay(settings(server.port, Encryption::None));
+        let failure = one_mail(&relay, MESSAGE).await.0.unwrap_err();
+        assert_eq!((failure.phase, failure.verdict()), (phase, verdict));
+        assert!(one_mail(&relay, MESSAGE).await.0.is_ok(), "{answers}");
+    };
+    check("> 250 ok", Phase::RcptTo, Verdict::Dropped).await;
+    check("> 250 ok\n> 503 too fast\n> 503 too fast", Phase::RcptTo, Verdict::RelayTrouble).await;
 }
 
 // ── encryption and login ──
@@ -450,11 +515,11 @@ async fn the_outbox_names_a_mail_when_it_is_finished() {
     session.offer(&id, &envelope(), MESSAGE).await.unwrap();
     assert_eq!(outbox::list(&dir), []);
     assert_eq!(outbox::read(&dir, id.as_str()), None);
-    assert_eq!(session.finish().await.unwrap().code, 250);
+    assert_eq!(session.finish(None).await.unwrap().code, 250);
     assert_eq!(outbox::read(&dir, id.as_str()).as_deref(), Some(MESSAGE));
 
     session.offer(&id, &envelope(), b"again\r\n").await.unwrap();
-    session.finish().await.unwrap();
+    session.finish(None).await.unwrap();
     let ids: Vec<String> = outbox::list(&dir).into_iter().map(|(id, _)| id).collect();
     assert_eq!(ids, [id.as_str()]);
     assert_eq!(fs_names(&dir), [format!("{id}.eml")]);

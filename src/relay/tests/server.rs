@@ -1,8 +1,8 @@
 //! A server that says and expects what a script tells it, line by line.
 //!
 //! `> words` says a line (or two at once, with `\n` between them), `< words` expects one that begins so, `body` reads up to the final dot, `some body` reads the
-//! beginning of a message, `tls` encrypts, `flood` never ends its answer, `drop` hangs up at once. At the end of the
-//! script it reads on in silence until the client hangs up.
+//! beginning of a message, `tls` encrypts, `flood` never ends its answer, `drop` hangs up at once, `again` is followed by
+//! the script for the next connection. At the end of a script it reads on in silence until the client hangs up.
 
 use std::sync::Arc;
 
@@ -27,8 +27,12 @@ impl Server {
         let port = listener.local_addr().unwrap().port();
         let script = script.to_owned();
         let conversation = tokio::spawn(async move {
-            let (stream, _) = listener.accept().await.unwrap();
-            follow(&script, stream).await
+            let mut heard = String::new();
+            for script in script.split("again\n") {
+                let (stream, _) = listener.accept().await.unwrap();
+                heard += &follow(script, stream).await;
+            }
+            heard
         });
         Server { port, conversation }
     }
