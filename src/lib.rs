@@ -35,6 +35,8 @@ pub mod store;
 pub mod relay;
 /// The payment provider (Stripe).
 pub mod payments;
+/// Questions to DNS about our own domains, and what their answers mean for mail.
+pub mod lookup;
 
 // ── what happens when ──
 

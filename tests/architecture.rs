@@ -9,9 +9,26 @@ const FIRST_DOOR: &str = "clock";
 
 /// What reaches for time, chance, disk, network, environment or database.
 const DOORS: &[&str] = &[
-    "SystemTime", "Instant::now", "Utc::now", "Local::now", "Timestamp::now", "Zoned::now", "now_v7", "rand::",
-    "std::fs", "std::env", "std::process", "std::io::stdin", "TcpStream", "TcpListener", "UdpSocket", "tokio::",
-    "reqwest::", "sqlx::", "notify::",
+    "SystemTime",
+    "Instant::now",
+    "Utc::now",
+    "Local::now",
+    "Timestamp::now",
+    "Zoned::now",
+    "now_v7",
+    "rand::",
+    "std::fs",
+    "std::env",
+    "std::process",
+    "std::io::stdin",
+    "TcpStream",
+    "TcpListener",
+    "UdpSocket",
+    "tokio::",
+    "reqwest::",
+    "sqlx::",
+    "notify::",
+    "hickory_resolver::",
 ];
 
 /// How a statement begins.

@@ -130,6 +130,42 @@ fn a_port_in_use_is_named() {
     assert!(said.contains("--bind"), "{said}");
 }
 
+/// A DNS server that knows no name at all (RFC 1035, 4.1.1) until the test ends.
+fn empty_dns() -> String {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut message = [0; 1500];
+        while let Ok((length, asker)) = socket.recv_from(&mut message) {
+            message[2] |= 0x80;
+            message[3] = 0x83;
+            let _ = socket.send_to(&message[..length], asker);
+        }
+    });
+    address
+}
+
+#[test]
+fn doctor_asks_dns_only_when_told_and_says_what_to_publish() {
+    let folder = publication();
+    let variables = [("PRESSRUN_NEWSLETTERS__0__FROM", "News <news@news.example.com>")];
+    let server = empty_dns();
+    let said = check(&pressrun_with(folder.path(), &["doctor"], &variables), 0, "no errors");
+    assert!(!said.contains("spf"), "{said}");
+    let ask = ["doctor", "--dns", "--dns-server", &server, "--leaves-from", "192.0.2.25"];
+    let said = check(&pressrun_with(folder.path(), &ask, &variables), 1, "there is no domain news.example.com");
+    for record in [
+        "_dmarc.news.example.com. TXT \"v=DMARC1; p=none\"",
+        "news.example.com. TXT \"v=spf1 ip4:192.0.2.25 ~all\"",
+        "25.2.0.192.in-addr.arpa. PTR mail.news.example.com.",
+    ] {
+        assert!(said.contains(record), "`{record}` is not in:\n{said}");
+    }
+    let json = pressrun_with(folder.path(), &[&ask[..], &["--format", "json"]].concat(), &variables);
+    check(&json, 1, r#""about":"ptr","finding":"192.0.2.25 has no name"#);
+    check(&json, 1, r#""record":{"name":"news.example.com","kind":"TXT","value":"v=spf1 ip4:192.0.2.25 ~all"}"#);
+}
+
 #[test]
 fn a_relay_that_does_not_answer_is_named() {
     let folder = publication();
