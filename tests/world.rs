@@ -298,6 +298,15 @@ async fn address(database: Database, folder: &TempDir) -> StoreAddress {
     }
 }
 
+/// One more database of the same kind, with nothing in it.
+pub async fn another_like(world: &World, name: &str) -> Store {
+    let address = match &world.address {
+        StoreAddress::Sqlite(_) => StoreAddress::Sqlite(world.path(name)),
+        StoreAddress::Postgres(_) => StoreAddress::Postgres(Secret::new(new_postgres_database().await)),
+    };
+    Store::open(&address).await.expect("the database opens")
+}
+
 /// A database of its own for each story, in the server that `scripts/test` started.
 async fn new_postgres_database() -> String {
     use sqlx::{Connection as _, Executor as _};

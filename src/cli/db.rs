@@ -1,20 +1,24 @@
-//! `db`: back the database up, restore it, look it over.
+//! `db`: back the database up, restore it, move it, look it over.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::clock;
+use crate::config;
+use crate::diagnostic::Wrong;
 use crate::files;
+use crate::model::OnUnknown;
 use crate::press::{self, Options};
-use crate::store::{self, StoreAddress};
+use crate::store::{self, Copied, Store, StoreAddress};
 
 use super::opened::{address, open};
 use super::{Context, Done, Failure};
 
-/// Back the database up, restore it, look it over
+/// Back the database up, restore it, move it, look it over
 #[derive(Debug, Args)]
 pub struct Db {
     #[command(subcommand)]
@@ -39,6 +43,15 @@ enum Command {
         /// A backup
         file: PathBuf,
     },
+    /// Move the publication into another database, which must be empty
+    ///
+    /// Sending is held in both from then on: `issue resume --all` lifts it in the one that the settings name. Prints each
+    /// table with its rows and a checksum that was the same on both sides.
+    Copy {
+        /// Where to: `postgres://user@host/name` or `sqlite:FILE`; a password can stand in PGPASSWORD
+        #[arg(long, value_name = "URL")]
+        to: String,
+    },
     /// Look for damage in the file and for sums that do not add up
     Check,
 }
@@ -49,6 +62,7 @@ pub async fn run(db: &Db, context: &Context) -> Done<ExitCode> {
         Command::Migrate => migrate(context).await?,
         Command::Backup { file } => backup(context, file).await?,
         Command::Restore { file } => restore(context, file).await?,
+        Command::Copy { to } => copy(context, to).await?,
         Command::Check => return check(context).await,
     }
     Ok(ExitCode::SUCCESS)
@@ -115,6 +129,53 @@ async fn restore(context: &Context, file: &Path) -> Done {
         context.say(&format!("The database that was there is kept as {}.", kept.display()));
     }
     context.say("All sending is held. `pressrun issue resume --all` shows what would go and lifts it.");
+    Ok(())
+}
+
+async fn copy(context: &Context, to: &str) -> Done {
+    #[derive(Serialize)]
+    struct Answer {
+        table: String,
+        rows: u64,
+        checksum: String,
+    }
+    let wrong = |wrong: Wrong| Failure::yours(format!("`--to` is wrong: {}", wrong.message), wrong.help);
+    let settings = config::store_address(to).map_err(wrong)?;
+    let opened = open(context, None).await?;
+    let target = Store::open(&StoreAddress::of(context.root(), &settings)).await?;
+    if let Some(table) = target.filled_table().await? {
+        let help = "empty it, or name one that is new: `dropdb` and `createdb`, or another file";
+        return Err(Failure::yours(
+            format!("the database to copy to is not empty: its table `{table}` has rows"),
+            help,
+        ));
+    }
+    let on_unknown = opened.edition.settings.sending.on_unknown;
+    let date = clock::now().format("%Y-%m-%d %H:%M UTC");
+    opened.store.hold(format!("it was copied to another database on {date}")).await?;
+    come_to_rest(&opened.store, on_unknown).await?;
+    let mut tables = Vec::new();
+    let hold = format!("it was copied from another database on {date}");
+    opened.store.copy_into(&target, hold, |copied| tables.push(copied)).await?;
+    target.end_leases(clock::now(), on_unknown).await?;
+    for Copied { table, rows, checksum } in tables {
+        let answer = Answer { table, rows, checksum: format!("{checksum:016x}") };
+        context.answer(&answer, |answer| format!("{:20} {:>12}  {}", answer.table, answer.rows, answer.checksum))?;
+    }
+    context.say("All of it is there and the same. Sending is held here and there.");
+    context.say("Name the new database in `[store]` with the same server key, then run `pressrun issue resume --all`.");
+    Ok(())
+}
+
+/// Waits until whatever was on the wire when sending was held has its answer, or its sender is known to be dead.
+async fn come_to_rest(store: &Store, on_unknown: OnUnknown) -> Done {
+    for _ in 0..40 {
+        store.release_expired(clock::now(), on_unknown).await?;
+        if !store.is_sending().await? {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use crate::auth::ServerKeys;
 use crate::billing::Till;
 use crate::clock;
 use crate::config;
+use crate::content::fingerprint;
 use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::files::{self, FilesError, Lock};
 use crate::payments::Provider;
@@ -125,10 +126,7 @@ pub(super) fn data(root: &Path) -> PathBuf {
 
 /// Where the database is, by the settings.
 pub(super) fn address(root: &Path, edition: &Edition) -> StoreAddress {
-    match &edition.settings.store {
-        config::Store::Sqlite(path) => StoreAddress::Sqlite(root.join(path)),
-        config::Store::Postgres(url) => StoreAddress::Postgres(url.clone()),
-    }
+    StoreAddress::of(root, &edition.settings.store)
 }
 
 /// A database file is in use as long as this is kept.
@@ -176,6 +174,8 @@ fn keys(root: &Path, edition: &Edition) -> Done<ServerKeys> {
             "set PRESSRUN_AUTH__SECRET, or `secret-file` in `[auth]`, to at least 32 random characters; every process must have the same",
         ));
     }
-    let secret = files::secret_or_new(&data(root).join("secret"), &clock::random::<32>())?;
+    // Text, so that `secret-file` can name it once the publication is on PostgreSQL.
+    let new = fingerprint(&clock::random::<32>());
+    let secret = files::secret_or_new(&data(root).join("secret"), new.as_bytes())?;
     Ok(ServerKeys::new(secret, old))
 }

@@ -15,7 +15,7 @@ mod values;
 
 pub use read::{Source, read, secret_files_named};
 pub use show::show;
-pub use values::{LONGEST_MAILBOX, is_language_tag, is_unfit};
+pub use values::{LONGEST_MAILBOX, is_language_tag, is_unfit, store_address};
 
 use std::fmt;
 use std::net::IpAddr;

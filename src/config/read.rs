@@ -329,7 +329,7 @@ fn store(section: Section<'_>, auth: &Auth) -> Store {
         section.note("url", Wrong::new(&codes::SETTINGS_SECRET, message, help));
         return Store::default();
     }
-    let store = section.value("url", values::store).unwrap_or_default();
+    let store = section.value("url", values::store_address).unwrap_or_default();
     if matches!(store, Store::Postgres(_)) && auth.secret.is_none() {
         let message = "with PostgreSQL, all machines need the same server key";
         let help = "set the variable `PRESSRUN_AUTH__SECRET`, or name a file with `secret-file` in `[auth]`";

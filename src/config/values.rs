@@ -219,7 +219,7 @@ pub(super) fn relay(text: &str) -> Result<Option<(String, u16, Encryption)>, Wro
 }
 
 /// The database's address.
-pub(super) fn store(text: &str) -> Result<Store, Wrong> {
+pub fn store_address(text: &str) -> Result<Store, Wrong> {
     let wrong = |message: &str| {
         let help = "write `sqlite:data/pressrun.db` or `postgres://user@host/name`";
         Wrong::new(&codes::SETTINGS_URL, message, help)

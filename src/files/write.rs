@@ -37,10 +37,13 @@ pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, FilesError> {
     }
 }
 
+/// How many bytes a secret has at least.
+const SECRET: usize = 32;
+
 /// Reads a secret of our own, which only this user may read; the first time, `new` is written there.
 pub fn secret_or_new(path: &Path, new: &[u8]) -> Result<Vec<u8>, FilesError> {
     if let Some(secret) = read_if_there(path)? {
-        return whole_secret(path, secret, new.len());
+        return whole_secret(path, secret);
     }
     let aside = aside(path).map_err(FilesError::at("write", path))?;
     // A link is refused where another process was first; a rename would take that one's place.
@@ -48,17 +51,17 @@ pub fn secret_or_new(path: &Path, new: &[u8]) -> Result<Vec<u8>, FilesError> {
     discard(&aside);
     match written {
         Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => Err(FilesError::new("write", path, cause)),
-        _ => whole_secret(path, read_if_there(path)?.unwrap_or_default(), new.len()),
+        _ => whole_secret(path, read_if_there(path)?.unwrap_or_default()),
     }
 }
 
 /// A secret that was cut short is no secret: links made with it could be made by anybody.
-fn whole_secret(path: &Path, secret: Vec<u8>, length: usize) -> Result<Vec<u8>, FilesError> {
-    if secret.len() >= length {
+fn whole_secret(path: &Path, secret: Vec<u8>) -> Result<Vec<u8>, FilesError> {
+    if secret.len() >= SECRET {
         return Ok(secret);
     }
     let cause =
-        io::Error::other(format!("it is shorter than {length} bytes; put back the one that was there, or delete it"));
+        io::Error::other(format!("it is shorter than {SECRET} bytes; put back the one that was there, or delete it"));
     Err(FilesError::new("use the key in", path, cause))
 }
 

@@ -161,12 +161,7 @@ impl Transaction {
 
     /// Inserts many rows in few statements: `head` is `INSERT INTO t (a, b) VALUES`, `tail` what follows the rows.
     /// Says how many rows were inserted.
-    pub(crate) async fn insert_many(
-        &mut self,
-        head: &'static str,
-        rows: Vec<Vec<Value>>,
-        tail: &'static str,
-    ) -> Result<u64> {
+    pub(crate) async fn insert_many(&mut self, head: &str, rows: Vec<Vec<Value>>, tail: &str) -> Result<u64> {
         const PER_STATEMENT: usize = 500;
         let mut inserted = 0;
         let mut rows = rows.into_iter().peekable();

@@ -1,6 +1,6 @@
 //! Opening a database: where it is, whether it is sound, and bringing its schema up to date.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -9,10 +9,11 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, PgPool, SqlitePool};
 use tokio::sync::watch;
 
+use crate::config;
 use crate::model::Durability;
 
 use super::database::{Connection, Manner, Result, StoreError, Transaction, Work, Writer, empty_log, transact};
-use super::dialect::Sql;
+use super::dialect::{Dialects, Sql};
 use super::schema::STEPS;
 use super::values::{Columns, Row, Value, values};
 
@@ -22,7 +23,17 @@ pub enum StoreAddress {
     /// A file.
     Sqlite(PathBuf),
     /// A `postgres://` url.
-    Postgres(crate::config::Secret),
+    Postgres(config::Secret),
+}
+
+impl StoreAddress {
+    /// Where the settings of the publication in `root` say that it is.
+    pub fn of(root: &Path, settings: &config::Store) -> StoreAddress {
+        match settings {
+            config::Store::Sqlite(path) => StoreAddress::Sqlite(root.join(path)),
+            config::Store::Postgres(url) => StoreAddress::Postgres(url.clone()),
+        }
+    }
 }
 
 /// The open database. Clones share it.
@@ -120,11 +131,28 @@ impl Store {
 
     /// One question.
     pub(crate) async fn rows<T: Columns>(&self, sql: impl Sql, values: Vec<Value>) -> Result<Vec<T>> {
+        self.reader().await?.rows(sql, values).await
+    }
+
+    async fn reader(&self) -> Result<Transaction> {
         let connection = match &self.backend {
             Backend::Sqlite { readers, .. } => Connection::SqliteReader(readers.acquire().await?),
             Backend::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
         };
-        Transaction { connection }.rows(sql, values).await
+        Ok(Transaction { connection })
+    }
+
+    /// For many questions about one moment. The connection does not go back to the others.
+    pub(super) async fn snapshot(&self) -> Result<Transaction> {
+        let mut reader = self.reader().await?;
+        match &mut reader.connection {
+            Connection::Sqlite(_) => {}
+            Connection::SqliteReader(one) => one.close_on_drop(),
+            Connection::Postgres(one) => one.close_on_drop(),
+        }
+        let begin = Dialects { sqlite: "BEGIN", postgres: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" };
+        reader.script(begin.told(self.is_postgres())).await?;
+        Ok(reader)
     }
 
     /// One question with at most one row for an answer.

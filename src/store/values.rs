@@ -53,6 +53,11 @@ impl Row {
         Row(values.into_iter())
     }
 
+    /// What has not been read of it.
+    pub(super) fn into_values(self) -> Vec<Value> {
+        self.0.collect()
+    }
+
     /// What comes next.
     pub fn read<T: Columns>(&mut self) -> Result<T> {
         T::read(self)
