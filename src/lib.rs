@@ -27,6 +27,8 @@ pub mod checks;
 
 /// The time and the dice.
 pub mod clock;
+/// What this process has counted since it began.
+pub mod counters;
 /// The files of a publication: read, write atomically, watch.
 pub mod files;
 /// The database: every SQL statement lives here.

@@ -72,10 +72,7 @@ enum Command {
     Check(check::Check),
     Build(build::Build),
     Serve(serve::Serve),
-    /// Run the scheduler and send mail, without the web
-    ///
-    /// The same as `serve --roles scheduler,sender`, for more machines on one PostgreSQL.
-    Worker,
+    Worker(serve::Worker),
     Issue(issue::Issue),
     Digest(digest::Digest),
     Subscribers(subscribers::Subscribers),
@@ -235,7 +232,7 @@ fn obey(command: Command, context: &Context) -> Done<ExitCode> {
         Command::Init(init) => init::run(&init, context)?,
         Command::Build(build) => build::run(&build, context)?,
         Command::Serve(serve) => at_work(serve::run(serve, context))?,
-        Command::Worker => at_work(serve::run(serve::Serve::without_web(), context))?,
+        Command::Worker(worker) => at_work(serve::run(worker.into(), context))?,
         Command::Subscribers(subscribers) => at_work(subscribers::run(subscribers, context))?,
         Command::Billing(billing) => at_work(billing::run(billing, context))?,
         Command::Check(check) => return check::run(&check, context),

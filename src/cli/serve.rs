@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -16,6 +17,7 @@ use url::Url;
 use crate::billing::{self, BillingError, Till};
 use crate::clock;
 use crate::config::{Relay, is_loopback};
+use crate::counters;
 use crate::diagnostic;
 use crate::files::{self, Watcher};
 use crate::press::{self, Edition, Options};
@@ -38,12 +40,30 @@ pub struct Serve {
     /// What to do
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Web, Role::Scheduler, Role::Sender])]
     roles: Vec<Role>,
+    #[command(flatten)]
+    watched: Watched,
 }
 
-impl Serve {
-    /// As `worker` does: everything but the web.
-    pub fn without_web() -> Serve {
-        Serve { bind: SocketAddr::from(([127, 0, 0, 1], 0)), roles: vec![Role::Scheduler, Role::Sender] }
+/// Run the scheduler and send mail, without the web
+///
+/// The same as `serve --roles scheduler,sender`, for more machines on one PostgreSQL.
+#[derive(Debug, Args)]
+pub struct Worker {
+    #[command(flatten)]
+    watched: Watched,
+}
+
+/// How a process that runs on and on is watched.
+#[derive(Debug, Args)]
+struct Watched {
+    /// Answer `/metrics` for Prometheus there, such as `127.0.0.1:9100`, to anybody who reaches it
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<SocketAddr>,
+}
+
+impl From<Worker> for Serve {
+    fn from(Worker { watched }: Worker) -> Serve {
+        Serve { bind: SocketAddr::from(([127, 0, 0, 1], 0)), roles: vec![Role::Scheduler, Role::Sender], watched }
     }
 }
 
@@ -75,6 +95,10 @@ pub async fn run(serve: Serve, context: &Context) -> Done {
         true => Some(bind(serve.bind).await?),
         false => None,
     };
+    let figures = match serve.watched.metrics {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
     let bound = listener.as_ref().map(|listener| listener.local_addr().unwrap_or(serve.bind));
     let bound_url = bound.and_then(|bound| Url::parse(&format!("http://{}", local_name(bound))).ok());
     let opened = open(context, bound_url.clone()).await?;
@@ -90,6 +114,9 @@ pub async fn run(serve: Serve, context: &Context) -> Done {
     if let Some((listener, bound)) = listener.zip(bound) {
         let state = web_state(&opened, context, editions.clone(), bound)?;
         tasks.spawn(crash_free(web::serve(Arc::new(state), listener, stopped.clone())));
+    }
+    if let Some(listener) = figures {
+        tasks.spawn(crash_free(web::serve_metrics(opened.store.clone(), listener, stopped.clone())));
     }
     if serve.roles.contains(&Role::Scheduler) {
         let place = format!("{}:{}", files::host_name(), files::absolute(context.root()));
@@ -221,6 +248,7 @@ async fn schedule(
             Err(SendError::Store(error)) => return Err(error.into()),
             Err(error) => tracing::error!(%error, "an issue could not be prepared"),
         }
+        counters::LAST_TURN.store(clock::now().timestamp(), Ordering::Relaxed);
     }
 }
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
 use crate::clock;
+use crate::counters;
 use crate::model::{IssueEvent, OnUnknown, RetryPolicy};
 use crate::relay::{Failure, FailureKind, Phase, Reply, Session, Verdict};
 use crate::store::{Claimed, Content, Outcome, Said, StoreError};
@@ -160,7 +161,10 @@ impl HandOver {
     ) -> Result<Handed, StoreError> {
         let said = match &failure.kind {
             FailureKind::Reply(reply) => self.said(reply),
-            FailureKind::Line(problem) => Said { relay: self.means.relay.name(), ..ours(problem.clone()) },
+            FailureKind::Line(problem) => {
+                counters::RELAY_ANSWERS.count("none");
+                Said { relay: self.means.relay.name(), ..ours(problem.clone()) }
+            }
         };
         let outcome = match failure.verdict() {
             Verdict::RefusedForGood => Outcome::Failed("refused"),
@@ -221,6 +225,7 @@ impl HandOver {
     }
 
     fn said(&self, reply: &Reply) -> Said {
+        counters::RELAY_ANSWERS.count_code(reply.code);
         Said {
             relay: self.means.relay.name(),
             code: Some(i64::from(reply.code)),

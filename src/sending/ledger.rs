@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::clock;
+use crate::counters;
 use crate::press::Edition;
 use crate::store::{Claimed, Fixed, Note, Outcome, Record, Said, StoreError};
 
@@ -48,6 +49,7 @@ impl Ledger {
 
     /// Has the result written before the next note of whoever asks.
     pub async fn record(&self, claimed: &Claimed, outcome: Outcome, said: Said) -> Result<(), StoreError> {
+        counters::RESULTS.count(outcome.word());
         let record = Record { claim: claimed.claim(), outcome, said };
         self.entries.send(Entry::Record(record)).await.map_err(|_| StoreError::Closed)
     }

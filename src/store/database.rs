@@ -12,6 +12,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::model::Durability;
 
+use crate::counters;
+
 use super::dialect::Sql;
 use super::values::{Columns, Row, Value};
 
@@ -54,10 +56,14 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> StoreError {
         // SQLITE_FULL and SQLITE_IOERR_SHMSIZE, and PostgreSQL's disk_full
-        match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
+        let error = match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
             Some("13" | "4874" | "53100") => StoreError::Full,
             _ => StoreError::Database(Arc::new(error)),
+        };
+        if !error.is_conflict() {
+            counters::DATABASE_ERRORS.count("");
         }
+        error
     }
 }
 

@@ -82,6 +82,20 @@ pub enum Outcome {
     Untouched(DateTime<Utc>),
 }
 
+impl Outcome {
+    /// A word for figures.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Outcome::Sent => "sent",
+            Outcome::Deferred(_) => "deferred",
+            Outcome::Failed(_) => "failed",
+            Outcome::Unknown(_) => "unknown",
+            Outcome::Dropped(_) => "dropped",
+            Outcome::Untouched(_) => "untouched",
+        }
+    }
+}
+
 /// What a relay said, for the attempts of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Said {
@@ -277,13 +291,23 @@ impl Store {
     pub async fn next_due(&self, issue: Option<&IssueId>) -> Result<Option<DateTime<Utc>>> {
         let of_issue = "SELECT MIN(due_at) FROM deliveries WHERE issue = $1
             AND state IN ('queued', 'deferred', 'unknown')";
-        let of_any = "SELECT MIN(d.due_at) FROM deliveries d LEFT JOIN issues i ON i.id = d.issue
-            WHERE d.state IN ('queued', 'deferred', 'unknown') AND (i.id IS NULL OR i.state = 'sending')";
+        let of_any = "SELECT MIN(first) FROM (
+            SELECT MIN(due_at) AS first FROM deliveries WHERE issue IS NULL
+                AND state IN ('queued', 'deferred', 'unknown')
+            UNION ALL SELECT (SELECT MIN(due_at) FROM deliveries WHERE issue = i.id
+                AND state IN ('queued', 'deferred', 'unknown')) FROM issues i WHERE i.state = 'sending') AS lanes";
         let earliest = match issue {
             Some(issue) => self.row(of_issue, values![issue]).await?,
             None => self.row(of_any, vec![]).await?,
         };
         Ok(earliest.flatten())
+    }
+
+    /// How many notices wait to be sent.
+    pub async fn count_waiting_notices(&self) -> Result<i64> {
+        let sql = "SELECT COUNT(*) FROM deliveries WHERE issue IS NULL AND state IN ('queued', 'deferred', 'unknown')
+            AND due_at IS NOT NULL";
+        Ok(self.row(sql, vec![]).await?.unwrap_or_default())
     }
 
     /// Whether any sender has a delivery of an issue in its hands.

@@ -133,6 +133,11 @@ impl Store {
         self.rows("SELECT id FROM issues WHERE state = 'sending' ORDER BY send_at", vec![]).await
     }
 
+    /// Issues whose deliveries are not all at rest.
+    pub async fn unfinished_issues(&self) -> Result<Vec<IssueId>> {
+        self.rows(unfinished!(), vec![]).await
+    }
+
     /// How many deliveries of an issue are in each state. Those that are queued are what is left of all that were
     /// written.
     pub async fn count_deliveries(&self, issue: &IssueId) -> Result<Vec<(DeliveryState, i64)>> {

@@ -10,6 +10,7 @@ mod billing;
 mod choices;
 mod cookies;
 mod form;
+mod metrics;
 mod notices;
 mod origin;
 mod outbox;
@@ -23,8 +24,9 @@ mod site;
 #[cfg(test)]
 mod tests;
 
-pub use server::serve;
+pub use metrics::serve_metrics;
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -34,6 +36,7 @@ use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT_LANGUAGE, ALLOW, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use url::Url;
@@ -41,6 +44,7 @@ use url::Url;
 use crate::auth::ServerKeys;
 use crate::billing::Till;
 use crate::clock;
+use crate::counters;
 use crate::press::Edition;
 use crate::render::{Imprint, ReaderPage, Words, reader_page};
 use crate::store::{Store, StoreError};
@@ -177,6 +181,11 @@ fn part_of<'p>(path: &'p str, pattern: &str) -> Option<&'p str> {
     (!part.is_empty() && !part.contains('/')).then_some(part)
 }
 
+/// Answers requests until `shutdown` turns true; then takes no more, and ends when those under way are answered.
+pub async fn serve(state: Arc<AppState>, listener: TcpListener, shutdown: watch::Receiver<bool>) -> io::Result<()> {
+    server::serve(move |request, peer| answer(Arc::clone(&state), request, peer), listener, shutdown).await
+}
+
 /// Answers one request, and writes its line in the log.
 async fn answer(state: Arc<AppState>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
     let started = Instant::now();
@@ -193,6 +202,7 @@ async fn answer(state: Arc<AppState>, request: Request<Incoming>, peer: SocketAd
         },
     };
     let (ms, status) = (started.elapsed().as_millis(), response.status().as_u16());
+    counters::HTTP_ANSWERS.count_code(status);
     let method = if is_known(&method) { method.as_str() } else { "other" };
     tracing::info!(method, route = pattern, status, ms, request = number, "answered");
     answer::secure(response, is_https)

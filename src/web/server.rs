@@ -10,10 +10,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
@@ -24,7 +25,6 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::sending::stopping;
 
 use super::patience::Patient;
-use super::{AppState, answer};
 
 /// Connections at once; well below the usual 1,024 open files of a process.
 const SEATS: usize = 512;
@@ -39,8 +39,13 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 5\r\nConnection: close\r\n\r\n";
 
-/// Answers requests until `shutdown` turns true; then takes no more, and ends when those under way are answered.
-pub async fn serve(state: Arc<AppState>, listener: TcpListener, shutdown: watch::Receiver<bool>) -> io::Result<()> {
+/// Has `answer` answer requests until `shutdown` turns true; then takes no more, and ends when those under way are
+/// answered.
+pub(super) async fn serve<A: Future<Output = Response<Body>> + Send + 'static>(
+    answer: impl Fn(Request<Incoming>, SocketAddr) -> A + Clone + Send + Sync + 'static,
+    listener: TcpListener,
+    shutdown: watch::Receiver<bool>,
+) -> io::Result<()> {
     let mut ended = shutdown.clone();
     let seats = Arc::new(Seats::default());
     let mut connections = JoinSet::new();
@@ -50,7 +55,7 @@ pub async fn serve(state: Arc<AppState>, listener: TcpListener, shutdown: watch:
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(connection(state.clone(), seats.clone(), stream, peer, shutdown.clone()));
+                    connections.spawn(connection(answer.clone(), seats.clone(), stream, peer, shutdown.clone()));
                 }
                 Err(error) => {
                     // Too many open files, or a client that is gone already: neither ends the others.
@@ -68,8 +73,8 @@ pub async fn serve(state: Arc<AppState>, listener: TcpListener, shutdown: watch:
     Ok(())
 }
 
-async fn connection(
-    state: Arc<AppState>,
+async fn connection<A: Future<Output = Response<Body>> + Send + 'static>(
+    answer: impl Fn(Request<Incoming>, SocketAddr) -> A + Clone + Send + Sync + 'static,
     seats: Arc<Seats>,
     mut stream: TcpStream,
     peer: SocketAddr,
@@ -81,11 +86,11 @@ async fn connection(
     };
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request: Request<Incoming>| {
-        let (state, seat) = (state.clone(), seat.clone());
+        let (answer, seat) = (answer.clone(), seat.clone());
         async move {
             // A form's body is still to come, at the client's pace.
             let _busy = (request.method() != Method::POST).then(|| Busy::new(&seat));
-            Ok::<_, Infallible>(answer(state, request, peer).await)
+            Ok::<_, Infallible>(answer(request, peer).await)
         }
     });
     let connection = http1::Builder::new()

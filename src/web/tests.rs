@@ -28,7 +28,7 @@ struct Site {
     state: Arc<AppState>,
     _edition: watch::Sender<Arc<Edition>>,
     stop: watch::Sender<bool>,
-    served: tokio::task::JoinHandle<std::io::Result<()>>,
+    served: tokio::task::JoinHandle<io::Result<()>>,
     _folders: (TempDir, TempDir),
 }
 
