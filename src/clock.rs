@@ -4,7 +4,13 @@
 
 use std::time::SystemTime;
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{Ed25519KeyPair, RsaKeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The present moment, to the millisecond, as the database keeps it.
@@ -29,6 +35,24 @@ pub fn random<const N: usize>() -> [u8; N] {
 /// A number from 0 to 1, for spreading waits.
 pub fn dice() -> f64 {
     f64::from(u32::from_le_bytes(random())) / f64::from(u32::MAX)
+}
+
+/// Two new keys to sign mail with, as PEM (PKCS #8): RSA of 2048 bits, and Ed25519.
+///
+/// # Errors
+///
+/// When the operating system has no randomness to give.
+pub fn new_signing_keys() -> Result<[String; 2], Unspecified> {
+    let rsa: Pkcs8V1Der<'_> = RsaKeyPair::generate(KeySize::Rsa2048)?.as_der()?;
+    let ed25519: Pkcs8V1Der<'_> = Ed25519KeyPair::generate()?.as_der()?;
+    Ok([pem(rsa.as_ref()), pem(ed25519.as_ref())])
+}
+
+/// RFC 7468, 10.
+fn pem(der: &[u8]) -> String {
+    let base64 = BASE64.encode(der);
+    let lines: Vec<_> = base64.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
 }
 
 /// A new id: a UUIDv7 (RFC 9562, 5.7) in 32 hex digits, so that later ids sort after earlier ones.

@@ -86,6 +86,31 @@ fn progress_in_json_stays_apart_from_the_answer() {
 }
 
 #[test]
+fn mail_is_signed_with_the_keys_that_were_made() {
+    let folder = publication();
+    let new = || pressrun(folder.path(), &["dkim", "new", "--selector", "first", "--format", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(&check(&new(), 0, "")).unwrap();
+    for (record, kind) in answer["records"].as_array().unwrap().iter().zip(["rsa", "ed25519"]) {
+        assert!(record["name"].as_str().unwrap().starts_with(&format!("first-{kind}._domainkey.")), "{record}");
+        assert!(record["value"].as_str().unwrap().starts_with(&format!("v=DKIM1; k={kind}; p=")), "{record}");
+        let mode = fs::metadata(folder.path().join(format!("data/dkim/first-{kind}.pem"))).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let settings = folder.path().join("publish.toml");
+    let text = fs::read_to_string(&settings).unwrap() + "\n" + answer["settings"].as_str().unwrap();
+    fs::write(&settings, text).unwrap();
+    check(&pressrun(folder.path(), &["check", "--strict"]), 0, "");
+    let mail = check(&pressrun(folder.path(), &["issue", "preview", "welcome", "--part", "eml"]), 0, "");
+    assert_eq!(mail.matches("DKIM-Signature: v=1;").count(), 2, "{mail}");
+    let before = fs::read(folder.path().join("data/dkim/first-rsa.pem")).unwrap();
+    check(&new(), 1, "exists already; nothing was written");
+    assert_eq!(fs::read(folder.path().join("data/dkim/first-rsa.pem")).unwrap(), before);
+    let said = check(&pressrun(folder.path(), &["dkim", "new", "--selector", "second"]), 0, "publish.toml");
+    let strings = said.split('"').filter(|string| string.len() > 200).count();
+    assert!(said.lines().all(|line| line.split('"').all(|string| string.len() <= 255)) && strings > 0, "{said}");
+}
+
+#[test]
 fn a_folder_without_a_publication_is_told_how_to_make_one() {
     let folder = TempDir::new().unwrap();
     for arguments in [&["check"][..], &["build"], &["serve", "--bind", "127.0.0.1:0"], &["issue", "list"]] {

@@ -3,9 +3,9 @@
 use chrono::TimeDelta;
 use pressrun::clock;
 use pressrun::model::{Cadence, DeliveryState, OnUnknown};
-use pressrun::store::{Copied, Fixed, Home, Outcome, Said, Store, StoreAddress};
+use pressrun::store::{Copied, Home, Outcome, Said, Store, StoreAddress};
 
-use crate::world::{World, another_like, note, on_both_databases, record};
+use crate::world::{World, another_like, fixed, note, on_both_databases, record};
 
 on_both_databases! {
     what_was_copied_goes_on_where_it_was
@@ -33,8 +33,7 @@ async fn what_was_copied_goes_on_where_it_was(mut world: World) {
     // A sender that lives: ten are sent, five are noted, and fifteen are in its hands.
     let until = now + TimeDelta::seconds(30);
     let claimed = world.store.claim(Some(&issue), "there", now, until, 30).await.unwrap();
-    let fixed =
-        |number: usize| Fixed { date_at: now, key_id: "k".to_owned(), message_id: format!("<{number}@example.com>") };
+    let fixed = |number: usize| fixed(now, &format!("<{number}@example.com>"));
     for (number, delivery) in claimed[..15].iter().enumerate() {
         assert!(note(&world.store, delivery, "there", &fixed(number), now).await);
     }

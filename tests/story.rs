@@ -5,10 +5,10 @@ use pressrun::clock;
 use pressrun::model::{Brake, Cadence, DeliveryState, IssueEvent, IssueId, IssueState, NewsletterId, Viewer};
 use pressrun::publishing::{self, Sent, WaitsFor};
 use pressrun::relay::{Phase, Reply};
-use pressrun::store::{Claimed, Fixed, Home, Outcome, Said, Standing, Store};
+use pressrun::store::{Claimed, Home, Outcome, Said, Standing, Store};
 
 use crate::relay::{Act, Memory};
-use crate::world::{World, article, note, on_both_databases, record};
+use crate::world::{World, article, fixed, note, on_both_databases, record};
 
 on_both_databases! {
     an_empty_ledger_mails_nothing
@@ -279,7 +279,7 @@ async fn a_mail_on_the_wire_is_not_sent_again_by_a_correction(mut world: World) 
     world.editor_writes("news", "", "Wrong.");
     world.editor_sends("news").await.unwrap();
     let (issue, claimed, now) = in_hand(&world, 1).await;
-    let fixed = Fixed { date_at: now, key_id: "k".to_owned(), message_id: "<m>".to_owned() };
+    let fixed = fixed(now, "<m>");
     assert!(note(&world.store, &claimed[0], "me", &fixed, now).await);
     world.store.move_issue(&issue, IssueEvent::Cancel, world.now).await.unwrap();
     world.editor_sends("news").await.unwrap();
@@ -331,7 +331,7 @@ async fn a_corrected_edition_goes_to_those_not_reached(mut world: World) {
     world.editor_sends("wrong").await.unwrap();
     let (issue, claimed, now) = in_hand(&world, 4).await;
     for claimed in claimed {
-        let fixed = Fixed { date_at: now, key_id: "k".to_owned(), message_id: "<m>".to_owned() };
+        let fixed = fixed(now, "<m>");
         assert!(note(&world.store, &claimed, "me", &fixed, now).await);
         let said = Said { relay: "r".to_owned(), code: Some(250), enhanced: None, text: "ok".to_owned() };
         assert!(record(&world.store, &claimed, "me", Outcome::Sent, said, now).await);
@@ -371,7 +371,7 @@ async fn a_goodbye_stops_mail_at_once(mut world: World) {
     let (issue, claimed, now) = in_hand(&world, 3).await;
     let gone = &claimed[0];
     world.reader_leaves(gone.to.as_str()).await;
-    let fixed = Fixed { date_at: now, key_id: "k".to_owned(), message_id: "<m>".to_owned() };
+    let fixed = fixed(now, "<m>");
     assert!(!note(&world.store, gone, "me", &fixed, now).await, "claimed, but not sent");
     world.store.give_back("me", now).await.unwrap();
     world.sender_works().await;
@@ -386,7 +386,7 @@ async fn a_paused_issue_writes_no_final_dot(mut world: World) {
     world.editor_sends("news").await.unwrap();
     let (issue, claimed, now) = in_hand(&world, 1).await;
     world.store.move_issue(&issue, IssueEvent::Pause, world.now).await.unwrap();
-    let fixed = Fixed { date_at: now, key_id: "k".to_owned(), message_id: "<m>".to_owned() };
+    let fixed = fixed(now, "<m>");
     assert!(!note(&world.store, &claimed[0], "me", &fixed, now).await);
     assert!(world.store.claim(Some(&issue), "me", now, now + HOUR, 3).await.unwrap().is_empty());
     world.store.give_back("me", now).await.unwrap();
@@ -409,7 +409,7 @@ async fn a_dead_sender_loses_nobody(mut world: World) {
     let (now, over) = (clock::now(), clock::now() - HOUR);
     // A sender dies with one delivery claimed and one noted, an hour ago.
     let claimed = world.store.claim(Some(&issue), "dead", now, over + TimeDelta::seconds(30), 2).await.unwrap();
-    let fixed = Fixed { date_at: over, key_id: "k".to_owned(), message_id: "<the-same@example.com>".to_owned() };
+    let fixed = fixed(over, "<the-same@example.com>");
     assert!(note(&world.store, &claimed[1], "dead", &fixed, over).await);
     world.sender_works().await;
     // One mail was taken without an answer: it is unknown, and is sent again half a minute later.

@@ -320,6 +320,11 @@ async fn new_postgres_database() -> String {
     format!("{server}/{name}")
 }
 
+/// What a first note fixes.
+pub fn fixed(date_at: DateTime<Utc>, message_id: &str) -> Fixed {
+    Fixed { date_at, key_id: "k".to_owned(), message_id: message_id.to_owned(), signed_by: String::new() }
+}
+
 /// Notes one claimed delivery; whether the note holds.
 pub async fn note(store: &Store, claimed: &Claimed, owner: &str, fixed: &Fixed, now: DateTime<Utc>) -> bool {
     let note = Note { claim: claimed.claim(), fixed: fixed.clone() };

@@ -11,10 +11,11 @@ use crate::config::{Relay, is_loopback};
 use crate::diagnostic::Severity;
 use crate::files;
 use crate::lookup::{self, Finding, Subject, Verdict};
+use crate::mail;
 use crate::model::EmailAddress;
-use crate::sending;
 use crate::zone;
 
+use super::dkim::published;
 use super::opened::{Opened, data, open};
 use super::{Context, Done, Failure};
 
@@ -76,9 +77,10 @@ fn subject(opened: &Opened, leaves_from: &[IpAddr]) -> Subject {
         Relay::Smtp(_) | Relay::Outbox => None,
     };
     let senders: BTreeSet<(String, String)> = senders.collect();
-    let host = Some(sending::host(&opened.edition.base_url)).filter(|host| !is_loopback(host));
+    let host = Some(mail::host(&opened.edition.base_url)).filter(|host| !is_loopback(host));
     let host = host.unwrap_or_else(|| format!("mail.{}", senders.first().map_or("example.com", |(from, _)| from)));
-    Subject { senders, keys: Vec::new(), relay, leaves_from: leaves_from.to_vec(), host }
+    let keys = published(settings, &settings.mail.dkim.keys);
+    Subject { senders, keys, relay, leaves_from: leaves_from.to_vec(), host }
 }
 
 fn content(opened: &Opened) -> Finding {

@@ -9,6 +9,7 @@ mod check;
 mod config;
 mod db;
 mod digest;
+mod dkim;
 mod doctor;
 mod init;
 mod issue;
@@ -78,6 +79,7 @@ enum Command {
     Subscribers(subscribers::Subscribers),
     Billing(billing::Billing),
     Db(db::Db),
+    Dkim(dkim::Dkim),
     Config(config::Config),
     Doctor(doctor::Doctor),
 }
@@ -231,6 +233,7 @@ fn obey(command: Command, context: &Context) -> Done<ExitCode> {
     match command {
         Command::Init(init) => init::run(&init, context)?,
         Command::Build(build) => build::run(&build, context)?,
+        Command::Dkim(dkim) => dkim::run(&dkim, context)?,
         Command::Serve(serve) => at_work(serve::run(serve, context))?,
         Command::Worker(worker) => at_work(serve::run(worker.into(), context))?,
         Command::Subscribers(subscribers) => at_work(subscribers::run(subscribers, context))?,

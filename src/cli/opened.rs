@@ -14,11 +14,12 @@ use crate::config;
 use crate::content::fingerprint;
 use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::files::{self, FilesError, Lock};
+use crate::mail;
 use crate::payments::Provider;
 use crate::press::{self, Edition, Options};
 use crate::publishing::Office;
 use crate::relay::{self, Relay};
-use crate::sending::{self, Means};
+use crate::sending::Means;
 use crate::store::{Home, Store, StoreAddress};
 
 use super::{Context, Done, Failure};
@@ -65,7 +66,7 @@ pub(super) async fn open(context: &Context, bound_url: Option<Url>) -> Done<Open
     Office { store: &store, edition: &edition, now: clock::now() }.enter_new_newsletters().await?;
     let keys = Arc::new(keys(context.root(), &edition)?);
     let relay =
-        relay::from_settings(&edition.settings.mail.relay, &data(context.root()), &sending::host(&edition.base_url));
+        relay::from_settings(&edition.settings.mail.relay, &data(context.root()), &mail::host(&edition.base_url));
     Ok(Opened { edition: Arc::new(edition), store, keys, relay, home, moved, _lock: lock })
 }
 

@@ -4,6 +4,7 @@
 //! wrong is collected; settings with all defaults come out even then, so that the rest can still be checked.
 
 mod billing;
+mod dkim;
 mod read;
 mod report;
 mod section;
@@ -13,6 +14,7 @@ mod show;
 mod tree;
 mod values;
 
+pub use dkim::{Dkim, DkimKey, Pair, Signers};
 pub use read::{Source, read, secret_files_named};
 pub use show::show;
 pub use values::{LONGEST_MAILBOX, is_language_tag, is_unfit, store_address};
@@ -99,13 +101,15 @@ pub struct Link {
     pub url: Url,
 }
 
-/// `[mail]` and `[[mail.relays]]`.
+/// `[mail]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mail {
     /// The relay that takes our mail.
     pub relay: Relay,
     /// The mailbox that reads bounces; none: whoever a mail is from hears of them.
     pub bounces_to: Option<EmailAddress>,
+    /// What it is signed with.
+    pub dkim: Dkim,
 }
 
 /// One of `[[mail.relays]]`.

@@ -12,6 +12,7 @@ use crate::model::{
 use crate::zone::Zone;
 
 use super::billing::billing;
+use super::dkim::dkim;
 use super::report::Report;
 use super::section::Section;
 use super::tree::{self, Misfit, Place, Table, Value};
@@ -37,11 +38,13 @@ pub fn secret_files_named(source: &Source) -> Vec<String> {
     let unheard = Report::new(source);
     let table = table(&unheard);
     let root = Section::root(&table, &unheard);
-    let passwords = root.section("mail").sections("relays").into_iter().filter_map(|relay| relay.text("password-file"));
+    let mail = root.section("mail");
+    let passwords = mail.sections("relays").into_iter().filter_map(|relay| relay.text("password-file"));
+    let signing = mail.section("dkim").sections("keys").into_iter().filter_map(|key| key.text("key-file"));
     let billing = root.section("billing");
     let keys =
         [root.section("auth").text("secret-file"), billing.text("key-file"), billing.text("webhook-secret-file")];
-    keys.into_iter().flatten().chain(passwords).collect()
+    keys.into_iter().flatten().chain(passwords).chain(signing).collect()
 }
 
 /// Reads settings; whatever is wrong is collected, and the default stands in its place.
@@ -124,7 +127,7 @@ fn settings(root: Section<'_>) -> Settings {
     Settings {
         authors: root.sections("authors").into_iter().filter_map(|section| author(section, &mut taken)).collect(),
         site: Site { links: root.section("site").sections("links").into_iter().filter_map(link).collect() },
-        mail: mail(root.section("mail"), &publication),
+        mail: mail(root.section("mail"), &publication, &newsletters),
         sending: sending(root.section("sending")),
         store: store(root.section("store"), &auth),
         web: Web { trusted_proxies: root.section("web").list("trusted-proxies", values::network).unwrap_or_default() },
@@ -263,14 +266,18 @@ fn ask_for_from(section: Section<'_>, publication: &Publication) {
     }
 }
 
-fn mail(section: Section<'_>, publication: &Publication) -> Mail {
+fn mail(section: Section<'_>, publication: &Publication, newsletters: &[Newsletter]) -> Mail {
     let relays = section.sections("relays");
     if let Some(second) = relays.get(1) {
         let help = "keep the one that takes your mail";
         second.note("", Wrong::new(&codes::SETTINGS_RELAY, "there can be one relay only", help));
     }
     let relay = relays.first().and_then(|section| relay(*section, publication));
-    Mail { relay: relay.unwrap_or(Relay::Outbox), bounces_to: section.value("bounces-to", values::bounces_to) }
+    Mail {
+        relay: relay.unwrap_or(Relay::Outbox),
+        bounces_to: section.value("bounces-to", values::bounces_to),
+        dkim: dkim(section.section("dkim"), newsletters),
+    }
 }
 
 fn relay(section: Section<'_>, publication: &Publication) -> Option<Relay> {

@@ -124,7 +124,7 @@ impl<'a> Section<'a> {
             let text = self.report.source.secret_files.get(file).map(|text| text.trim_end_matches(['\r', '\n']));
             text.filter(|text| !text.is_empty()).map(Secret::new).ok_or_else(|| {
                 let message = format!("there is no secret to be read from `{file}`");
-                let help = "write it there, on one line, and let the program read the file; paths begin at this folder";
+                let help = "write it there, and let the program read the file; paths begin at this folder";
                 Wrong::new(&codes::SETTINGS_SECRET_FILE, message, help)
             })
         });

@@ -5,7 +5,7 @@ use toml::Value;
 use crate::model::{Cadence, Newsletter, Plan};
 
 use super::values::{WEEKDAYS, duration_text, word_for};
-use super::{Auth, Author, Billing, Encryption, Link, Publication, Relay, Secret, Sending, Settings, Store};
+use super::{Auth, Author, Billing, DkimKey, Encryption, Link, Publication, Relay, Secret, Sending, Settings, Store};
 
 /// What holds in the end, as TOML that can be read again; secrets are `***`, what is not set is left out.
 pub fn show(settings: &Settings) -> String {
@@ -17,6 +17,9 @@ pub fn show(settings: &Settings) -> String {
     let bounces_to = if_set(settings.mail.bounces_to.as_ref().map(ToString::to_string));
     sections.push(("[mail]", vec![("bounces-to", bounces_to)]));
     sections.push(("[[mail.relays]]", relay(&settings.mail.relay)));
+    let dkim = &settings.mail.dkim;
+    sections.extend(dkim.domain.iter().map(|domain| ("[mail.dkim]", vec![("domain", is(domain.as_str()))])));
+    sections.extend(dkim.keys.iter().map(|key| ("[[mail.dkim.keys]]", dkim_key(key))));
     sections.push(("[sending]", sending(&settings.sending)));
     sections.push(("[store]", vec![("url", is(store(&settings.store)))]));
     sections.push(("[web]", vec![("trusted-proxies", is(list(proxies)))]));
@@ -104,6 +107,10 @@ fn relay(relay: &Relay) -> Lines {
         ("password", smtp.login.as_ref().map(|(_, password)| masked(password))),
         ("connections", is(i64::try_from(smtp.connections).unwrap_or(i64::MAX))),
     ]
+}
+
+fn dkim_key(key: &DkimKey) -> Lines {
+    vec![("selector", is(&*key.selector)), ("key-file", is(&*key.file))]
 }
 
 fn sending(sending: &Sending) -> Lines {

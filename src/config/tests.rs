@@ -304,6 +304,54 @@ fn secrets_come_from_files_too_and_are_never_shown() {
     );
 }
 
+/// RSA of 1024 bits, which signs nothing.
+const TOO_SHORT: &str = "-----BEGIN PRIVATE KEY-----\n\
+    MIICeAIBADANBgkqhkiG9w0BAQEFAASCAmIwggJeAgEAAoGBANOL05focuykr7Oh\n\
+    qJ/A4/h04u8g7Lpk0ScOWeXxmjIb3dAzGX+UzbmqVTzrADK6uLuqqHy87amSeH+0\n\
+    2GJNAQt5ABFlm4a/Xk+dh2Mlb8IH6JrZd+Y2FlZUU1W6yoy/QPDIjGcb5aPYq0mR\n\
+    izAGY1EoqVK8zEFCwbpQxL6nW/xTAgMBAAECgYEA0dAVBM1fbqXIPflQLWI6uOn1\n\
+    Sgb1w8jKSFpLf2yo6poI3b5Qw+DqSgNOlyTdBXN8VWVlxpH7hfvn14GeO6D0LoZn\n\
+    EiqGlpcxmhQK7/2h2iLB8HdNSKG5a/6AwOkgbUfrAMfI8IcjelxUiulgNTmeDAWP\n\
+    UnekIpltI626BUtgV4ECQQD2lPBUlMyFFrdN2E4vM9cAjVz1C332PkVg7jhe2r7p\n\
+    IH9YxQLUbB0i6fAq5tSPELaUnjFhcOz2udbu8/ctQZ15AkEA26BP2WF3F+9+lClx\n\
+    Hp6h8bng0EyFjjIPqMQc2PxJkNcXJ/dQTZJJDNjLPxZrr3Tcqs90YjsenhPvgFL1\n\
+    BA2RKwJBAO3DNW3JQN//xGZqcREwwlsE9CJQn3fGGa3aZj6IXFd8f27AIPdk/D9D\n\
+    JdKoW0NMEVGCrAjSE5vgHDCyy582yrkCQQDWeNvhHXPOdPs4NqwXybO9udYXs9Js\n\
+    hOiT10eQgfZZMiKTzcimp+ccW41HQ17PjaB8UXCHCNKibjdhKiHI3nLXAkADGwLu\n\
+    2iClK+8qEsS8kiLkmq3hH5ORWyF+Xo5LYDQzFyOpJjiAyNr1pkKP0gYKiVo5sme2\n\
+    b/OIexxvL+oJfHdR\n\
+    -----END PRIVATE KEY-----";
+
+#[test]
+fn mail_is_signed_with_keys_that_receivers_take() {
+    let pems = crate::clock::new_signing_keys().unwrap();
+    let text = "[[mail.dkim.keys]]\nselector = 'a'\nkey-file = 'a.pem'\n\
+        [[mail.dkim.keys]]\nselector = 'b'\nkey-file = 'b.pem'\n";
+    let read_with = |text: &str, first: &str, second: &str| {
+        let mut source = source(text);
+        let files = [("a.pem", first), ("b.pem", second)];
+        source.secret_files = files.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+        assert_eq!(secret_files_named(&source), ["a.pem", "b.pem"]);
+        read(&source)
+    };
+    let (settings, diagnostics) = read_with(text, &pems[0], &pems[1]);
+    assert_eq!(diagnostics, []);
+    let keys = &settings.mail.dkim.keys;
+    assert!(keys[0].record().starts_with("v=DKIM1; k=rsa; p=MIIB"), "{}", keys[0].record());
+    assert_eq!((keys[1].algorithm(), keys[1].record().len()), ("ed25519-sha256", "v=DKIM1; k=ed25519; p=".len() + 44));
+    let shown = format!("{}{settings:?}", show(&settings));
+    for pem in &pems {
+        assert!(!shown.contains(pem.lines().nth(1).unwrap()), "{shown}");
+    }
+    assert_eq!(read_with(&show(&settings), &pems[0], &pems[1]).0.mail, settings.mail);
+    let wrong = |text: &str, first: &str| places(&read_with(text, first, &pems[1]).1);
+    assert_eq!(wrong(text, TOO_SHORT), ["settings/dkim 3:12"]);
+    assert_eq!(wrong(text, "opensesame"), ["settings/dkim 3:12"]);
+    assert_eq!(wrong(text, ""), ["settings/secret-file 3:12"]);
+    assert_eq!(wrong(&text.replace("'b'", "'a'"), &pems[0]), ["settings/dkim 5:12"]);
+    assert_eq!(wrong(&text.replace("'a'", "'a b'"), &pems[0]), ["settings/dkim 2:12"]);
+}
+
 #[test]
 fn this_machine_has_many_names() {
     for host in

@@ -88,6 +88,7 @@ codes! {
     SETTINGS_ADDRESS: Error "settings/address";
     SETTINGS_FROM: Warning "settings/from";
     SETTINGS_RELAY: Error "settings/relay";
+    SETTINGS_DKIM: Error "settings/dkim";
     SETTINGS_SECRET: Error "settings/secret";
     SETTINGS_SECRET_FILE: Error "settings/secret-file";
 

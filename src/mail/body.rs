@@ -1,5 +1,6 @@
 //! Encodes the text of one MIME part in 7-bit lines of at most 76 characters (RFC 2045, 6.7 and 6.8), cut into pieces
-//! between which a reader's own words are put.
+//! between which a reader's own words are put. What is written is already in the form in which bodies are signed
+//! (RFC 6376, 3.4.4): no tab, no two spaces in a row, none at the end of a line.
 
 use std::ops::Range;
 
@@ -143,13 +144,13 @@ impl QuotedPrintable {
     }
 
     /// At the start of a line a dot would be doubled on its way through SMTP (RFC 5321, 4.5.2) and `From ` be quoted in
-    /// mailboxes; at its end a space would get lost.
+    /// mailboxes; at its end a space would get lost, and what is signed has no two in a row.
     fn stands_for_itself(&self, byte: u8, rest: &[u8]) -> bool {
         match byte {
             b'=' => false,
             b'.' => self.column > 0,
             b'F' => self.column > 0 || !rest.starts_with(b"rom "),
-            b' ' | b'\t' => !(rest.is_empty() || rest.starts_with(b"\r\n")),
+            b' ' => self.fixed.last() != Some(&b' ') && !(rest.is_empty() || rest.starts_with(b"\r\n")),
             _ => byte.is_ascii_graphic(),
         }
     }

@@ -72,9 +72,8 @@ impl Writer {
         self.end();
     }
 
-    /// The header with the empty line after it.
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        self.text.push_str("\r\n");
+    /// The fields, each with its line's end.
+    pub(super) fn finish(self) -> Vec<u8> {
         self.text.into_bytes()
     }
 

@@ -2,20 +2,24 @@
 //!
 //! Pure: the same input gives the same bytes, so that a repeat after a crash is the message that may have arrived
 //! already. All bytes are 7-bit, lines end in CRLF and keep to the limits of RFC 5322 and RFC 2045, whatever
-//! characters names, subjects and bodies hold. An issue is encoded once; a reader's copy costs a splice.
+//! characters names, subjects and bodies hold. An issue is encoded once; a reader's copy costs a splice and the
+//! signatures.
 //!
 //! What the mail says comes from `render`; who gets it, and doubling the dots on the wire, is left to others.
 
 mod body;
+mod dkim;
 mod header;
 mod token;
 
 use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
+use url::Url;
 
 use crate::model::{EmailAddress, Sender};
 
 use body::{Piece, splice};
+pub use dkim::sign;
 use header::Writer;
 pub use token::{bounce_address, delivery_of, message_id};
 
@@ -24,8 +28,8 @@ pub use token::{bounce_address, delivery_of, message_id};
 pub struct Headers {
     /// Who it is from.
     pub from: Sender,
-    /// Where replies go, if not to `from`.
-    pub reply_to: Option<EmailAddress>,
+    /// Where replies go.
+    pub reply_to: EmailAddress,
     /// Who gets it. A local part outside ASCII is written in UTF-8 (RFC 6532): the relay has to offer SMTPUTF8.
     pub to: EmailAddress,
     /// The subject; control characters and runs of spaces become one space.
@@ -41,13 +45,15 @@ pub struct Headers {
 }
 
 impl Headers {
-    /// Those that every mail has.
+    /// Those that every mail has; replies go to `from`.
     pub fn new(from: Sender, to: EmailAddress, subject: String, date: DateTime<Utc>, message_id: String) -> Headers {
-        Headers { from, reply_to: None, to, subject, date, message_id, list: None, auto_submitted: false }
+        let reply_to = from.address.clone();
+        Headers { from, reply_to, to, subject, date, message_id, list: None, auto_submitted: false }
     }
 }
 
-/// How mail programs tell a newsletter from others and leave it (RFC 2369, RFC 2919, RFC 8058).
+/// How mail programs tell a newsletter from others and leave it (RFC 2369, RFC 2919, RFC 8058), and how large receivers
+/// count complaints about it (Gmail's feedback loop).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListHeaders {
     /// `label.domain`, the same for the newsletter's whole life.
@@ -57,7 +63,25 @@ pub struct ListHeaders {
     /// The https address that leaves at a POST without a question.
     pub unsubscribe: String,
     /// Where earlier issues are.
-    pub archive: Option<String>,
+    pub archive: String,
+    /// The same for all readers: up to three names of what it is, and one of 5 to 15 characters of who sends it.
+    pub feedback_id: String,
+}
+
+impl ListHeaders {
+    /// Those of an issue of `newsletter`, which is called `title`, with the token of the reader's link to leave.
+    pub fn new(newsletter: &str, title: &str, base_url: &str, leave_token: &str, is_digest: bool) -> ListHeaders {
+        let (host, kind) = (host(base_url), if is_digest { "digest" } else { "instant" });
+        let sender = hex(digest::digest(&digest::SHA256, host.as_bytes()).as_ref(), 5);
+        ListHeaders {
+            id: format!("{newsletter}.{host}"),
+            title: title.to_owned(),
+            unsubscribe: format!("{base_url}/unsubscribe/{leave_token}"),
+            archive: format!("{base_url}/archive/"),
+            // None of the names may be like another.
+            feedback_id: format!("newsletter-{newsletter}:{kind}:{host}:{sender}"),
+        }
+    }
 }
 
 /// The body of an issue, encoded once, with slots for what differs from reader to reader.
@@ -78,7 +102,7 @@ impl Compiled {
     /// 75 letters, digits, `-` and `_`, and a value is as long as its marker: then it is spliced into the encoded part.
     pub fn new(html: &str, text: &str, slots: &[&str]) -> Compiled {
         let boundary = boundary(html, text);
-        let mut pieces = Vec::new();
+        let mut pieces = vec![Piece::Fixed(b"\r\n".to_vec())];
         for (media_type, part) in [("text/plain", text), ("text/html", html)] {
             let (encoding, encoded) = body::encode(part, slots);
             pieces.push(Piece::Fixed(
@@ -133,9 +157,7 @@ impl Compiled {
         let mut writer = Writer::default();
         writer.mailbox("From", &headers.from.name, &headers.from.address);
         writer.mailbox("To", "", &headers.to);
-        if let Some(reply_to) = &headers.reply_to {
-            writer.mailbox("Reply-To", "", reply_to);
-        }
+        writer.mailbox("Reply-To", "", &headers.reply_to);
         writer.unstructured("Subject", &headers.subject);
         writer.tokens("Date", &headers.date.format("%a, %d %b %Y %H:%M:%S +0000").to_string());
         writer.in_angles("Message-ID", "", &headers.message_id);
@@ -143,9 +165,8 @@ impl Compiled {
             writer.in_angles("List-Id", &list.title, &list.id);
             writer.in_angles("List-Unsubscribe", "", &list.unsubscribe);
             writer.tokens("List-Unsubscribe-Post", "List-Unsubscribe=One-Click");
-            if let Some(archive) = &list.archive {
-                writer.in_angles("List-Archive", "", archive);
-            }
+            writer.in_angles("List-Archive", "", &list.archive);
+            writer.tokens("Feedback-ID", &list.feedback_id);
         }
         if headers.auto_submitted {
             writer.tokens("Auto-Submitted", "auto-generated");
@@ -154,6 +175,12 @@ impl Compiled {
         writer.tokens("Content-Type", &self.content_type);
         writer.finish()
     }
+}
+
+/// The host of a base url, for List-Id (RFC 2919) and for greeting relays.
+pub fn host(base_url: &str) -> String {
+    let host = Url::parse(base_url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    host.unwrap_or_else(|| "localhost".to_owned())
 }
 
 /// A line that no part holds: `=_` occurs neither in quoted-printable nor in base64 (RFC 2045, 6.7). The rest differs

@@ -11,7 +11,7 @@ fn address(text: &str) -> EmailAddress {
     EmailAddress::parse(text).unwrap()
 }
 
-fn headers(name: &str, subject: &str) -> Headers {
+pub(super) fn headers(name: &str, subject: &str) -> Headers {
     Headers::new(
         Sender { name: name.to_owned(), address: address("news@example.com") },
         address("reader@example.org"),
@@ -21,13 +21,8 @@ fn headers(name: &str, subject: &str) -> Headers {
     )
 }
 
-fn list(title: &str) -> ListHeaders {
-    ListHeaders {
-        id: "main.example.com".to_owned(),
-        title: title.to_owned(),
-        unsubscribe: format!("https://example.com/unsubscribe/{VALUE}"),
-        archive: Some("https://example.com/archive/".to_owned()),
-    }
+pub(super) fn list(title: &str) -> ListHeaders {
+    ListHeaders::new("main", title, "https://example.com", VALUE, false)
 }
 
 fn message(html: &str, text: &str) -> Vec<u8> {
@@ -46,7 +41,7 @@ fn on_one_line(text: &str) -> String {
 }
 
 #[track_caller]
-fn check_lines(message: &[u8]) {
+pub(super) fn check_lines(message: &[u8]) {
     assert!(message.is_ascii());
     assert!(message.ends_with(b"\r\n"));
     let text = std::str::from_utf8(message).unwrap();
@@ -88,6 +83,7 @@ fn check_names(name: &str, subject: &str, title: &str) {
     let expected = [
         "From",
         "To",
+        "Reply-To",
         "Subject",
         "Date",
         "Message-ID",
@@ -95,6 +91,7 @@ fn check_names(name: &str, subject: &str, title: &str) {
         "List-Unsubscribe",
         "List-Unsubscribe-Post",
         "List-Archive",
+        "Feedback-ID",
         "MIME-Version",
         "Content-Type",
     ];
@@ -110,7 +107,7 @@ fn check_names(name: &str, subject: &str, title: &str) {
 fn a_whole_mail() {
     let mut headers =
         headers("Example Wire", "Über die Lage – and what it means for readers in the northern half of the world");
-    headers.reply_to = Some(address("editors@example.com"));
+    headers.reply_to = address("editors@example.com");
     headers.list = Some(list("The wire, daily"));
     headers.auto_submitted = true;
     let html = format!("<p>Grüße.</p>\n<p><a href=\"https://example.com/unsubscribe/{MARKER}\">Leave</a></p>\n");
@@ -187,7 +184,7 @@ fn a_value_that_does_not_fit_its_slot_is_encoded_with_the_text() {
 }
 
 /// Text as editors write it and as nobody does.
-fn any_text() -> impl Strategy<Value = String> {
+pub(super) fn any_text() -> impl Strategy<Value = String> {
     prop_oneof!["\\PC{0,300}", "(?s).{0,300}", "[ -~\r\n\t]{0,400}", "[.F rom=\r\n\t é]{0,300}", "[а-я ]{0,300}"]
 }
 

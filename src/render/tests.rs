@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc, Weekday};
 
-use crate::config::{Auth, Author, Billing, Link, Mail, Publication, Relay, Sending, Settings, Site, Store, Web};
+use crate::config::{Auth, Author, Billing, Dkim, Link, Mail, Publication, Relay, Sending, Settings, Site, Store, Web};
 use crate::content::{Article, Body, BodyInMail, Catalog, Figure, Image, MailOptions, Page, read_article};
 use crate::diagnostic::Diagnostic;
 use crate::model::{
@@ -154,7 +154,7 @@ fn settings() -> Settings {
                 url: "https://social.example.com/@wire".parse().unwrap(),
             }],
         },
-        mail: Mail { relay: Relay::Outbox, bounces_to: None },
+        mail: Mail { relay: Relay::Outbox, bounces_to: None, dkim: Dkim::default() },
         sending: Sending {
             on_unknown: OnUnknown::default(),
             durability: Durability::default(),

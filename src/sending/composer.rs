@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use url::Url;
 
 use crate::audience::{self, Purpose, subscription_token};
 use crate::auth::ServerKeys;
-use crate::mail::{Compiled, Headers, ListHeaders, bounce_address, message_id};
+use crate::mail::{Compiled, Headers, ListHeaders, bounce_address, message_id, sign};
 use crate::model::{EmailAddress, IssueId, Sender, SubscriptionId, Viewer};
 use crate::relay::Envelope;
 use crate::render::{LEAVE_TOKEN_SLOT, PREFERENCES_TOKEN_SLOT};
@@ -59,6 +58,7 @@ pub(super) struct Composer {
 struct Encoded {
     mail: IssueMail,
     from: Sender,
+    reply_to: EmailAddress,
     body: Compiled,
 }
 
@@ -89,9 +89,11 @@ impl Composer {
         let mail = self.means.store.issue_mail(issue, viewer).await?;
         let mail = mail.ok_or_else(|| ComposeError::Gone("the sealed issue has no text".to_owned()))?;
         let address = EmailAddress::parse(&mail.from_email).map_err(|error| ComposeError::Gone(error.to_string()))?;
+        let reply_to = mail.reply_to.as_deref().and_then(|text| EmailAddress::parse(text).ok());
+        let reply_to = reply_to.unwrap_or_else(|| address.clone());
         let from = Sender { name: mail.from_name.clone(), address };
         let body = Compiled::new(&mail.html, &mail.text, &[LEAVE_TOKEN_SLOT, PREFERENCES_TOKEN_SLOT]);
-        let encoded = Arc::new(Encoded { mail, from, body });
+        let encoded = Arc::new(Encoded { mail, from, reply_to, body });
         let mut issues = self.issues.lock().unwrap_or_else(PoisonError::into_inner);
         if issues.len() >= KEPT {
             issues.clear();
@@ -107,25 +109,20 @@ impl Composer {
         subscription: &SubscriptionId,
         now: DateTime<Utc>,
     ) -> Result<Composed, ComposeError> {
-        let Encoded { mail, from, body } = encoded;
-        let (key, fixed) = self.fixed(claimed, from, now);
-        let tokens =
-            [Purpose::Leave, Purpose::Preferences].map(|purpose| subscription_token(key, purpose, subscription));
-        let list = ListHeaders {
-            id: format!("{}.{}", mail.newsletter, host(&mail.base_url)),
-            title: mail.list_title.clone(),
-            unsubscribe: format!("{}/unsubscribe/{}", mail.base_url, tokens[0]),
-            archive: Some(format!("{}/archive/", mail.base_url)),
-        };
+        let Encoded { mail, from, reply_to, body } = encoded;
+        let fixed = self.fixed(claimed, from, now);
+        let token = |purpose| subscription_token(self.key(&fixed), purpose, subscription);
+        let tokens = [Purpose::Leave, Purpose::Preferences].map(token);
+        let list = ListHeaders::new(&mail.newsletter, &mail.list_title, &mail.base_url, &tokens[0], mail.is_digest);
         let headers = Headers {
-            reply_to: mail.reply_to.as_deref().and_then(|text| EmailAddress::parse(text).ok()),
+            reply_to: reply_to.clone(),
             list: Some(list),
             auto_submitted: mail.is_digest,
             ..headers(claimed, from, mail.subject.clone(), &fixed)
         };
-        let envelope = self.envelope(claimed, from, key);
         let kind = if mail.is_digest { Kind::Digest } else { Kind::Instant };
-        Ok(Composed { envelope, bytes: body.message(&headers, &tokens.each_ref().map(String::as_str)), fixed, kind })
+        let bytes = body.message(&headers, &tokens.each_ref().map(String::as_str));
+        self.composed(claimed, headers, bytes, fixed, kind)
     }
 
     async fn notice(&self, claimed: &Claimed, flow: &str, now: DateTime<Utc>) -> Result<Composed, ComposeError> {
@@ -138,45 +135,50 @@ impl Composer {
         let notice = audience::notice(&edition, &self.means.keys, &flow)
             .map_err(|error| ComposeError::Gone(format!("the notice cannot be made: {error}")))?;
         let (from, mail) = (notice.from, notice.mail);
-        let (key, fixed) = self.fixed(claimed, &from, now);
+        let fixed = self.fixed(claimed, &from, now);
         let headers = Headers { auto_submitted: true, ..headers(claimed, &from, mail.subject, &fixed) };
-        let envelope = self.envelope(claimed, &from, key);
-        let body = Compiled::new(&mail.html, &mail.text, &[]);
-        let kind = Kind::Notice(flow.expires_at - flow.created_at);
-        Ok(Composed { envelope, bytes: body.message(&headers, &[]), fixed, kind })
+        let bytes = Compiled::new(&mail.html, &mail.text, &[]).message(&headers, &[]);
+        self.composed(claimed, headers, bytes, fixed, Kind::Notice(flow.expires_at - flow.created_at))
     }
 
-    /// Whoever bounces the mail writes to an address of its own, if there is a mailbox for that.
-    fn envelope(&self, claimed: &Claimed, from: &Sender, key: &[u8]) -> Envelope {
-        let mailbox = self.means.edition.borrow().settings.mail.bounces_to.clone();
-        let bounces_to = mailbox.and_then(|mailbox| bounce_address(&mailbox, &claimed.id, key));
-        Envelope { from: bounces_to.unwrap_or_else(|| from.address.clone()), to: claimed.to.clone() }
+    /// Signs the mail, and says where it bounces to.
+    fn composed(
+        &self,
+        claimed: &Claimed,
+        headers: Headers,
+        mut bytes: Vec<u8>,
+        fixed: Fixed,
+        kind: Kind,
+    ) -> Result<Composed, ComposeError> {
+        let edition = Arc::clone(&self.means.edition.borrow());
+        let settings = &edition.settings.mail;
+        let signers = settings.dkim.signers(headers.from.address.domain(), Some(&fixed.signed_by));
+        sign(&mut bytes, &signers, fixed.date_at).map_err(|_| ComposeError::Gone("a key cannot sign".to_owned()))?;
+        // Whoever bounces the mail writes to an address of its own, if there is a mailbox for that.
+        let mailbox = settings.bounces_to.as_ref();
+        let bounces_to = mailbox.and_then(|mailbox| bounce_address(mailbox, &claimed.id, self.key(&fixed)));
+        let envelope = Envelope { from: bounces_to.unwrap_or(headers.from.address), to: headers.to };
+        Ok(Composed { envelope, bytes, fixed, kind })
     }
 
-    /// What is fixed by the first note, and the key that goes with it.
-    fn fixed(&self, claimed: &Claimed, from: &Sender, now: DateTime<Utc>) -> (&[u8], Fixed) {
-        let keys = &self.means.keys;
-        if let Some(fixed) = &claimed.fixed {
-            return (keys.by_id(&fixed.key_id).unwrap_or(keys.current()), fixed.clone());
-        }
-        let key = keys.current();
-        let fixed = Fixed {
+    /// What is fixed by the first note.
+    fn fixed(&self, claimed: &Claimed, from: &Sender, now: DateTime<Utc>) -> Fixed {
+        let (key, domain) = (self.means.keys.current(), from.address.domain());
+        claimed.fixed.clone().unwrap_or_else(|| Fixed {
             date_at: now,
             key_id: ServerKeys::id_of(key),
-            message_id: message_id(&claimed.id, key, from.address.domain()),
-        };
-        (key, fixed)
+            message_id: message_id(&claimed.id, key, domain),
+            signed_by: self.means.edition.borrow().settings.mail.dkim.signers(domain, None).to_string(),
+        })
+    }
+
+    /// The key that goes with it.
+    fn key(&self, fixed: &Fixed) -> &[u8] {
+        let keys = &self.means.keys;
+        keys.by_id(&fixed.key_id).unwrap_or(keys.current())
     }
 }
 
 fn headers(claimed: &Claimed, from: &Sender, subject: String, fixed: &Fixed) -> Headers {
     Headers::new(from.clone(), claimed.to.clone(), subject, fixed.date_at, fixed.message_id.clone())
-}
-
-/// The host of a base url, for List-Id (RFC 2919) and for greeting relays.
-pub fn host(base_url: &str) -> String {
-    Url::parse(base_url)
-        .ok()
-        .and_then(|url| url.host_str().map(str::to_owned))
-        .unwrap_or_else(|| "localhost".to_owned())
 }

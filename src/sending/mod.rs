@@ -23,7 +23,6 @@ use crate::relay::Relay;
 use crate::store::{Claimed, Store, StoreError};
 
 use composer::Composer;
-pub use composer::host;
 use hand_over::{HandOver, Handed};
 use ledger::Ledger;
 

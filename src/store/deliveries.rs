@@ -63,6 +63,8 @@ pub struct Fixed {
     pub key_id: String,
     /// The Message-ID.
     pub message_id: String,
+    /// Who signed it, as `config::Signers` says it; empty: nobody.
+    pub signed_by: String,
 }
 
 /// What became of a handed over delivery.
@@ -158,7 +160,7 @@ pub struct IssueMail {
 
 columns! {
     Claimed: id, content, to, epoch, attempts, drops, first_due_at, fixed;
-    Fixed: date_at, key_id, message_id;
+    Fixed: date_at, key_id, message_id, signed_by;
     Said: relay, code, enhanced, text;
     AttemptRow: at, said;
     DeliveryRow: id, state, reason, message_id;
@@ -214,7 +216,7 @@ macro_rules! take {
             " END
         WHERE id IN (SELECT id FROM picked)
         RETURNING id, issue, subscription, viewer, flow, email, epoch, attempts, drops, first_due_at, date_at, key_id,
-            message_id"
+            message_id, signed_by"
         )
     };
 }

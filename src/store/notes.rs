@@ -40,7 +40,8 @@ macro_rules! listed_notes {
             "jsonb_array_elements",
             concat!(
                 ", l AS MATERIALIZED (SELECT value ->> 0 AS delivery, CAST(value ->> 1 AS BIGINT) AS epoch,
-                    CAST(value ->> 2 AS BIGINT) AS date_at, value ->> 3 AS key_id, value ->> 4 AS message_id
+                    CAST(value ->> 2 AS BIGINT) AS date_at, value ->> 3 AS key_id, value ->> 4 AS message_id,
+                    value ->> 5 AS signed_by
                 FROM listed) ",
                 $then
             )
@@ -103,15 +104,16 @@ async fn write_notes(
     now: DateTime<Utc>,
 ) -> Result<Vec<DeliveryId>> {
     let sql = listed_notes!(concat!(
-        "UPDATE deliveries AS d SET noted_at = $3, date_at = l.date_at, key_id = l.key_id, message_id = l.message_id
+        "UPDATE deliveries AS d SET noted_at = $3, date_at = l.date_at, key_id = l.key_id, message_id = l.message_id,
+            signed_by = l.signed_by
         FROM l WHERE d.id = l.delivery AND d.lease_owner = $2 AND d.epoch = l.epoch AND d.state = 'sending'
         AND d.lease_until > $3 AND ",
         may_be_mailed!(),
         " RETURNING id"
     ));
     let row = |Note { claim: (id, epoch), fixed }: &Note| {
-        let Fixed { date_at, key_id, message_id } = fixed;
-        json!([id.as_str(), epoch, date_at.timestamp_millis(), key_id, message_id])
+        let Fixed { date_at, key_id, message_id, signed_by } = fixed;
+        json!([id.as_str(), epoch, date_at.timestamp_millis(), key_id, message_id, signed_by])
     };
     let listed = Json::from_iter(notes.iter().map(row)).to_string();
     transaction.rows(sql, values![listed, owner, now]).await

@@ -23,6 +23,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { version: 5, sql: BILLING, first: Some(MORE_NOTICES) },
     Step { version: 6, sql: REVISIONS, first: None },
     Step { version: 7, sql: COUNTED, first: Some(ATTEMPTS) },
+    Step { version: 8, sql: SIGNATURES, first: None },
 ];
 
 /// Which content was ever worked with; the fact `revision` names the newest.
@@ -76,6 +77,9 @@ CREATE TABLE sent_counts (
 INSERT INTO sent_counts (issue, sender, sent)
     SELECT issue, '', COUNT(*) FROM deliveries WHERE state = 'sent' AND issue IS NOT NULL GROUP BY issue
 ";
+
+/// Who signed a mail; what was noted before is unsigned.
+const SIGNATURES: &str = "ALTER TABLE deliveries ADD COLUMN signed_by TEXT NOT NULL DEFAULT ''";
 
 /// The number that the address of a reader's own feed is made from.
 const FEEDS: &str = "ALTER TABLE subscribers ADD COLUMN feed BIGINT NOT NULL DEFAULT 0";

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::content::Article;
-use crate::mail::{Compiled, Headers, message_id};
+use crate::mail::{Compiled, Headers, ListHeaders, message_id, sign};
 use crate::model::{Cadence, DeliveryId, EmailAddress, IssueId, IssueKind, Newsletter, Viewer};
 use crate::publishing::{self, Office, Plan, Purpose, WaitsFor};
 use crate::relay::Envelope;
@@ -212,14 +212,19 @@ fn chosen<'a>(opened: &'a Opened, article: &Article, id: Option<&str>) -> Done<&
     })
 }
 
-fn message(opened: &Opened, newsletter: &Newsletter, sample: &Sample, to: EmailAddress) -> Vec<u8> {
-    let delivery = DeliveryId::new(clock::new_id());
-    let message_id = message_id(&delivery, opened.keys.current(), newsletter.from.address.domain());
+fn message(opened: &Opened, newsletter: &Newsletter, sample: &Sample, to: EmailAddress) -> Done<Vec<u8>> {
+    let (from, settings) = (&newsletter.from, &opened.edition.settings);
+    let message_id = message_id(&DeliveryId::new(clock::new_id()), opened.keys.current(), from.address.domain());
+    let list = ListHeaders::new(newsletter.id.as_str(), &newsletter.title, &opened.edition.base_url, DEAD_TOKEN, false);
     let headers = Headers {
-        reply_to: newsletter.reply_to.clone(),
-        ..Headers::new(newsletter.from.clone(), to, sample.subject.clone(), clock::now(), message_id)
+        reply_to: newsletter.reply_to.clone().unwrap_or_else(|| from.address.clone()),
+        list: Some(list),
+        ..Headers::new(from.clone(), to, sample.subject.clone(), clock::now(), message_id)
     };
-    Compiled::new(&sample.html, &sample.text, &[]).message(&headers, &[])
+    let mut message = Compiled::new(&sample.html, &sample.text, &[]).message(&headers, &[]);
+    sign(&mut message, &settings.mail.dkim.signers(from.address.domain(), None), headers.date)
+        .map_err(|_| Failure::ours("the mail cannot be signed", "look at `[[mail.dkim.keys]]`"))?;
+    Ok(message)
 }
 
 pub(super) async fn preview(opened: &Opened, context: &Context, preview: &Preview) -> Done {
@@ -239,7 +244,7 @@ pub(super) async fn preview(opened: &Opened, context: &Context, preview: &Previe
         Part::Text => context.print(&sample.text)?,
         Part::Eml => {
             let to = reader.unwrap_or_else(|| newsletter.from.address.clone());
-            context.print(&String::from_utf8_lossy(&message(opened, newsletter, &sample, to)))?;
+            context.print(&String::from_utf8_lossy(&message(opened, newsletter, &sample, to)?))?;
         }
     }
     Ok(())
@@ -250,7 +255,7 @@ pub(super) async fn test(opened: &Opened, context: &Context, test: &Test) -> Don
     let newsletter = chosen(opened, article, test.newsletter.as_deref())?;
     let to = address(&test.to)?;
     let sample = sample(opened, article, newsletter, Viewer::Member)?;
-    let bytes = message(opened, newsletter, &sample, to.clone());
+    let bytes = message(opened, newsletter, &sample, to.clone())?;
     let envelope = Envelope { from: newsletter.from.address.clone(), to };
     let failed = |failure: crate::relay::Failure| {
         Failure::ours(
