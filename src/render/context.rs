@@ -85,18 +85,13 @@ pub struct Tongue {
     pub is_foreign: bool,
 }
 
-#[derive(Serialize)]
-struct PageContext<'a, Content> {
-    site: &'a SiteContext,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    page: Option<PageMeta>,
-    #[serde(flatten)]
-    content: Content,
-}
-
-/// What a template of the site is given: the publication, the page (a feed is none), and what is on it.
-pub(super) fn page_context(site: &SiteContext, page: Option<PageMeta>, content: impl Serialize) -> Context {
-    context(&PageContext { site, page, content })
+/// What a template of the site is given: what is on it, the publication, and the page (a feed is none).
+pub(super) fn page_context(site: &SiteContext, page: Option<PageMeta>, mut content: Context) -> Context {
+    content.insert("site", site);
+    if let Some(page) = page {
+        content.insert("page", &page);
+    }
+    content
 }
 
 /// `content` as templates take it; nothing that is given to them can fail to be.

@@ -5,14 +5,14 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tera::Context;
+use tera::{Context, context};
 
 use crate::content::{Article, BodyInMail};
 use crate::model::{Cadence, Newsletter, Portion, Viewer};
 
 use super::address::{Place, article_address};
 use super::context::{
-    Moment, NamedAddress, PageMeta, Picture, SUBSCRIBE, SiteContext, Story, clipped, context, one_line, page_context,
+    Moment, NamedAddress, PageMeta, Picture, SUBSCRIBE, SiteContext, Story, Tongue, clipped, one_line, page_context,
     preview_image,
 };
 use super::html;
@@ -96,41 +96,10 @@ pub(super) struct MailContext {
 }
 
 /// What the templates in `mail/FOLDER/` are given.
-#[derive(Serialize)]
-pub(super) struct Letter<Content> {
-    #[serde(skip)]
+pub(super) struct Letter {
     pub folder: &'static str,
     pub mail: MailContext,
-    #[serde(flatten)]
-    pub content: Content,
-}
-
-#[derive(Serialize)]
-struct Instant {
-    story: Story,
-    caption: String,
-    body: String,
-    is_whole: bool,
-    is_summary: bool,
-    is_cut: bool,
-}
-
-#[derive(Serialize)]
-struct Digest {
-    lead: Option<Story>,
-    stories: Vec<Story>,
-    more: usize,
-    archive_address: String,
-}
-
-#[derive(Serialize)]
-struct IssuePage {
-    newsletter: String,
-    kind: String,
-    date: Moment,
-    stories: Vec<Story>,
-    body: String,
-    is_whole: bool,
+    pub content: Context,
 }
 
 /// The mail of one article, for readers who want each at once.
@@ -138,38 +107,47 @@ pub fn instant(imprint: &Imprint<'_>, occasion: Occasion<'_>, article: &Article)
     let mut letter = instant_letter(imprint, occasion, article);
     let address = article_address(article);
     let place = Place { imprint, address: &address, is_absolute: true };
-    let events = if letter.content.is_summary { &[] } else { shown(article, occasion.viewer).events };
-    let blocks = html::mail_blocks(place, letter.content.story.tongue.direction, events);
+    let events = if is_summary(article) { &[] } else { shown(article, occasion.viewer).events };
+    let direction = Tongue::new(imprint, article.language.as_deref()).direction;
+    let blocks = html::mail_blocks(place, direction, events);
 
     letter.entitle(imprint)?;
-    letter.content.body = blocks.concat();
-    let mut html = letter.part(imprint, HTML)?;
+    let body = blocks.concat();
+    letter.content.insert("body", &body);
+    let (mut html, mut is_cut) = (letter.part(imprint, HTML)?, false);
     if html.len() > LARGEST_MAIL {
-        let frame = html.len() - letter.content.body.len() + 1024;
-        (letter.content.body, letter.content.is_cut) = mail_html::cut(&blocks, LARGEST_MAIL.saturating_sub(frame));
+        let frame = html.len() - body.len() + 1024;
+        let (body, some_are_left_out) = mail_html::cut(&blocks, LARGEST_MAIL.saturating_sub(frame));
+        is_cut = some_are_left_out;
+        letter.content.insert("body", &body);
+        letter.content.insert("is_cut", &is_cut);
         html = letter.part(imprint, HTML)?;
     }
-    letter.content.body = text::text(place, events);
+    letter.content.insert("body", &text::text(place, events));
     let text = tidy(&letter.part(imprint, TEXT)?);
     let web_html = instant_page(imprint, occasion, article)?;
     let MailContext { subject, preheader, .. } = letter.mail;
-    Ok(IssueMail { subject, preheader, html, text, web_html, is_cut: letter.content.is_cut })
+    Ok(IssueMail { subject, preheader, html, text, web_html, is_cut })
 }
 
-fn instant_letter(imprint: &Imprint<'_>, occasion: Occasion<'_>, article: &Article) -> Letter<Instant> {
+fn instant_letter(imprint: &Imprint<'_>, occasion: Occasion<'_>, article: &Article) -> Letter {
     let story = mail_story(imprint, article, occasion.viewer);
     let mut mail = mail_context(imprint, occasion, article.body.minutes());
     mail.subject = article.mail.subject.clone().unwrap_or_default();
     mail.preheader = article.mail.preheader.clone().unwrap_or_else(|| clipped(first_sentence(&story.intro), 240));
-    let content = Instant {
-        caption: story.image.as_ref().map_or(String::new(), Picture::words),
-        body: String::new(),
-        is_whole: shown(article, occasion.viewer).portion == Portion::Whole,
-        is_summary: article.mail.body == BodyInMail::Summary,
-        is_cut: false,
+    let content = context! {
+        caption => &story.image.as_ref().map_or(String::new(), Picture::words),
+        body => "",
+        is_whole => &(shown(article, occasion.viewer).portion == Portion::Whole),
+        is_summary => &is_summary(article),
+        is_cut => &false,
         story,
     };
     Letter { folder: "instant", mail, content }
+}
+
+fn is_summary(article: &Article) -> bool {
+    article.mail.body == BodyInMail::Summary
 }
 
 /// `article` as mails show it: its picture no wider than the text.
@@ -183,13 +161,13 @@ pub fn digest(imprint: &Imprint<'_>, occasion: Occasion<'_>, articles: &[&Articl
     let letter = digest_letter(imprint, occasion, articles);
     let preheader = letter.mail.preheader.clone();
     let NoticeMail { subject, html, text } = letter.printed(imprint)?;
-    let page = IssuePage::new(imprint, occasion, articles);
+    let page = IssuePage { stories: public_stories(imprint, articles), body: String::new(), is_whole: true };
     let description = clipped(&digest_preheader(imprint.words, &page.stories), 240);
-    let web_html = page.printed(imprint, (&subject, &description), "")?;
+    let web_html = imprint.render(ISSUE_PAGE, &page.context(imprint, occasion, (&subject, &description), ""))?;
     Ok(IssueMail { subject, preheader, html, text, web_html, is_cut: false })
 }
 
-fn digest_letter(imprint: &Imprint<'_>, occasion: Occasion<'_>, articles: &[&Article]) -> Letter<Digest> {
+fn digest_letter(imprint: &Imprint<'_>, occasion: Occasion<'_>, articles: &[&Article]) -> Letter {
     let minutes = articles.iter().map(|article| article.body.minutes()).sum();
     let mut mail = mail_context(imprint, occasion, minutes);
     let mut stories: Vec<Story> = articles
@@ -200,7 +178,8 @@ fn digest_letter(imprint: &Imprint<'_>, occasion: Occasion<'_>, articles: &[&Art
     mail.preheader = digest_preheader(imprint.words, &stories);
     let lead = (!stories.is_empty()).then(|| stories.remove(0));
     name_sections(&mut stories);
-    let content = Digest { lead, stories, more: occasion.more, archive_address: imprint.absolute("/archive/") };
+    let (more, archive_address) = (occasion.more, imprint.absolute("/archive/"));
+    let content = context! { lead, stories, more, archive_address };
     Letter { folder: "digest", mail, content }
 }
 
@@ -220,9 +199,15 @@ const SUBJECT: &str = "subject.txt";
 const HTML: &str = "body.html";
 const TEXT: &str = "body.txt";
 
-impl<Content: Serialize> Letter<Content> {
+impl Letter {
     fn part(&self, imprint: &Imprint<'_>, part: &str) -> Result<String, RenderError> {
-        imprint.render(&format!("mail/{}/{part}", self.folder), &context(self))
+        imprint.render(&format!("mail/{}/{part}", self.folder), &self.context())
+    }
+
+    fn context(&self) -> Context {
+        let mut context = self.content.clone();
+        context.insert("mail", &self.mail);
+        context
     }
 
     /// Gives it the subject of its template, unless an editor has chosen one.
@@ -243,7 +228,7 @@ impl<Content: Serialize> Letter<Content> {
     /// Each of its templates with what it is given.
     pub fn samples(mut self) -> [(String, Context); 3] {
         self.mail.subject = "A headline".to_owned();
-        [SUBJECT, HTML, TEXT].map(|part| (format!("mail/{}/{part}", self.folder), context(&self)))
+        [SUBJECT, HTML, TEXT].map(|part| (format!("mail/{}/{part}", self.folder), self.context()))
     }
 }
 
@@ -326,38 +311,40 @@ fn instant_page(imprint: &Imprint<'_>, occasion: Occasion<'_>, article: &Article
     let address = article_address(article);
     let place = Place { imprint, address: &address, is_absolute: false };
     let shown = shown(article, Viewer::Anybody);
-    let page = IssuePage {
-        body: html::web(place, shown.events),
-        is_whole: shown.portion == Portion::Whole,
-        ..IssuePage::new(imprint, occasion, &[article])
-    };
+    let (body, is_whole) = (html::web(place, shown.events), shown.portion == Portion::Whole);
+    let page = IssuePage { stories: public_stories(imprint, &[article]), body, is_whole };
     // The article's own page is the one that search engines should know.
     let description = page.stories.first().map_or(String::new(), |story| clipped(&story.intro, 200));
-    page.printed(imprint, (&article.title, &description), &address)
+    imprint.render(ISSUE_PAGE, &page.context(imprint, occasion, (&article.title, &description), &address))
+}
+
+/// What an issue's page on the web shows of its articles.
+struct IssuePage {
+    stories: Vec<Story>,
+    body: String,
+    is_whole: bool,
 }
 
 impl IssuePage {
-    fn new(imprint: &Imprint<'_>, occasion: Occasion<'_>, articles: &[&Article]) -> IssuePage {
-        IssuePage {
-            newsletter: occasion.newsletter.title.clone(),
-            kind: imprint.words.say(kind(occasion.cadence), &[]),
-            date: Moment::new(imprint, occasion.at),
-            stories: articles.iter().map(|article| Story::new(imprint, article, Viewer::Anybody, false)).collect(),
-            body: String::new(),
-            is_whole: true,
-        }
-    }
-
-    fn context(&self, imprint: &Imprint<'_>, (title, description): (&str, &str), address: &str) -> Context {
+    fn context(
+        self,
+        imprint: &Imprint<'_>,
+        occasion: Occasion<'_>,
+        (title, description): (&str, &str),
+        address: &str,
+    ) -> Context {
+        let IssuePage { stories, body, is_whole } = self;
         let site = SiteContext::new(imprint);
         let page = PageMeta::new(&site, title, description, address);
-        let page = PageMeta { image: preview_image(imprint, self.stories.first()), ..page };
-        page_context(&site, Some(page), self)
+        let page = PageMeta { image: preview_image(imprint, stories.first()), ..page };
+        let (newsletter, date) = (&occasion.newsletter.title, Moment::new(imprint, occasion.at));
+        let kind = imprint.words.say(kind(occasion.cadence), &[]);
+        page_context(&site, Some(page), context! { newsletter, kind, date, stories, body, is_whole })
     }
+}
 
-    fn printed(&self, imprint: &Imprint<'_>, words: (&str, &str), address: &str) -> Result<String, RenderError> {
-        imprint.render(ISSUE_PAGE, &self.context(imprint, words, address))
-    }
+fn public_stories(imprint: &Imprint<'_>, articles: &[&Article]) -> Vec<Story> {
+    articles.iter().map(|article| Story::new(imprint, article, Viewer::Anybody, false)).collect()
 }
 
 /// Long lines of prose wrapped, at most one empty line in a row, one line end at the end.
@@ -381,10 +368,11 @@ pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
     let (cadence, viewer, web_address) = (Cadence::Instant, Viewer::Anybody, "https://example.com/issues/17/");
     let occasion = Occasion { newsletter, cadence, at: *at, more: 3, web_address, viewer };
     let mut instant = instant_letter(imprint, occasion, article);
-    (instant.content.body, instant.content.is_cut) = ("Text.".to_owned(), true);
+    instant.content.extend(context! { body => "Text.", is_cut => &true });
     let digest = digest_letter(imprint, occasion, &[article, article]);
     let body = "<p>Text.</p>".to_owned();
-    let issue = IssuePage { body, is_whole: false, ..IssuePage::new(imprint, occasion, &[article]) };
-    let page = (ISSUE_PAGE.to_owned(), issue.context(imprint, ("A headline", "What it says."), "/a-headline/"));
+    let issue = IssuePage { stories: public_stories(imprint, &[article]), body, is_whole: false };
+    let words = ("A headline", "What it says.");
+    let page = (ISSUE_PAGE.to_owned(), issue.context(imprint, occasion, words, "/a-headline/"));
     [vec![page], instant.samples().into(), digest.samples().into()].concat()
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use tera::Context;
 
 use super::Imprint;
-use super::context::Moment;
+use super::context::{Moment, context};
 use super::mail::{Letter, NoticeMail, notice_context};
 use super::sample::Sample;
 use super::theme::RenderError;
@@ -108,7 +108,7 @@ pub fn notice(imprint: &Imprint<'_>, text: NoticeText, at: DateTime<Utc>) -> Res
     letter(imprint, text, at).printed(imprint)
 }
 
-fn letter(imprint: &Imprint<'_>, text: NoticeText, at: DateTime<Utc>) -> Letter<NoticeText> {
+fn letter(imprint: &Imprint<'_>, text: NoticeText, at: DateTime<Utc>) -> Letter {
     let mut mail = notice_context(imprint, at);
     // Where a link opens an account there is no other: it is clear what is clicked, and nothing else by mistake.
     if matches!(text, NoticeText::SignIn { .. } | NoticeText::Address { .. }) {
@@ -123,7 +123,7 @@ fn letter(imprint: &Imprint<'_>, text: NoticeText, at: DateTime<Utc>) -> Letter<
         NoticeText::SignIn { .. } => "sign-in",
         NoticeText::Address { .. } => "address",
     };
-    Letter { folder, mail, content: text }
+    Letter { folder, mail, content: context(&text) }
 }
 
 /// Each of these templates with what it is given.

@@ -9,7 +9,7 @@ use super::Imprint;
 use super::account::{self, AccountPage};
 use super::billing::{self, PlansPage, SwitchPage};
 use super::choices::ChoicesForm;
-use super::context::{PageMeta, SignUp, SiteContext, page_context};
+use super::context::{PageMeta, SignUp, SiteContext, context, page_context};
 use super::sample::Sample;
 use super::theme::RenderError;
 
@@ -357,7 +357,7 @@ impl ReaderPage {
             ReaderPage::OutboxMail(OutboxMail { mail, .. }) => ("site/outbox_mail.html", mail.subject.clone()),
         };
         let page = PageMeta::new(site, &title, "", "");
-        (template, page_context(site, Some(page), self))
+        (template, page_context(site, Some(page), context(self)))
     }
 
     pub(super) fn samples(sign_up: &SignUp, form: ChoicesForm) -> Vec<ReaderPage> {

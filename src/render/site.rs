@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tera::Context;
+use tera::{Context, context};
 
 use crate::config::Author;
 use crate::content::{Article, Page};
@@ -15,7 +15,8 @@ use crate::model::{Access, Portion, Reading, Viewer};
 
 use super::address::{Place, article_address, author_address, in_query, page_address, tag_address};
 use super::context::{
-    AuthorContext, Moment, NamedAddress, PageMeta, SiteContext, Story, Tongue, clipped, page_context, preview_image,
+    AuthorContext, Moment, NamedAddress, PageMeta, SiteContext, Story, Tongue, clipped, context, page_context,
+    preview_image,
 };
 use super::feed::Feed;
 use super::html;
@@ -49,55 +50,9 @@ const XML: &str = "application/xml; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 #[derive(Serialize)]
-struct HomePage {
-    lead: Option<Story>,
-    stories: Vec<Story>,
-    has_more: bool,
-}
-
-#[derive(Serialize)]
-struct ArticlePage<'a> {
-    story: Story,
-    body: String,
-    is_whole: bool,
-    structured: String,
-    sign_in: String,
-    related: Vec<Story>,
-    share: Vec<NamedAddress>,
-    extra: &'a serde_json::Value,
-}
-
-#[derive(Serialize)]
-struct ListPage<'a> {
-    kind: &'static str,
-    title: &'a str,
-    author: Option<AuthorContext>,
-    stories: Vec<Story>,
-}
-
-#[derive(Serialize)]
-struct ArchivePage {
-    years: Vec<ArchiveYear>,
-    tags: Vec<NamedAddress>,
-}
-
-#[derive(Serialize)]
 struct ArchiveYear {
     title: String,
     stories: Vec<Story>,
-}
-
-#[derive(Serialize)]
-struct TextPage<'a> {
-    title: &'a str,
-    summary: Option<&'a str>,
-    tongue: Tongue,
-    body: String,
-}
-
-#[derive(Serialize)]
-struct Sitemap {
-    addresses: Vec<SitemapAddress>,
 }
 
 #[derive(Serialize)]
@@ -220,7 +175,7 @@ impl<'a> Desk<'a> {
         template: &'static str,
         address: &str,
         page: impl Into<Option<PageMeta>>,
-        content: impl Serialize,
+        content: Context,
     ) -> Sheet {
         let context = page_context(self.site, page.into(), content);
         Sheet { address: address.to_owned(), template, context, changed: None, access: Access::Public }
@@ -250,7 +205,7 @@ impl<'a> Desk<'a> {
         let page = self.meta(&self.site.title, &self.site.description, "/");
         let page = PageMeta { image: preview_image(self.imprint, lead.as_ref()), ..page };
         let has_more = self.articles.len() > ON_HOME;
-        self.sheet("site/home.html", "/", page, HomePage { lead, stories: self.stories(&latest), has_more })
+        self.sheet("site/home.html", "/", page, context! { lead, stories => &self.stories(&latest), has_more })
     }
 
     fn article(&self, article: &Article, viewer: Viewer) -> Sheet {
@@ -266,14 +221,14 @@ impl<'a> Desk<'a> {
         };
         let place = Place { imprint: self.imprint, address: &address, is_absolute: false };
         let shown = shown(article, viewer);
-        let content = ArticlePage {
-            share: share_links(self.say("share-by-mail"), &story.title, &self.imprint.absolute(&address)),
-            body: html::web(place, shown.events),
-            is_whole: shown.portion == Portion::Whole,
-            structured: news_article(self.imprint, article, &story, &page),
-            sign_in: format!("{}?next={}", self.site.sign_in, in_query(&address)),
-            related: self.stories(&self.related(article)),
-            extra: &article.extra,
+        let content = context! {
+            share => &share_links(self.say("share-by-mail"), &story.title, &self.imprint.absolute(&address)),
+            body => &html::web(place, shown.events),
+            is_whole => &(shown.portion == Portion::Whole),
+            structured => &news_article(self.imprint, article, &story, &page),
+            sign_in => &format!("{}?next={}", self.site.sign_in, in_query(&address)),
+            related => &self.stories(&self.related(article)),
+            extra => &article.extra,
             story,
         };
         let changed = article.updated.max(article.date);
@@ -298,7 +253,8 @@ impl<'a> Desk<'a> {
     fn tag(&self, address: &str, section: &Section<'_>) -> Sheet {
         let Section { title, articles } = section;
         let page = self.meta(title, &self.imprint.words.say("tag-description", &[("tag", (*title).into())]), address);
-        let content = ListPage { kind: "tag", title, author: None, stories: self.stories(articles) };
+        let author = None::<AuthorContext>;
+        let content = context! { kind => "tag", title, author, stories => &self.stories(articles) };
         self.sheet("site/list.html", address, page, content)
     }
 
@@ -307,13 +263,10 @@ impl<'a> Desk<'a> {
         let by = || self.imprint.words.say("author-description", &[("author", author.name.as_str().into())]);
         let description = author.bio.clone().unwrap_or_else(by);
         let articles = self.articles.iter().filter(|article| article.authors.contains(&author.id));
-        let content = ListPage {
-            kind: "author",
-            title: &author.name,
-            author: Some(AuthorContext::new(self.imprint, author)),
-            stories: self.stories(articles),
-        };
-        self.sheet("site/list.html", &address, self.meta(&author.name, &description, &address), content)
+        let (page, title) = (self.meta(&author.name, &description, &address), &author.name);
+        let author = AuthorContext::new(self.imprint, author);
+        let content = context! { kind => "author", title, author, stories => &self.stories(articles) };
+        self.sheet("site/list.html", &address, page, content)
     }
 
     fn archive(&self) -> Sheet {
@@ -326,8 +279,9 @@ impl<'a> Desk<'a> {
             }
         }
         let tags = self.sections.iter().map(|(address, section)| NamedAddress::new(section.title, address));
+        let tags: Vec<NamedAddress> = tags.collect();
         let page = self.meta(&self.say("archive"), &self.say("archive-description"), "/archive/");
-        self.sheet("site/archive.html", "/archive/", page, ArchivePage { years, tags: tags.collect() })
+        self.sheet("site/archive.html", "/archive/", page, context! { years, tags })
     }
 
     fn page(&self, page: &Page) -> Sheet {
@@ -337,7 +291,7 @@ impl<'a> Desk<'a> {
         let meta = self.meta(title, summary.unwrap_or_default(), &address);
         let tongue = Tongue::new(self.imprint, page.language.as_deref());
         let body = html::web(place, &page.body.events);
-        self.sheet("site/page.html", &address, meta, TextPage { title, summary, tongue, body })
+        self.sheet("site/page.html", &address, meta, context! { title, summary, tongue, body })
     }
 
     fn not_found(&self) -> Sheet {
@@ -352,11 +306,11 @@ impl<'a> Desk<'a> {
     }
 
     fn feed(&self) -> Sheet {
-        self.sheet("site/feed.xml", "/feed.xml", None, Feed::public(self.imprint, &self.articles))
+        self.sheet("site/feed.xml", "/feed.xml", None, context(&Feed::public(self.imprint, &self.articles)))
     }
 
     fn own_feed(&self, reading: &Reading) -> Sheet {
-        self.sheet("site/feed.xml", "/feed/", None, Feed::private(self.imprint, &self.articles, reading))
+        self.sheet("site/feed.xml", "/feed/", None, context(&Feed::private(self.imprint, &self.articles, reading)))
     }
 
     fn rendered(&self, sheet: Sheet) -> Result<RenderedPage, RenderError> {
@@ -372,11 +326,11 @@ impl<'a> Desk<'a> {
     }
 
     fn sitemap(&self, addresses: Vec<SitemapAddress>) -> Sheet {
-        self.sheet("site/sitemap.xml", "/sitemap.xml", None, Sitemap { addresses })
+        self.sheet("site/sitemap.xml", "/sitemap.xml", None, context! { addresses })
     }
 
     fn robots(&self) -> Sheet {
-        self.sheet("site/robots.txt", "/robots.txt", None, ())
+        self.sheet("site/robots.txt", "/robots.txt", None, Context::new())
     }
 }
 
