@@ -5,10 +5,9 @@ use chrono::{DateTime, Duration, Utc};
 use crate::audience::{BILLING, flow_id};
 use crate::auth::{self, Errand as WhatFor};
 use crate::clock;
-use crate::model::{AgreementId, CustomerId, EmailAddress};
-use crate::payments::webhook::{About, Event};
+use crate::model::{AgreementId, CustomerId, EmailAddress, ErrandKind};
 use crate::payments::{Checkout, PaymentError};
-use crate::store::{Errand, ErrandKind, Found, Heard, NewSignIn, StoreError};
+use crate::store::{Errand, Found, NewSignIn, StoreError};
 
 use super::{BillingError, LEASE, Result, Till};
 
@@ -58,8 +57,8 @@ impl Till {
         let (mut after, mut newest) = (None, until);
         loop {
             let page = self.provider.events(until - OVERLAP, after.as_deref()).await?;
-            newest = page.items.iter().map(|event| event.at).fold(newest, DateTime::max);
-            self.store.hear(page.items.into_iter().map(heard).collect(), now).await?;
+            newest = page.items.iter().map(|news| news.at).fold(newest, DateTime::max);
+            self.store.hear(page.items, now).await?;
             after = page.next;
             if after.is_none() {
                 return Ok(newest);
@@ -200,24 +199,5 @@ impl Till {
     fn sign_in(&self, browser_hash: String) -> NewSignIn {
         let errand = WhatFor { next: Some("/account".to_owned()), browser: String::new() };
         auth::new_sign_in(&self.keys, &errand, browser_hash, clock::random())
-    }
-}
-
-/// What is to be done about an event. What it says of states is left alone.
-pub(super) fn heard(event: Event) -> Heard {
-    let errand = match event.about {
-        About::Checkout(id) => Some((ErrandKind::Checkout, id)),
-        About::Agreement(id) => Some((ErrandKind::Agreement, id.to_string())),
-        About::Customer(id) => Some((ErrandKind::Customer, id.to_string())),
-        About::Charge(id) => Some((ErrandKind::Charge, id)),
-        About::Nothing => None,
-    };
-    Heard { event: event.id, errand }
-}
-
-impl Till {
-    /// Keeps what a message of the provider's says has happened; what to do about it is done afterwards.
-    pub async fn hear(&self, event: Event, now: DateTime<Utc>) -> std::result::Result<(), StoreError> {
-        self.store.hear(vec![heard(event)], now).await.map(drop)
     }
 }

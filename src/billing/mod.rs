@@ -20,9 +20,9 @@ use url::Url;
 
 use crate::auth::ServerKeys;
 use crate::clock;
-use crate::model::{CustomerId, Money, Plan, SubscriberId};
+use crate::model::{CustomerId, ErrandKind, Money, Plan, SubscriberId};
 use crate::payments::{Order, PaymentError, PortalPage, Provider, Switch};
-use crate::store::{Bought, ErrandKind, Store, StoreError, Subscriber};
+use crate::store::{Bought, Store, StoreError, Subscriber};
 
 /// How often it is looked whether somebody else has done what a reader waits for, and how long between.
 const LOOKS: u32 = 20;
@@ -75,15 +75,6 @@ pub struct Buyer<'a> {
     pub base_url: &'a str,
 }
 
-/// What somebody gets who comes back from paying.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Returned {
-    /// It was bought, and this customer did.
-    Bought(CustomerId),
-    /// It was not, or is not known here.
-    Nothing,
-}
-
 impl Till {
     /// Opens a page to pay on, and says where it is. Pages that the same reader left open are closed, so that nobody
     /// pays twice.
@@ -125,17 +116,17 @@ impl Till {
         Ok(made)
     }
 
-    /// What came of the checkout whose id a browser brings back. The provider is asked, and its answer written.
-    pub async fn returned(&self, session: &str, now: DateTime<Utc>) -> Result<Returned> {
+    /// Who bought something at the checkout whose id a browser brings back; none: nobody, or it is not known here. The
+    /// provider is asked, and its answer written.
+    pub async fn returned(&self, session: &str, now: DateTime<Utc>) -> Result<Option<CustomerId>> {
         let checkout = match self.provider.checkout(session).await {
-            Err(PaymentError::NotThere | PaymentError::Refused { .. }) => return Ok(Returned::Nothing),
+            Err(PaymentError::NotThere | PaymentError::Refused { .. }) => return Ok(None),
             found => found?,
         };
-        let (Some(customer), Some(_)) = (checkout.customer, checkout.agreement.filter(|_| checkout.is_complete)) else {
-            return Ok(Returned::Nothing);
-        };
+        let is_bought = checkout.is_complete && checkout.agreement.is_some();
+        let Some(customer) = checkout.customer.filter(|_| is_bought) else { return Ok(None) };
         self.look(ErrandKind::Checkout, session, now).await?;
-        Ok(Returned::Bought(customer))
+        Ok(Some(customer))
     }
 
     /// What is charged next, as [`Provider::card`] tells it; none, if nothing is known.

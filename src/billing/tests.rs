@@ -118,7 +118,7 @@ async fn whoever_comes_back_waits_for_whoever_is_at_it() {
         till.run(&other, clock::now()).await.unwrap();
     };
     let (came_of, ()) = tokio::join!(till.returned(&session, now), done);
-    assert!(matches!(came_of.unwrap(), Returned::Bought(_)));
+    assert!(came_of.unwrap().is_some());
     assert_eq!(states(&till).await, [MembershipState::Active]);
     assert!(!till.store.awaits(ErrandKind::Checkout, &session).await.unwrap());
 }

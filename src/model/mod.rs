@@ -8,6 +8,7 @@ mod address;
 mod cadence;
 mod choices;
 mod delivery;
+mod errands;
 mod ids;
 mod issue;
 mod membership;
@@ -23,6 +24,7 @@ pub use address::{AddressError, EmailAddress};
 pub use cadence::{Cadence, DigestTime, Rhythm};
 pub use choices::{Choices, Service, Wish};
 pub use delivery::{DeliveryState, Durability, OnUnknown, RetryPolicy};
+pub use errands::{ErrandKind, News};
 pub use ids::{
     AgreementId, ArticleId, CustomerId, DeliveryId, IssueId, NewsletterId, PlanId, SubscriberId, SubscriptionId,
 };

@@ -18,11 +18,11 @@ pub mod webhook;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_lc_rs::digest;
 use serde::Deserialize;
 use url::Url;
 
 use crate::config::Secret;
+use crate::content::fingerprint;
 use crate::model::{CustomerId, SubscriberId};
 
 pub use checkout::{Checkout, Order};
@@ -154,8 +154,7 @@ impl Provider {
 
 /// An Idempotency-Key for exactly this form, which tells nothing about it.
 fn key_of(form: &[(&str, &str)]) -> String {
-    let hash = digest::digest(&digest::SHA256, format!("{form:?}").as_bytes());
-    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    fingerprint(format!("{form:?}").as_bytes())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::config::Secret;
-use crate::model::{AgreementId, CustomerId};
+use crate::model::{CustomerId, ErrandKind, News};
 
 use super::{List, Page, PaymentError, Provider};
 
@@ -41,32 +41,6 @@ const TYPES: [&str; 20] = [
     "customer.updated",
     "customer.deleted",
 ];
-
-/// Something has changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// The provider's id, the same however often it is told.
-    pub id: String,
-    /// When it happened.
-    pub at: DateTime<Utc>,
-    /// Where to look.
-    pub about: About,
-}
-
-/// What an event is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum About {
-    /// A checkout, by its id.
-    Checkout(String),
-    /// An agreement.
-    Agreement(AgreementId),
-    /// Somebody who pays.
-    Customer(CustomerId),
-    /// A payment, by the id of its charge; who made it is to be asked for ([`Provider::payer`]).
-    Charge(String),
-    /// Nothing that we heed.
-    Nothing,
-}
 
 /// Why a message is not taken for the provider's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -103,7 +77,7 @@ struct Paid {
 }
 
 /// Reads an event that was posted with `Stripe-Signature: signature`, if one of the secrets signed it.
-pub fn verified(body: &[u8], signature: &str, secrets: &[Secret], now: DateTime<Utc>) -> Result<Event, Forged> {
+pub fn verified(body: &[u8], signature: &str, secrets: &[Secret], now: DateTime<Utc>) -> Result<News, Forged> {
     let parts = || signature.split(',').filter_map(|part| part.split_once('='));
     let time = parts().find(|(name, _)| *name == "t").ok_or(Forged::Malformed)?.1;
     let signed_at: i64 = time.parse().map_err(|_| Forged::Malformed)?;
@@ -127,39 +101,35 @@ pub fn verified(body: &[u8], signature: &str, secrets: &[Secret], now: DateTime<
     if (now - signed_at).abs() > TOLERANCE {
         return Err(Forged::Old);
     }
-    serde_json::from_slice(body).map(Told::event).map_err(|_| Forged::Malformed)
+    serde_json::from_slice(body).map(Told::news).map_err(|_| Forged::Malformed)
 }
 
 impl Told {
-    fn event(self) -> Event {
+    fn news(self) -> News {
         let object = &self.data.object;
-        let id = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
-        let customer = |pointer: &str| id(pointer).map(|id| About::Customer(CustomerId::new(id)));
-        let agreement = |pointer: &str| id(pointer).map(|id| About::Agreement(AgreementId::new(id)));
+        let errand = |kind, pointer: &str| Some((kind, object.pointer(pointer)?.as_str()?.to_owned()));
         let mut names = self.kind.split('.');
-        let about = match (names.next(), names.next()) {
-            (Some("checkout"), Some("session")) => id("/id").map(|id| About::Checkout(id.to_owned())),
-            (Some("customer"), Some("subscription")) => agreement("/id"),
-            (Some("customer"), Some("updated" | "deleted")) => customer("/id"),
+        let errand = match (names.next(), names.next()) {
+            (Some("checkout"), Some("session")) => errand(ErrandKind::Checkout, "/id"),
+            (Some("customer"), Some("subscription")) => errand(ErrandKind::Agreement, "/id"),
+            (Some("customer"), Some("updated" | "deleted")) => errand(ErrandKind::Customer, "/id"),
             // The second place is that of versions before 2025-03-31, which an account may still have as its own.
-            (Some("invoice"), _) => {
-                agreement("/parent/subscription_details/subscription").or_else(|| agreement("/subscription"))
+            (Some("invoice"), _) => errand(ErrandKind::Agreement, "/parent/subscription_details/subscription")
+                .or_else(|| errand(ErrandKind::Agreement, "/subscription")),
+            (Some("payment_method"), _) | (Some("charge"), Some("refunded")) => {
+                errand(ErrandKind::Customer, "/customer")
             }
-            (Some("payment_method"), _) => customer("/customer"),
-            (Some("charge"), Some("refunded")) => customer("/customer"),
-            (Some("charge"), Some("dispute")) | (Some("refund"), _) => {
-                id("/charge").map(|id| About::Charge(id.to_owned()))
-            }
+            (Some("charge"), Some("dispute")) | (Some("refund"), _) => errand(ErrandKind::Charge, "/charge"),
             _ => None,
         };
-        Event { id: self.id, at: self.created, about: about.unwrap_or(About::Nothing) }
+        News { id: self.id, at: self.created, errand }
     }
 }
 
 impl Provider {
     /// What has happened since then, the newest first, a hundred at a time; `after` is [`Page::next`]. The provider
     /// remembers thirty days.
-    pub async fn events(&self, since: DateTime<Utc>, after: Option<&str>) -> Result<Page<Event>, PaymentError> {
+    pub async fn events(&self, since: DateTime<Utc>, after: Option<&str>) -> Result<Page<News>, PaymentError> {
         let since = since.timestamp().to_string();
         let names: Vec<String> = (0..TYPES.len()).map(|number| format!("types[{number}]")).collect();
         let mut query: Vec<_> = names.iter().map(String::as_str).zip(TYPES).collect();
@@ -167,7 +137,7 @@ impl Provider {
         query.extend(after.map(|after| ("starting_after", after)));
         let page: List<Told> = self.get(&["events"], &query).await?;
         let next = page.data.last().filter(|_| page.has_more).map(|last| last.id.clone());
-        Ok(Page { items: page.data.into_iter().map(Told::event).collect(), next })
+        Ok(Page { items: page.data.into_iter().map(Told::news).collect(), next })
     }
 
     /// Who made a payment, by the id of its charge.

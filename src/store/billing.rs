@@ -4,14 +4,14 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Agreement, AgreementId, CustomerId, EmailAddress, Invoice, InvoiceState, MembershipState, Money, Standing,
-    SubscriberId, words,
+    Agreement, AgreementId, CustomerId, EmailAddress, ErrandKind, Invoice, InvoiceState, MembershipState, Money,
+    Standing, SubscriberId, words,
 };
 
 use super::audit::record_event;
 use super::choices::Person;
 use super::database::{Result, StoreError, Transaction, transact};
-use super::errands::{Errand, ErrandKind, end_errand, send_for};
+use super::errands::{Errand, end_errand, send_for};
 use super::flows::{Flow, enter_subscriber};
 use super::memberships::{MEMBERSHIP, Membership};
 use super::notices::{FollowUp, NewFlow, enter_flow};

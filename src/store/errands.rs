@@ -7,32 +7,12 @@
 use chrono::{DateTime, Utc};
 
 use crate::clock;
-use crate::model::words;
+use crate::model::{ErrandKind, News};
 
 use super::database::{Result, Transaction, transact};
 use super::dialect::claim;
 use super::open::Store;
 use super::values::{Columns, Row, values};
-
-words! {
-    /// What is to be asked of the provider, or done there.
-    pub enum ErrandKind {
-        /// Ask what became of a checkout.
-        Checkout = "checkout",
-        /// Ask how an agreement stands.
-        Agreement = "agreement",
-        /// Ask how all agreements of a customer stand.
-        Customer = "customer",
-        /// Ask whose payment it was, and then how their agreements stand.
-        Charge = "charge",
-        /// End an agreement at once: its reader was erased.
-        End = "end",
-        /// End an agreement at once and give back what was paid: it was bought twice.
-        GiveBack = "give-back",
-        /// Tell a customer's present address.
-        Address = "address",
-    }
-}
 
 /// An errand that this process does now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,15 +26,6 @@ pub struct Errand {
     heard: i64,
     /// Unlike any other lease's, also after the errand was ended and asked for anew.
     lease: String,
-}
-
-/// One piece of news: an event's id, and the errand that it asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heard {
-    /// The provider's id of the event: heard again, it counts for nothing.
-    pub event: String,
-    /// What is to be done about it.
-    pub errand: Option<(ErrandKind, String)>,
 }
 
 impl Columns for Errand {
@@ -96,12 +67,12 @@ impl Store {
     }
 
     /// Keeps news, each once, with what they ask for, in one transaction. Gives how many were new.
-    pub async fn hear(&self, news: Vec<Heard>, now: DateTime<Utc>) -> Result<u64> {
+    pub async fn hear(&self, news: Vec<News>, now: DateTime<Utc>) -> Result<u64> {
         transact!(self.write, |transaction| {
             let mut new = 0;
-            for Heard { event, errand } in news {
+            for News { id, errand, .. } in news {
                 let sql = "INSERT INTO provider_events (id, at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
-                if transaction.execute(sql, values![event, now]).await? == 1 {
+                if transaction.execute(sql, values![id, now]).await? == 1 {
                     new += 1;
                     if let Some((kind, about)) = errand {
                         send_for(transaction, kind, &about, now).await?;

@@ -49,7 +49,7 @@ pub use database::{Result, StoreError, Transaction, Work};
 pub use deliveries::{AttemptRow, Claimed, Content, DeliveryRow, Fixed, IssueMail, Outcome, Said};
 pub use digests::{DigestRun, Group, KnownRhythm};
 pub use erasure::Erasing;
-pub use errands::{Errand, ErrandKind, Heard};
+pub use errands::Errand;
 pub use figures::Standings;
 pub use flows::{Choice, Confirmed, Confirming, Flow, Request, SignUp, Unopened, Welcome};
 pub use identity::Home;

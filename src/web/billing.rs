@@ -9,9 +9,9 @@ use hyper::{Response, StatusCode};
 use url::Url;
 
 use crate::auth::token_hash;
-use crate::billing::{self, BillingError, Buyer, Returned, Till};
+use crate::billing::{self, BillingError, Buyer, Till};
 use crate::clock;
-use crate::model::{Currency, Money, Plan, PlanId};
+use crate::model::{Currency, CustomerId, Money, Plan, PlanId, Reading};
 use crate::payments::{PaymentError, PortalPage, webhook};
 use crate::render::{Moment, Notice, NoticeKind, PlanLine, PlansPage, ReaderPage, SwitchPage};
 use crate::store::{Bought, Session};
@@ -142,35 +142,29 @@ pub(super) async fn returned(visit: &Visit) -> Answered {
             if !visit.asker().may_return().await? {
                 return Err(Problem::TooOften);
             }
-            let came_of = till.returned(&session, clock::now()).await?;
-            after_checkout(visit, came_of, reader).await
+            let customer = till.returned(&session, clock::now()).await?;
+            after_checkout(visit, customer, reader).await
         }
         (None, Some(reader)) => after_portal(visit, till, &reader).await,
         (None, None) => Err(Problem::SignInFirst),
     }
 }
 
-async fn after_checkout(visit: &Visit, came_of: Returned, reader: Option<Session>) -> Answered {
+async fn after_checkout(visit: &Visit, customer: Option<CustomerId>, reader: Option<Session>) -> Answered {
     let went = visit.cookie(WENT).is_some_and(|went| went == TO_BUY);
     let back = |place, kind, lines| if went { back(visit, place, kind, lines) } else { answer::see_other(place) };
-    let whose = match &came_of {
-        Returned::Bought(customer) => visit.state.store.reader_of(customer).await?.flatten(),
-        Returned::Nothing => None,
+    let Some(customer) = customer else { return Ok(back(PLANS, NoticeKind::BillingNotUpdated, vec![])) };
+    let Some(reader) = reader else {
+        let lines = vec![visit.words().say("plans-paid", &[])];
+        return Ok(back(sign_in::CODE, NoticeKind::CheckYourMail, lines));
     };
-    match (came_of, reader) {
-        (Returned::Nothing, _) => Ok(back(PLANS, NoticeKind::BillingNotUpdated, vec![])),
-        (Returned::Bought(_), Some(reader)) if whose.as_ref() == Some(&reader.subscriber) => {
-            let reading = visit.state.store.reading(&reader.subscriber, clock::now()).await?;
-            let is_member = reading.opens != crate::model::Reading::ANYBODY.opens;
-            let kind = if is_member { NoticeKind::BillingUpdated } else { NoticeKind::BillingNotUpdated };
-            Ok(back(ACCOUNT, kind, vec![]))
-        }
-        (Returned::Bought(_), Some(_)) => Ok(answer::see_other(ACCOUNT)),
-        (Returned::Bought(_), None) => {
-            let lines = vec![visit.words().say("plans-paid", &[])];
-            Ok(back(sign_in::CODE, NoticeKind::CheckYourMail, lines))
-        }
+    let store = &visit.state.store;
+    if store.reader_of(&customer).await?.flatten().as_ref() != Some(&reader.subscriber) {
+        return Ok(answer::see_other(ACCOUNT));
     }
+    let is_member = store.reading(&reader.subscriber, clock::now()).await?.opens != Reading::ANYBODY.opens;
+    let kind = if is_member { NoticeKind::BillingUpdated } else { NoticeKind::BillingNotUpdated };
+    Ok(back(ACCOUNT, kind, vec![]))
 }
 
 /// Back from the provider, with one notice.
@@ -297,8 +291,8 @@ pub(super) async fn heard(visit: &Visit, body: Incoming) -> Answered {
     let message = form::within(body, LONGEST_MESSAGE).await?;
     let signature = visit.headers.get(SIGNATURE).and_then(|signature| signature.to_str().ok()).unwrap_or_default();
     match webhook::verified(&message, signature, secrets, clock::now()) {
-        Ok(event) => {
-            till.hear(event, clock::now()).await?;
+        Ok(news) => {
+            till.store.hear(vec![news], clock::now()).await?;
             Ok(answer::text(StatusCode::OK, "heard\n"))
         }
         Err(forged) => {

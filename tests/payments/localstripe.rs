@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use pressrun::clock;
 use pressrun::config::Secret;
-use pressrun::model::{AgreementId, CustomerId, SubscriberId};
-use pressrun::payments::webhook::{About, Forged, verified};
+use pressrun::model::{AgreementId, CustomerId, ErrandKind, SubscriberId};
+use pressrun::payments::webhook::{Forged, verified};
 use pressrun::payments::{PaymentError, Provider};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -116,12 +116,13 @@ async fn what_it_has_is_understood() {
 /// What it posts within the next seconds is signed as we check it.
 async fn messages_are_taken(listener: &TcpListener, customer: &CustomerId, agreement: &AgreementId) {
     let secrets = [Secret::new(SIGNING)];
-    let mut missing = vec![About::Customer(customer.clone()), About::Agreement(agreement.clone())];
+    let mut missing =
+        vec![(ErrandKind::Customer, customer.to_string()), (ErrandKind::Agreement, agreement.to_string())];
     while !missing.is_empty() {
         let waited = tokio::time::timeout(Duration::from_secs(20), posted(listener)).await;
         let (signature, body) = waited.unwrap_or_else(|_| panic!("nothing was told about {missing:?}"));
         let event = verified(&body, &signature, &secrets, clock::now()).unwrap();
-        missing.retain(|about| *about != event.about);
+        missing.retain(|errand| Some(errand) != event.errand.as_ref());
         let forged = verified(&body, &signature, &[Secret::new("whsec_valley")], clock::now());
         assert_eq!(forged, Err(Forged::Wrong));
     }

@@ -2,8 +2,10 @@
 
 use pressrun::clock;
 use pressrun::config::Secret;
-use pressrun::model::{Agreement, AgreementId, AgreementStatus, Every, InvoiceState, MembershipState, Plan};
-use pressrun::payments::webhook::{About, verified};
+use pressrun::model::{
+    Agreement, AgreementId, AgreementStatus, ErrandKind, Every, InvoiceState, MembershipState, Plan,
+};
+use pressrun::payments::webhook::verified;
 use pressrun::payments::{PaymentError, PortalPage, Provider};
 use serde_json::json;
 use stand_in::StandIn;
@@ -113,14 +115,14 @@ async fn a_dispute_is_told_until_it_is_won() {
     assert_eq!((standing(&disputed), disputed.invoices[0].state), (MembershipState::PastDue, InvoiceState::Disputed));
 
     // The message does not say whose it is; the charge does.
-    let about = loop {
+    let errand = loop {
         let (signature, body) = posted(&listener).await;
         let event = verified(&body, &signature, &[Secret::new("whsec_mountain")], clock::now()).unwrap();
-        if event.about != About::Nothing {
-            break event.about;
+        if event.errand.is_some() {
+            break event.errand;
         }
     };
-    assert_eq!(about, About::Charge(charge.to_owned()));
+    assert_eq!(errand, Some((ErrandKind::Charge, charge.to_owned())));
     assert_eq!(reader.provider.payer(charge).await, Ok(Some(reader.customer.clone())));
 
     stripe.control("close", json!({"dispute": dispute["id"], "status": "won"})).await.unwrap();

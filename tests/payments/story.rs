@@ -6,10 +6,9 @@ use std::time::Duration;
 use pressrun::clock;
 use pressrun::config::Secret;
 use pressrun::model::{
-    Agreement, AgreementId, AgreementStatus, Currency, CustomerId, Every, InvoiceState, MembershipState, Money, Plan,
-    PlanId, SubscriberId,
+    Agreement, AgreementId, AgreementStatus, Currency, CustomerId, ErrandKind, Every, InvoiceState, MembershipState,
+    Money, Plan, PlanId, SubscriberId,
 };
-use pressrun::payments::webhook::About;
 use pressrun::payments::{Checkout, Order, PaymentError, PortalPage, Provider};
 use stand_in::StandIn;
 use url::Url;
@@ -77,7 +76,7 @@ impl Reader {
         for _ in 0..900 {
             let page = self.provider.events(since, None).await.unwrap();
             for event in page.items {
-                let About::Checkout(id) = event.about else { continue };
+                let Some((ErrandKind::Checkout, id)) = event.errand else { continue };
                 let checkout = self.provider.checkout(&id).await.unwrap();
                 if checkout.reference.as_deref() == Some(&format!("{}-{reference}", self.name)) && checkout.is_complete
                 {

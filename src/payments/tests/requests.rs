@@ -3,8 +3,7 @@ use url::Url;
 
 use super::server::{KEY, Reply, Server};
 use crate::config::Secret;
-use crate::model::{AgreementId, Currency, CustomerId, Every, Money, Plan, PlanId, SubscriberId};
-use crate::payments::webhook::About;
+use crate::model::{AgreementId, Currency, CustomerId, ErrandKind, Every, Money, Plan, PlanId, SubscriberId};
 use crate::payments::{Order, PaymentError, PortalPage, Provider};
 
 fn euro(minor: i64) -> Money {
@@ -296,7 +295,7 @@ async fn missed_events_are_listed_page_by_page() {
     let second = server.provider().events(since, first.next.as_deref()).await.unwrap();
     let ids = [&first, &second].map(|page| page.items[0].id.as_str());
     assert_eq!((ids, first.next.as_deref(), second.next.as_deref()), (["evt_2", "evt_1"], Some("evt_2"), None));
-    assert_eq!(first.items[0].about, About::Customer(CustomerId::new("cus_1")));
+    assert_eq!(first.items[0].errand, Some((ErrandKind::Customer, "cus_1".to_owned())));
     let asked = server.asked();
     assert_eq!(asked[0].value("created[gte]"), Some("1794000000"));
     let types = asked[0].values.iter().filter(|(name, _)| name.starts_with("types[")).count();

@@ -3,8 +3,8 @@ use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 
 use crate::config::Secret;
-use crate::model::{AgreementId, CustomerId};
-use crate::payments::webhook::{About, Event, Forged, verified};
+use crate::model::{ErrandKind, News};
+use crate::payments::webhook::{Forged, verified};
 
 const BODY: &str = r#"{"id":"evt_1","object":"event","api_version":"2026-10-28.endive","created":1795000000,"data":{"object":{"id":"sub_1","object":"subscription"}},"livemode":false,"pending_webhooks":1,"request":null,"type":"customer.subscription.updated"}"#;
 
@@ -31,7 +31,7 @@ fn signed(body: &[u8], time: i64) -> String {
 #[test]
 fn what_the_official_library_signs_is_taken() {
     let expected =
-        Event { id: "evt_1".into(), at: at(1_795_000_000), about: About::Agreement(AgreementId::new("sub_1")) };
+        News { id: "evt_1".into(), at: at(1_795_000_000), errand: Some((ErrandKind::Agreement, "sub_1".into())) };
     let both = vec![Secret::new("whsec_mountain"), Secret::new("whsec_valley")];
     for (signature, secrets) in [
         (format!("t={TIME},v1={OF_MOUNTAIN}"), mountain()),
@@ -95,33 +95,37 @@ fn what_is_signed_and_no_event_is_refused() {
 fn an_event_says_where_to_look() {
     let about = |kind: &str, object: Value| {
         let body = json!({"id": "evt_1", "created": TIME, "type": kind, "data": {"object": object}}).to_string();
-        verified(body.as_bytes(), &signed(body.as_bytes(), TIME), &mountain(), at(TIME)).unwrap().about
+        verified(body.as_bytes(), &signed(body.as_bytes(), TIME), &mountain(), at(TIME)).unwrap().errand
     };
-    let agreement = || About::Agreement(AgreementId::new("sub_1"));
-    let customer = || About::Customer(CustomerId::new("cus_1"));
+    let agreement = || Some((ErrandKind::Agreement, "sub_1".to_owned()));
+    let customer = || Some((ErrandKind::Customer, "cus_1".to_owned()));
     let of_agreement = json!({"id": "in_1", "parent": {"type": "subscription_details",
         "subscription_details": {"metadata": {}, "subscription": "sub_1"}}});
     for (kind, object, expected) in [
-        ("checkout.session.completed", json!({"id": "cs_1", "customer": "cus_1"}), About::Checkout("cs_1".into())),
-        ("checkout.session.expired", json!({"id": "cs_1"}), About::Checkout("cs_1".into())),
+        (
+            "checkout.session.completed",
+            json!({"id": "cs_1", "customer": "cus_1"}),
+            Some((ErrandKind::Checkout, "cs_1".into())),
+        ),
+        ("checkout.session.expired", json!({"id": "cs_1"}), Some((ErrandKind::Checkout, "cs_1".into()))),
         ("customer.subscription.deleted", json!({"id": "sub_1", "customer": "cus_1"}), agreement()),
         ("customer.subscription.trial_will_end", json!({"id": "sub_1"}), agreement()),
         ("invoice.paid", of_agreement.clone(), agreement()),
         ("invoice.payment_failed", of_agreement, agreement()),
         ("invoice.paid", json!({"id": "in_1", "subscription": "sub_1"}), agreement()),
-        ("invoice.paid", json!({"id": "in_1", "parent": null}), About::Nothing),
+        ("invoice.paid", json!({"id": "in_1", "parent": null}), None),
         ("customer.updated", json!({"id": "cus_1"}), customer()),
         ("customer.deleted", json!({"id": "cus_1"}), customer()),
-        ("customer.created", json!({"id": "cus_1"}), About::Nothing),
-        ("customer.source.created", json!({"id": "src_1"}), About::Nothing),
+        ("customer.created", json!({"id": "cus_1"}), None),
+        ("customer.source.created", json!({"id": "src_1"}), None),
         ("payment_method.attached", json!({"id": "pm_1", "customer": "cus_1"}), customer()),
-        ("payment_method.detached", json!({"id": "pm_1", "customer": null}), About::Nothing),
+        ("payment_method.detached", json!({"id": "pm_1", "customer": null}), None),
         ("charge.refunded", json!({"id": "ch_1", "customer": "cus_1"}), customer()),
-        ("charge.refunded", json!({"id": "ch_1", "customer": null}), About::Nothing),
-        ("charge.dispute.created", json!({"id": "dp_1", "charge": "ch_1"}), About::Charge("ch_1".into())),
-        ("refund.failed", json!({"id": "re_1", "charge": "ch_1"}), About::Charge("ch_1".into())),
-        ("charge.succeeded", json!({"id": "ch_1", "customer": "cus_1"}), About::Nothing),
-        ("v2.core.thing", json!("text"), About::Nothing),
+        ("charge.refunded", json!({"id": "ch_1", "customer": null}), None),
+        ("charge.dispute.created", json!({"id": "dp_1", "charge": "ch_1"}), Some((ErrandKind::Charge, "ch_1".into()))),
+        ("refund.failed", json!({"id": "re_1", "charge": "ch_1"}), Some((ErrandKind::Charge, "ch_1".into()))),
+        ("charge.succeeded", json!({"id": "ch_1", "customer": "cus_1"}), None),
+        ("v2.core.thing", json!("text"), None),
     ] {
         assert_eq!(about(kind, object), expected, "{kind}");
     }

@@ -1,7 +1,6 @@
 use super::*;
 use crate::clock;
-use crate::model::{AgreementStatus, Currency, Every, Money, NewsletterId, Opens, Plan, PlanId, Reading};
-use crate::store::Heard;
+use crate::model::{AgreementStatus, Currency, Every, Money, News, NewsletterId, Opens, Plan, PlanId, Reading};
 use crate::store::fresh::{sqlite, stores};
 use proptest::prelude::*;
 
@@ -95,7 +94,7 @@ async fn whoever_pays_becomes_a_reader_and_is_told_once() {
 async fn news_during_an_errand_begins_another_and_a_lost_lease_writes_nothing() {
     for (store, _folder) in stores().await {
         let news = |event: &str| {
-            vec![Heard { event: event.to_owned(), errand: Some((ErrandKind::Agreement, "sub_1".to_owned())) }]
+            vec![News { id: event.to_owned(), at: day(1), errand: Some((ErrandKind::Agreement, "sub_1".to_owned())) }]
         };
         assert_eq!(store.hear(news("evt_1"), day(1)).await.unwrap(), 1);
         store.forget_the_past(day(30)).await.unwrap();
@@ -322,7 +321,7 @@ async fn lives_through(orders: &[u8]) -> (Membership, Vec<(DateTime<Utc>, Money,
             2 | 3 if !undelivered.is_empty() => {
                 let event = undelivered.swap_remove(usize::from(order / 8) % undelivered.len());
                 let errand = Some((ErrandKind::Agreement, "sub_1".to_owned()));
-                store.hear(vec![Heard { event: format!("evt_{event}"), errand }], now).await.unwrap();
+                store.hear(vec![News { id: format!("evt_{event}"), at: now, errand }], now).await.unwrap();
             }
             4 => now += Duration::seconds(40),
             5 | 6 => drop(processes[usize::from(order) % 2].steps(&store, &history[present], now).await),
@@ -333,7 +332,7 @@ async fn lives_through(orders: &[u8]) -> (Membership, Vec<(DateTime<Utc>, Money,
                 present += rest;
                 for event in undelivered.drain(..).rev() {
                     let errand = Some((ErrandKind::Agreement, "sub_1".to_owned()));
-                    store.hear(vec![Heard { event: format!("evt_{event}"), errand }], now).await.unwrap();
+                    store.hear(vec![News { id: format!("evt_{event}"), at: now, errand }], now).await.unwrap();
                 }
                 while store.awaits(ErrandKind::Agreement, "sub_1").await.unwrap() {
                     now += Duration::seconds(40);
