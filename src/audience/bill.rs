@@ -10,7 +10,7 @@ pub const BILLING: &str = "billing";
 
 /// The text of a mail about money.
 pub(super) fn bill_text(imprint: &Imprint<'_>, flow: &Flow) -> Result<NoticeText, NoticeError> {
-    let Bill { what, plan, minor, currency, next_at, reads_until } = flow.bill()?;
+    let Bill { what, plan, minor, currency, next_at, reads_until } = flow.read()?;
     let currency = Currency::parse(&currency).ok_or(NoticeError::Unknown)?;
     let sold = imprint.settings.billing.plans.iter().find(|sold| sold.id.as_str() == plan);
     Ok(NoticeText::Bill(Box::new(BillText {

@@ -29,7 +29,7 @@ pub fn notice(edition: &Edition, keys: &ServerKeys, flow: &Flow) -> Result<Notic
         _ => return Err(NoticeError::Unknown),
     };
     let from = newsletter.ok_or(NoticeError::NothingLeft)?.from.clone();
-    Ok(Notice { from, mail: render::notice(&imprint, text, flow.created_at)? })
+    Ok(Notice { from, mail: render::notice(&imprint, &text, flow.created_at)? })
 }
 
 fn confirmation<'a>(imprint: &Imprint<'a>, flow: &Flow, token: &str) -> Written<'a> {
@@ -55,7 +55,7 @@ fn confirmation<'a>(imprint: &Imprint<'a>, flow: &Flow, token: &str) -> Written<
 /// What comes when, and the link to choose otherwise. Whatever the subscriptions have become since, the mail is the same
 /// in every try.
 fn welcome<'a>(imprint: &Imprint<'a>, keys: &ServerKeys, flow: &Flow) -> Written<'a> {
-    let Welcome { time_zone, subscriptions } = flow.welcome()?;
+    let Welcome { time_zone, subscriptions } = flow.read()?;
     let zone = time_zone.as_deref().and_then(Zone::parse);
     let zone = zone.unwrap_or_else(|| imprint.settings.publication.zone.clone());
     let line = |newsletter: &'a Newsletter| {

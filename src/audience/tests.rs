@@ -218,7 +218,7 @@ async fn whoever_confirms_for_the_first_time_is_welcomed() {
         let sql = "SELECT f.id FROM flows f JOIN deliveries d ON d.flow = f.id WHERE f.purpose = 'welcome'";
         let welcomes: Vec<String> = store.rows(sql, vec![]).await.unwrap();
         let flow = store.flow(&welcomes[0]).await.unwrap().unwrap();
-        let welcome = flow.welcome().unwrap();
+        let welcome = flow.read::<crate::store::Welcome>().unwrap();
         assert_eq!(welcome.subscriptions.keys().map(NewsletterId::as_str).collect::<Vec<_>>(), ["weekly", "wire"]);
         assert_eq!(store.subscribers_with(&[READER]).await.unwrap()[0].details[1].as_deref(), Some("en"));
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::EmailAddress;
 use crate::render::{Imprint, Moment, NoticeText};
-use crate::store::{Flow, NewSignIn, Proof, Result, SignInRequest, StoreError, Unopened};
+use crate::store::{Flow, NewSignIn, Proof, Result, SignInRequest, Unopened, read_payload};
 
 use super::session::{NewBrowser, begin};
 use super::{Asked, Asker, ServerKeys, mac, token_hash};
@@ -75,7 +75,7 @@ impl Asker<'_> {
     /// For whom and with what this browser asked within the last hour.
     pub async fn last_asked(self, cookie: &str) -> Result<Option<(EmailAddress, Errand)>> {
         let last = self.store.last_asked(&token_hash(cookie), self.now - ASKED_WITHIN).await?;
-        last.map(|(email, payload)| Ok((email, errand(&payload)?))).transpose()
+        last.map(|(email, payload)| Ok((email, read_payload(&payload)?))).transpose()
     }
 
     /// What a mailed link opens in the browser with this cookie; none for one that is unknown, used or too old. Changes
@@ -131,7 +131,7 @@ pub fn new_sign_in(keys: &ServerKeys, errand: &Errand, browser_hash: String, dic
 }
 
 fn finish(signed_in: Result<String, Unopened>) -> Result<Result<Errand, Unopened>> {
-    signed_in.map_or_else(|why| Ok(Err(why)), |payload| errand(&payload).map(Ok))
+    signed_in.map_or_else(|why| Ok(Err(why)), |payload| read_payload(&payload).map(Ok))
 }
 
 /// What the mail with link and code says.
@@ -139,7 +139,7 @@ pub fn sign_in_text(imprint: &Imprint<'_>, flow: &Flow, token: &str) -> Result<N
     Ok(NoticeText::SignIn {
         sign_in_address: format!("{}/sign-in/{token}", imprint.base_url),
         code: shown(&code_of(token)),
-        browser: errand(&flow.payload)?.browser,
+        browser: flow.read::<Errand>()?.browser,
         requested: Moment::new(imprint, flow.created_at),
         minutes: SIGN_IN_WITHIN.num_minutes(),
     })
@@ -166,24 +166,4 @@ fn plain(typed: &str) -> String {
         letter => letter.is_ascii_alphanumeric().then_some(letter),
     };
     typed.chars().take(64).filter_map(meant).collect()
-}
-
-fn errand(payload: &str) -> Result<Errand> {
-    serde_json::from_str(payload).map_err(|error| StoreError::Form(format!("what belongs to a sign-in: {error}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_code_is_taken_as_it_was_meant() {
-        let code = code_of("a token");
-        assert_eq!((code.len(), code.bytes().all(|letter| ALPHABET.contains(&letter))), (8, true));
-        assert_ne!(code, code_of("another"));
-        for typed in ["01AB-CDEF", "01abcdef", " 0 1 A B – C D E F ", "OiaB-cDeF", "oLAB\u{a0}CDEF"] {
-            assert_eq!(plain(typed), "01ABCDEF", "{typed}");
-        }
-        assert_ne!(plain("01ABCDE"), "01ABCDEF");
-    }
 }

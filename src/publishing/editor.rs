@@ -158,7 +158,7 @@ impl Office<'_> {
                 "run `pressrun issue plan ARTICLE` again and look at it",
             ));
         }
-        let Some(recipients) = self.store.shown_plan(plan).await? else {
+        let Some((recipients, _)) = self.store.shown_plan(plan).await? else {
             return Err(SendError::refuse(
                 format!("plan `{plan}` was never shown"),
                 "run `pressrun issue plan ARTICLE` and look at it",

@@ -233,7 +233,7 @@ impl<'a> Office<'a> {
     pub(super) async fn is_approved(self, plan: &Plan) -> Result<bool> {
         let Some(id) = &plan.id else { return Ok(false) };
         let drift = self.edition.settings.sending.plan_drift;
-        let approved_for = self.store.approved_plan(id).await?;
+        let approved_for = self.store.shown_plan(id).await?.and_then(|(_, approved_for)| approved_for);
         Ok(approved_for.is_some_and(|seen| !has_outgrown(seen, plan.count.recipients, drift)))
     }
 }

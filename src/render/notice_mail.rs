@@ -104,11 +104,11 @@ pub struct WelcomeLine {
 }
 
 /// The notice of what was done at `at`.
-pub fn notice(imprint: &Imprint<'_>, text: NoticeText, at: DateTime<Utc>) -> Result<NoticeMail, RenderError> {
+pub fn notice(imprint: &Imprint<'_>, text: &NoticeText, at: DateTime<Utc>) -> Result<NoticeMail, RenderError> {
     letter(imprint, text, at).printed(imprint)
 }
 
-fn letter(imprint: &Imprint<'_>, text: NoticeText, at: DateTime<Utc>) -> Letter {
+fn letter(imprint: &Imprint<'_>, text: &NoticeText, at: DateTime<Utc>) -> Letter {
     let mut mail = notice_context(imprint, at);
     // Where a link opens an account there is no other: it is clear what is clicked, and nothing else by mistake.
     if matches!(text, NoticeText::SignIn { .. } | NoticeText::Address { .. }) {
@@ -123,7 +123,7 @@ fn letter(imprint: &Imprint<'_>, text: NoticeText, at: DateTime<Utc>) -> Letter 
         NoticeText::SignIn { .. } => "sign-in",
         NoticeText::Address { .. } => "address",
     };
-    Letter { folder, mail, content: context(&text) }
+    Letter { folder, mail, content: context(text) }
 }
 
 /// Each of these templates with what it is given.
@@ -174,5 +174,5 @@ pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
         address(false),
         address(true),
     ];
-    notices.into_iter().chain(bills).flat_map(|text| letter(&sample.imprint, text, sample.at).samples()).collect()
+    notices.into_iter().chain(bills).flat_map(|text| letter(&sample.imprint, &text, sample.at).samples()).collect()
 }

@@ -74,7 +74,7 @@ pub fn pages(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Result<Vec<RenderedPa
     for sheet in desk.whole_articles() {
         pages.push(desk.rendered(sheet)?);
     }
-    pages.push(desk.rendered(desk.sitemap(listed))?);
+    pages.push(desk.rendered(desk.sitemap(&listed))?);
     pages.sort_by(|one, other| one.address.cmp(&other.address));
     Ok(pages)
 }
@@ -93,7 +93,8 @@ pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
     let site = SiteContext::new(&sample.imprint);
     let desk = Desk::new(&sample.imprint, &site, sample.at);
     let mut sheets: Vec<Sheet> = desk.sheets().chain(desk.whole_articles()).collect();
-    sheets.push(desk.sitemap(sheets.iter().filter_map(|sheet| desk.listed(sheet)).collect()));
+    let listed: Vec<_> = sheets.iter().filter_map(|sheet| desk.listed(sheet)).collect();
+    sheets.push(desk.sitemap(&listed));
     sheets.push(desk.own_feed(&Reading::ANYBODY));
     for sheet in sheets.iter_mut().filter(|sheet| sheet.template == "site/home.html") {
         sheet.context.insert("has_more", &true);
@@ -325,8 +326,8 @@ impl<'a> Desk<'a> {
         sheet.address.ends_with('/').then(|| SitemapAddress { address: self.imprint.absolute(&sheet.address), changed })
     }
 
-    fn sitemap(&self, addresses: Vec<SitemapAddress>) -> Sheet {
-        self.sheet("site/sitemap.xml", "/sitemap.xml", None, context! { addresses })
+    fn sitemap(&self, addresses: &[SitemapAddress]) -> Sheet {
+        self.sheet("site/sitemap.xml", "/sitemap.xml", None, context! { addresses => addresses })
     }
 
     fn robots(&self) -> Sheet {

@@ -436,7 +436,7 @@ fn a_confirmation() {
             requested: Moment::new(imprint, now()),
             hours: 72,
         };
-        notice(imprint, text, now()).unwrap()
+        notice(imprint, &text, now()).unwrap()
     });
     insta::assert_snapshot!("a_confirmation_as_text", format!("Subject: {}\n\n{}", notice.subject, notice.text));
     assert!(notice.html.contains("href=\"https://example.com/confirm/TOKEN\""));

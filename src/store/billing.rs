@@ -10,9 +10,9 @@ use crate::model::{
 
 use super::audit::record_event;
 use super::choices::Person;
-use super::database::{Result, StoreError, Transaction, transact};
+use super::database::{Result, Transaction, transact};
 use super::errands::{Errand, end_errand, send_for};
-use super::flows::{Flow, enter_subscriber};
+use super::flows::enter_subscriber;
 use super::memberships::{MEMBERSHIP, Membership};
 use super::notices::{FollowUp, NewFlow, enter_flow};
 use super::open::Store;
@@ -439,13 +439,6 @@ async fn tell(
     let flow = NewFlow::new("billing", link, (email, language.unwrap_or_default()), now, TOLD_WITHIN);
     let payload = serde_json::json!(bill).to_string();
     enter_flow(transaction, NewFlow { subscriber: Some(who.clone()), payload, ..flow }, None).await
-}
-
-impl Flow {
-    /// What a mail about money is made from.
-    pub fn bill(&self) -> Result<Bill> {
-        serde_json::from_str(&self.payload).map_err(|error| StoreError::Form(format!("a bill: {error}")))
-    }
 }
 
 #[cfg(test)]

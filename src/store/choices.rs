@@ -1,10 +1,12 @@
-//! What readers choose: how often, what about, when, and who they are.
+//! What readers choose: how often, what about, when, who they are, and another address for their feed.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Cadence, Choices, Service, SubscriberId, SubscriptionId, Wish};
 use crate::zone::Zone;
 
+use super::audit::record_event;
 use super::database::{Result, Transaction, transact};
 use super::flows::{Choice, activate, record_consent};
 use super::ledger::lock_newsletter;
@@ -14,7 +16,7 @@ use super::subscribers::{Newcomer, ONE_SUBSCRIPTION, Subscription, THEIR_SUBSCRI
 use super::values::values;
 
 /// How a person wants to be called and written to.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Person {
     /// How they want to be called.
     pub name: Option<String>,
@@ -60,6 +62,21 @@ impl Store {
             let sql = "UPDATE subscribers SET name = $2, time_zone = $3, language = $4 WHERE id = $1";
             transaction.execute(sql, values![&id, person.name, person.time_zone, person.language]).await?;
             keep_zone(transaction, &id, now).await.map(drop)
+        })
+    }
+
+    /// The number of somebody's own feed; none: there is nobody of that id. The feed's address is made from number and
+    /// server key, so that the database opens no feed, and a higher number makes the earlier address worthless.
+    pub async fn feed_number(&self, who: &SubscriberId) -> Result<Option<i64>> {
+        self.row("SELECT feed FROM subscribers WHERE id = $1", values![who]).await
+    }
+
+    /// Gives somebody's feed the next number, and remembers that, in one transaction.
+    pub async fn replace_feed(&self, who: &SubscriberId, now: DateTime<Utc>) -> Result<()> {
+        let who = who.clone();
+        transact!(self.write, |transaction| {
+            transaction.execute("UPDATE subscribers SET feed = feed + 1 WHERE id = $1", values![&who]).await?;
+            record_event(transaction, "feed-replaced", (Some(&who), ""), "", now).await
         })
     }
 }
@@ -150,4 +167,37 @@ async fn serve(transaction: &mut Transaction, theirs: &Subscription, now: DateTi
     let row = values![&theirs.id, rhythm.cadence, rhythm.key(), returns_to, topics, *paused_until];
     transaction.execute(sql, row).await?;
     enter_rhythms(transaction, [(&theirs.newsletter, rhythm)], now).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+    use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriptionState, Wish};
+    use crate::store::Newcomer;
+    use crate::store::fresh::stores;
+
+    #[tokio::test]
+    async fn a_feed_has_a_number_that_its_reader_raises_and_takes_along() {
+        for (store, _folder) in stores().await {
+            let (now, newsletter) = (clock::now(), NewsletterId::new("wire"));
+            store.enter_newsletter(newsletter.clone(), vec![], now).await.unwrap();
+            let reader = Newcomer {
+                email: EmailAddress::parse("reader@example.com").unwrap(),
+                name: None,
+                details: [None, None, None],
+                created_at: now,
+                subscription: (newsletter, Cadence::Instant, SubscriptionState::Active),
+                wish: Wish::default(),
+            };
+            store.import(vec![reader], now).await.unwrap();
+            let who = store.subscribers_with(&["reader@example.com"]).await.unwrap().remove(0).id;
+            assert_eq!(store.feed_number(&who).await.unwrap(), Some(0));
+            store.replace_feed(&who, now).await.unwrap();
+            assert_eq!(store.feed_number(&who).await.unwrap(), Some(1));
+            assert_eq!(store.everything_about(&who).await.unwrap()["person"][0]["feed_number"], "1");
+            assert_eq!(store.account_events(&who, 1).await.unwrap()[0].event, "feed-replaced");
+            assert_eq!(store.feed_number(&SubscriberId::new("nobody")).await.unwrap(), None);
+        }
+    }
 }

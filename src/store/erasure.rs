@@ -29,70 +29,59 @@ pub struct Erasing {
     pub language: String,
 }
 
-/// What an export holds: its key, the statement, and the names of the columns. Those that end in `_at` are moments.
-const HELD: &[(&str, &str, &[&str])] = &[
+/// What an export holds: its key, its columns and where they are from. The last word of a column is its name there; what
+/// ends in `_at` is a moment.
+const HELD: &[(&str, &str, &str)] = &[
     (
         "person",
-        "SELECT id, email, name, time_zone, language, tags, CAST(feed AS TEXT), created_at FROM subscribers WHERE id = $1",
-        &["id", "email", "name", "time_zone", "language", "tags", "feed_number", "created_at"],
+        "id, email, name, time_zone, language, tags, CAST(feed AS TEXT) AS feed_number, created_at",
+        "FROM subscribers WHERE id = $1",
     ),
     (
         "not_to_be_mailed",
-        "SELECT x.reason, x.at FROM suppressions x JOIN subscribers p ON p.email_key = x.email_key WHERE p.id = $1",
-        &["reason", "since_at"],
+        "x.reason, x.at AS since_at",
+        "FROM suppressions x JOIN subscribers p ON p.email_key = x.email_key WHERE p.id = $1",
     ),
     (
         "subscriptions",
-        "SELECT newsletter, state, cadence, rhythm, returns_to, topics, paused_until, created_at, activated_at, ended_at
-            FROM subscriptions WHERE subscriber = $1 ORDER BY newsletter",
-        &[
-            "newsletter", "state", "cadence", "rhythm", "returns_to", "topics", "pause_ends_at", "created_at",
-            "activated_at", "ended_at",
-        ],
+        "newsletter, state, cadence, rhythm, returns_to, topics, paused_until AS pause_ends_at, created_at, activated_at,
+            ended_at",
+        "FROM subscriptions WHERE subscriber = $1 ORDER BY newsletter",
     ),
     (
         "membership",
-        "SELECT id, customer, state, plan, currency, every, began_at, reads_until, paid_until, ends_at FROM memberships
-            WHERE subscriber = $1 ORDER BY began_at",
-        &[
-            "id", "customer", "state", "plan", "currency", "every", "began_at", "reads_until_at", "paid_until_at",
-            "ends_at",
-        ],
+        "id, customer, state, plan, currency, every, began_at, reads_until AS reads_until_at,
+            paid_until AS paid_until_at, ends_at",
+        "FROM memberships WHERE subscriber = $1 ORDER BY began_at",
     ),
     (
         "invoices",
-        "SELECT v.id, v.currency, v.state, CAST(v.amount AS TEXT), CAST(v.given_back AS TEXT), v.at, v.paid_at
-            FROM invoices v JOIN memberships m ON m.id = v.membership WHERE m.subscriber = $1 ORDER BY v.at",
-        &["id", "currency", "state", "smallest_units", "given_back", "made_at", "paid_at"],
+        "v.id, v.currency, v.state, CAST(v.amount AS TEXT) AS smallest_units,
+            CAST(v.given_back AS TEXT) AS given_back, v.at AS made_at, v.paid_at",
+        "FROM invoices v JOIN memberships m ON m.id = v.membership WHERE m.subscriber = $1 ORDER BY v.at",
     ),
     (
         "consents",
-        "SELECT newsletter, event, source, at FROM consents WHERE subscriber = $1 ORDER BY at, id",
-        &["newsletter", "event", "source", "done_at"],
+        "newsletter, event, source, at AS done_at",
+        "FROM consents WHERE subscriber = $1 ORDER BY at, id",
     ),
     (
         "issues",
-        "SELECT i.newsletter, i.subject, d.email, d.state, d.reason, d.date_at, d.finished_at FROM issues i
-            CROSS JOIN deliveries d WHERE d.issue = i.id AND d.subscriber = $1 ORDER BY d.id",
-        &["newsletter", "subject", "email", "state", "reason", "dated_at", "finished_at"],
+        "i.newsletter, i.subject, d.email, d.state, d.reason, d.date_at AS dated_at, d.finished_at",
+        "FROM issues i CROSS JOIN deliveries d WHERE d.issue = i.id AND d.subscriber = $1 ORDER BY d.id",
     ),
     (
         "notices",
-        "SELECT f.purpose, f.email, f.payload, d.state, f.created_at, f.used_at, d.finished_at FROM flows f
-            JOIN deliveries d ON d.flow = f.id JOIN subscribers p ON p.email_key = f.email_key
+        "f.purpose, f.email, f.payload AS what_was_asked, d.state, f.created_at AS asked_at, f.used_at, d.finished_at",
+        "FROM flows f JOIN deliveries d ON d.flow = f.id JOIN subscribers p ON p.email_key = f.email_key
             WHERE p.id = $1 ORDER BY f.created_at",
-        &["purpose", "email", "what_was_asked", "state", "asked_at", "used_at", "finished_at"],
     ),
     (
         "sessions",
-        "SELECT browser, signed_in_at, seen_at, expires_at FROM sessions WHERE subscriber = $1 ORDER BY signed_in_at",
-        &["browser", "signed_in_at", "seen_at", "expires_at"],
+        "browser, signed_in_at, seen_at, expires_at",
+        "FROM sessions WHERE subscriber = $1 ORDER BY signed_in_at",
     ),
-    (
-        "account_events",
-        "SELECT event, detail, at FROM audit WHERE subscriber = $1 ORDER BY at, id",
-        &["event", "detail", "done_at"],
-    ),
+    ("account_events", "event, detail, at AS done_at", "FROM audit WHERE subscriber = $1 ORDER BY at, id"),
 ];
 
 /// What makes a person's row nobody's.
@@ -108,9 +97,11 @@ impl Store {
     /// Everything that is kept about a person, as one object of lists.
     pub async fn everything_about(&self, who: &SubscriberId) -> Result<Json> {
         let mut everything = Map::new();
-        for (key, sql, names) in HELD {
-            let rows = self.rows(*sql, values![who]).await?;
-            let list = rows.into_iter().map(|row| object(row, names)).collect::<Result<Vec<_>, _>>()?;
+        for (key, columns, place) in HELD {
+            let names: Vec<&str> = columns.split(',').filter_map(|column| column.rsplit([' ', '.']).next()).collect();
+            let sql = sqlx::AssertSqlSafe(format!("SELECT {columns} {place}"));
+            let rows = self.rows(sql, values![who]).await?.into_iter();
+            let list = rows.map(|row| object(row, &names)).collect::<Result<Vec<_>, _>>()?;
             everything.insert((*key).to_owned(), Json::Array(list));
         }
         Ok(Json::Object(everything))

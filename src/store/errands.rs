@@ -11,6 +11,7 @@ use crate::model::{ErrandKind, News};
 
 use super::database::{Result, Transaction, transact};
 use super::dialect::claim;
+use super::identity::SET;
 use super::open::Store;
 use super::values::{Columns, Row, values};
 
@@ -85,15 +86,13 @@ impl Store {
 
     /// Until when the provider's list of events has been read, if ever.
     pub async fn heard_until(&self) -> Result<Option<DateTime<Utc>>> {
-        let text: Option<String> = self.row("SELECT value FROM facts WHERE name = 'heard-until'", vec![]).await?;
+        let text = self.fact("heard-until").await?;
         Ok(text.and_then(|text| text.parse().ok()).and_then(DateTime::from_timestamp_millis))
     }
 
     /// Keeps until when it has been read.
     pub async fn keep_heard_until(&self, at: DateTime<Utc>) -> Result<()> {
-        let sql = "INSERT INTO facts (name, value) VALUES ('heard-until', $1)
-            ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        self.execute(sql, values![at.timestamp_millis().to_string()]).await.map(drop)
+        self.execute(SET, values!["heard-until", at.timestamp_millis().to_string()]).await.map(drop)
     }
 
     /// Begins the errand that has been due the longest (with `which`: that one), for as long as the lease lasts; none

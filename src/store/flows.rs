@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
@@ -19,7 +20,7 @@ use super::subscribers::Subscription;
 use super::values::{columns, values};
 
 /// A newsletter and how often it is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
     /// Which.
     pub newsletter: NewsletterId,
@@ -131,14 +132,27 @@ pub enum Unopened {
 impl Flow {
     /// Who signs up, and what they chose.
     pub fn sign_up(self) -> Result<Request> {
-        let (person, choices) = read_payload(&self.payload)?;
+        let SignUpPayload { person, choices } = self.read()?;
         Ok(Request { email: self.email, person, choices, language: self.language })
     }
 
-    /// What a mail of welcome is about.
-    pub fn welcome(&self) -> Result<Welcome> {
-        serde_json::from_str(&self.payload).map_err(|error| StoreError::Form(format!("a welcome: {error}")))
+    /// What it is about, as its purpose writes it.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
+        read_payload(&self.payload)
     }
+}
+
+/// What a flow carries, as its purpose writes it.
+pub fn read_payload<T: DeserializeOwned>(payload: &str) -> Result<T> {
+    serde_json::from_str(payload).map_err(|error| StoreError::Form(format!("what belongs to a link: {error}")))
+}
+
+/// What stands in the row of a sign-up.
+#[derive(Serialize, Deserialize)]
+struct SignUpPayload {
+    #[serde(flatten)]
+    person: Person,
+    choices: Vec<Choice>,
 }
 
 columns! { Flow: id, purpose, email, token_hash, payload, language, created_at, expires_at; }
@@ -165,7 +179,7 @@ impl Store {
             let ended = if unsent.is_none() { sign_up.request.email.key() } else { "" };
             end_flows(transaction, "confirm", ended, sign_up.now).await?;
             let SignUp { request: Request { email, person, choices, language }, link, now, .. } = sign_up;
-            let payload = write_payload(person, choices);
+            let payload = serde_json::json!(SignUpPayload { person, choices }).to_string();
             sign_up.asking.count_mail(transaction, unsent.is_none(), sign_up.now).await?;
             let flow = NewFlow::new("confirm", link, (email, language), now, sign_up.within);
             enter_flow(transaction, NewFlow { payload, ..flow }, unsent).await?;
@@ -196,7 +210,7 @@ impl Store {
             let Some((email, payload, language)): Option<(EmailAddress, String, String)> = used else {
                 return dead(transaction, &token_hash, &tries, now).await;
             };
-            let (person, mut choices) = read_payload(&payload)?;
+            let SignUpPayload { person, mut choices } = read_payload(&payload)?;
             let time_zone = time_zone.or(person.time_zone);
             let person = Person { time_zone, language: Some(language.clone()), ..person };
             choices.retain(|choice| offered.contains(&choice.newsletter));
@@ -346,26 +360,4 @@ pub(super) async fn record_consent(
 ) -> Result<()> {
     let sql = "INSERT INTO consents (id, subscriber, newsletter, event, source, at) VALUES ($1, $2, $3, $4, $5, $6)";
     transaction.execute(sql, values![clock::new_id(), subscriber, newsletter, event, source, now]).await.map(drop)
-}
-
-/// What stands in the row of a sign-up.
-#[derive(Serialize, Deserialize)]
-struct Payload {
-    name: Option<String>,
-    time_zone: Option<String>,
-    choices: Vec<(NewsletterId, Cadence, Vec<String>)>,
-}
-
-fn write_payload(Person { name, time_zone, .. }: Person, choices: Vec<Choice>) -> String {
-    let choice = |Choice { newsletter, cadence, topics }| (newsletter, cadence, topics);
-    let choices = choices.into_iter().map(choice).collect();
-    serde_json::json!(Payload { name, time_zone, choices }).to_string()
-}
-
-fn read_payload(payload: &str) -> Result<(Person, Vec<Choice>)> {
-    let payload = serde_json::from_str(payload);
-    let payload = payload.map_err(|error| StoreError::Form(format!("a sign-up's choices: {error}")))?;
-    let Payload { name, time_zone, choices } = payload;
-    let choice = |(newsletter, cadence, topics)| Choice { newsletter, cadence, topics };
-    Ok((Person { name, time_zone, language: None }, choices.into_iter().map(choice).collect()))
 }

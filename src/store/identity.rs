@@ -16,12 +16,13 @@ pub struct Home {
     pub host: String,
 }
 
-const SET: &str = "INSERT INTO facts (name, value) VALUES ($1, $2)
+/// Keeps a fact under its name, whatever it was before.
+pub(super) const SET: &str = "INSERT INTO facts (name, value) VALUES ($1, $2)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
 impl Store {
     /// A fact by its name.
-    async fn fact(&self, name: &'static str) -> Result<Option<String>> {
+    pub(super) async fn fact(&self, name: &'static str) -> Result<Option<String>> {
         self.row("SELECT value FROM facts WHERE name = $1", values![name]).await
     }
 

@@ -201,16 +201,10 @@ impl Store {
         Ok(self.row(sql, vec![]).await?.unwrap_or_default())
     }
 
-    /// To how many a plan would have gone when it was last shown; none: it never was.
-    pub async fn shown_plan(&self, plan: &str) -> Result<Option<i64>> {
-        let sql = "SELECT recipients FROM plans WHERE id = $1";
-        self.row(sql, values![plan]).await
-    }
-
-    /// To how many a plan would have gone when an editor said yes to it; none: nobody did.
-    pub async fn approved_plan(&self, plan: &str) -> Result<Option<i64>> {
-        let sql = "SELECT approved_for FROM plans WHERE id = $1";
-        Ok(self.row(sql, values![plan]).await?.flatten())
+    /// To how many a plan would have gone when it was last shown, and when an editor said yes to it, if one did; none: it
+    /// never was shown.
+    pub async fn shown_plan(&self, plan: &str) -> Result<Option<(i64, Option<i64>)>> {
+        self.row("SELECT recipients, approved_for FROM plans WHERE id = $1", values![plan]).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Memberships: who reads what is paid for, and until when.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
@@ -71,6 +71,7 @@ pub struct Bought {
 
 columns! {
     Bought: agreement, customer, plan, price, every, paid_until, renews_at, ends_at;
+    Standings: count, state, every, price;
 }
 
 /// Written `state, began_at, reads_until, id, customer, plan, amount, currency, every, paid_until, renews_at, ends_at`.
@@ -97,6 +98,19 @@ impl Columns for Currency {
         let code: String = row.read()?;
         Currency::parse(&code).ok_or_else(|| row.unfit(&code, "currency"))
     }
+}
+
+/// Memberships that stand alike, and what they come to together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standings {
+    /// Where they stand.
+    pub state: MembershipState,
+    /// How often they are paid; none: they were granted.
+    pub every: Option<Every>,
+    /// What one payment of each comes to, all together; none: they were granted.
+    pub price: Option<Money>,
+    /// How many.
+    pub count: i64,
 }
 
 impl Membership {
@@ -154,15 +168,10 @@ impl Store {
 
     /// Keeps what each plan opens. What a plan opened that is not sold any more stays for whoever bought it.
     pub async fn keep_openings(&self, plans: &[Plan]) -> Result<()> {
-        let known: Vec<(String, String)> = self.rows("SELECT plan, newsletter FROM openings", vec![]).await?;
-        let mut before: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (plan, newsletter) in known {
-            before.entry(plan).or_default().push(newsletter);
-        }
+        let known: Vec<(PlanId, NewsletterId)> = self.rows("SELECT plan, newsletter FROM openings", vec![]).await?;
         let changed = plans.iter().filter(|plan| {
-            let before = before.get(plan.id.as_str()).map_or(&[][..], Vec::as_slice);
-            before.len() != plan.opens.len()
-                || !plan.opens.iter().all(|opened| before.iter().any(|known| known == opened.as_str()))
+            let before = known.iter().filter(|(id, _)| *id == plan.id).map(|(_, opened)| opened);
+            !before.collect::<BTreeSet<_>>().into_iter().eq(&plan.opens)
         });
         for plan in changed.cloned() {
             transact!(self.write, |transaction| {
@@ -175,5 +184,37 @@ impl Store {
             })?;
         }
         Ok(())
+    }
+
+    /// Memberships by which somebody reads at `now`, by state, rhythm and currency.
+    pub async fn open_memberships(&self, now: DateTime<Utc>) -> Result<Vec<Standings>> {
+        let sql = "SELECT COUNT(*), state, every, CAST(SUM(amount) AS BIGINT), currency FROM memberships
+            WHERE reads_until > $1 GROUP BY state, every, currency ORDER BY state, every, currency";
+        self.rows(sql, values![now]).await
+    }
+
+    /// How many memberships that are paid for began, and how many ended, since `since`.
+    pub async fn movements(&self, since: DateTime<Utc>) -> Result<(i64, i64)> {
+        let sql = "SELECT
+            (SELECT COUNT(*) FROM memberships WHERE state <> 'granted' AND began_at > $1),
+            (SELECT COUNT(*) FROM memberships WHERE state = 'ended' AND ends_at > $1)";
+        Ok(self.row(sql, values![since]).await?.unwrap_or_default())
+    }
+
+    /// What was paid since `since`, less what of it was given back or is disputed; a sum for each currency.
+    pub async fn received(&self, since: DateTime<Utc>) -> Result<Vec<Money>> {
+        let sql = "SELECT CAST(SUM(CASE state WHEN 'disputed' THEN 0 ELSE amount - given_back END) AS BIGINT), currency
+            FROM invoices WHERE paid_at > $1 GROUP BY currency ORDER BY currency";
+        self.rows(sql, values![since]).await
+    }
+
+    /// Up to `most` memberships in the order of their ids, from behind `after`, each with its id and the address of
+    /// whose it is.
+    pub async fn memberships_after(&self, after: &str, most: i64) -> Result<Vec<(String, Option<String>, Membership)>> {
+        let sql = format!(
+            "SELECT id, (SELECT email FROM subscribers p WHERE p.id = m.subscriber), {MEMBERSHIP} FROM memberships m
+            WHERE id > $1 ORDER BY id LIMIT $2"
+        );
+        self.rows(sqlx::AssertSqlSafe(sql), values![after, most]).await
     }
 }

@@ -18,8 +18,6 @@ mod dialect;
 mod digests;
 mod erasure;
 mod errands;
-mod feeds;
-mod figures;
 mod flows;
 #[cfg(test)]
 pub(crate) mod fresh;
@@ -50,13 +48,12 @@ pub use deliveries::{AttemptRow, Claimed, Content, DeliveryRow, Fixed, IssueMail
 pub use digests::{DigestRun, Group, KnownRhythm};
 pub use erasure::Erasing;
 pub use errands::Errand;
-pub use figures::Standings;
-pub use flows::{Choice, Confirmed, Confirming, Flow, Request, SignUp, Unopened, Welcome};
+pub use flows::{Choice, Confirmed, Confirming, Flow, Request, SignUp, Unopened, Welcome, read_payload};
 pub use identity::Home;
 pub use issues::IssueRow;
 pub use ledger::{Entry, Sighting, Standing};
 pub use limits::{Asking, Counted, Limit, NoRoom};
-pub use memberships::{Bought, Membership};
+pub use memberships::{Bought, Membership, Standings};
 pub use notes::{Note, Record};
 pub use notices::FollowUp;
 pub use open::{Store, StoreAddress};

@@ -6,6 +6,7 @@ use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use super::database::{Connection, Result, StoreError, Transaction};
+use super::identity::SET;
 use super::open::{Store, VERSION};
 use super::values::{Row, values};
 
@@ -57,9 +58,7 @@ impl Store {
 /// Holds all sending in a copy that is not in use, before it gets its name.
 pub async fn hold_copy(file: &Path, reason: String) -> Result<()> {
     let mut copy = alone(file, false).await?;
-    let sql = "INSERT INTO facts (name, value) VALUES ('hold', $1)
-        ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    copy.execute(sql, values![reason]).await.map(drop)
+    copy.execute(SET, values!["hold", reason]).await.map(drop)
 }
 
 /// Whether a file is a sound database of ours, of a version that this program knows.

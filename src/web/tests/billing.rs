@@ -106,7 +106,7 @@ impl Shop {
 
     /// Those about money, in a word each.
     async fn mails(&self) -> Vec<String> {
-        self.flows().await.iter().filter_map(|flow| Some(flow.bill().ok()?.what)).collect()
+        self.flows().await.iter().filter_map(|flow| Some(flow.read::<crate::store::Bill>().ok()?.what)).collect()
     }
 }
 
