@@ -64,7 +64,7 @@ impl Asker<'_> {
         let address = self.keys.sign("limit-address", email.key());
         Asking {
             client: [
-                Counted { scope: for_client, key: self.key(), limits: PER_CLIENT },
+                self.counted(for_client, PER_CLIENT),
                 Counted { scope: for_client, key: network, limits: PER_NETWORK },
             ],
             everyone: Counted { scope: for_everyone, key: String::new(), limits: PER_MINUTE },
@@ -92,26 +92,26 @@ impl Asker<'_> {
 
     /// Counts a purchase that is begun; says whether they may go on.
     pub async fn may_buy(self) -> Result<bool> {
-        self.store.count(Counted { scope: "checkout-client", key: self.key(), limits: PER_CLIENT }, self.now).await
+        self.store.count(self.counted("checkout-client", PER_CLIENT), self.now).await
     }
 
     /// Counts a return from the payment provider, which is asked each time; says whether they may go on.
     pub async fn may_return(self) -> Result<bool> {
-        self.store.count(Counted { scope: "return-client", key: self.key(), limits: FAILURES }, self.now).await
+        self.store.count(self.counted("return-client", FAILURES), self.now).await
     }
 
     /// The count of forged links.
     pub(crate) fn forged_links(self) -> Counted {
-        Counted { scope: "forged-link", key: self.key(), limits: FAILURES }
+        self.counted("forged-link", FAILURES)
     }
 
     /// The count of wrong codes.
     pub(super) fn wrong_codes(self) -> Counted {
-        Counted { scope: "wrong-code", key: self.key(), limits: FAILURES }
+        self.counted("wrong-code", FAILURES)
     }
 
-    fn key(self) -> String {
-        self.keys.sign("limit-client", &network(self.client))
+    fn counted(self, scope: &'static str, limits: &'static [Limit]) -> Counted {
+        Counted { scope, key: self.keys.sign("limit-client", &network(self.client)), limits }
     }
 }
 

@@ -2,35 +2,20 @@
 
 use crate::content::{Article, place_in_front_matter};
 use crate::diagnostic::{Diagnostic, Span, Wrong, codes};
-use crate::render::{LARGE_MAIL, LARGEST_MAIL};
+use crate::render::{IssueMail, LARGE_MAIL, LARGEST_MAIL, LEAVE_TOKEN_SLOT};
 
-/// One mail, rendered.
-#[derive(Debug, Clone, Copy)]
-pub struct RenderedMail<'a> {
-    /// The file to which a problem belongs: the article, or the template of a digest.
-    pub file: &'a str,
-    /// The subject.
-    pub subject: &'a str,
-    /// The HTML part.
-    pub html: &'a str,
-    /// The plain-text part.
-    pub text: &'a str,
-    /// What stands in both where a reader's leave link goes.
-    pub leave_link: &'a str,
-}
-
-/// What is wrong with a mail.
-pub fn mail(mail: &RenderedMail<'_>) -> Vec<Diagnostic> {
+/// What is wrong with a rendered mail, which belongs to `file`: the article, or the template of a digest.
+pub fn mail(file: &str, mail: &IssueMail) -> Vec<Diagnostic> {
     let subject = mail.subject.trim().is_empty().then(|| {
         let help = "give the article a `title`, or write `mail: {subject: …}`";
         Wrong::new(&codes::MAIL_SUBJECT, "the mail's subject is empty", help)
     });
-    let parts = [("HTML", mail.html), ("plain text", mail.text)];
-    let without_link = parts.into_iter().filter(|(_, part)| !part.contains(mail.leave_link)).map(|(name, _)| {
+    let parts = [("HTML", &mail.html), ("plain text", &mail.text)];
+    let without_link = parts.into_iter().filter(|(_, part)| !part.contains(LEAVE_TOKEN_SLOT)).map(|(name, _)| {
         let help = "put the leave link back into the footer of the mail's template";
         Wrong::new(&codes::MAIL_LEAVE_LINK, format!("the mail's {name} has no link to leave"), help)
     });
-    subject.into_iter().chain(size(mail.html)).chain(without_link).map(|wrong| wrong.of(mail.file, None)).collect()
+    subject.into_iter().chain(size(&mail.html)).chain(without_link).map(|wrong| wrong.of(file, None)).collect()
 }
 
 fn size(html: &str) -> Option<Wrong> {

@@ -11,7 +11,7 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
-pub use mails::{RenderedMail, mail, mail_was_cut};
+pub use mails::{mail, mail_was_cut};
 
 use crate::config::Settings;
 use crate::content::Catalog;

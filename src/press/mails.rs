@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::checks::{self, RenderedMail};
+use crate::checks;
 use crate::content::Article;
 use crate::diagnostic::Diagnostic;
 use crate::model::{Access, Cadence, Newsletter, Viewer};
-use crate::render::{self, Imprint, IssueMail, LEAVE_TOKEN_SLOT, Occasion, RenderError};
+use crate::render::{self, Imprint, IssueMail, Occasion, RenderError};
 
 /// Articles that came out longer ago are in their readers' inboxes, and not printed again for every check.
 const RECENT_DAYS: i64 = 30;
@@ -56,10 +56,7 @@ fn mailable<'a>(imprint: &Imprint<'a>, since: DateTime<Utc>) -> Vec<(&'a Article
 
 fn problems(mail: Result<IssueMail, RenderError>, file: &str) -> Vec<Diagnostic> {
     match mail {
-        Ok(IssueMail { subject, html, text, .. }) => {
-            let (subject, html, text) = (&subject, &html, &text);
-            checks::mail(&RenderedMail { file, subject, html, text, leave_link: LEAVE_TOKEN_SLOT })
-        }
+        Ok(mail) => checks::mail(file, &mail),
         Err(error) => vec![error.into_diagnostic()],
     }
 }

@@ -46,7 +46,7 @@ pub struct Occasion<'a> {
 }
 
 /// An issue, as it is sealed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct IssueMail {
     /// One line.
     pub subject: String,

@@ -166,7 +166,7 @@ pub struct FieldError {
 }
 
 /// Something that a reader has just done.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Notice {
     /// What it is.
     pub kind: NoticeKind,
@@ -207,7 +207,7 @@ pub enum NoticeKind {
 }
 
 /// A button that takes something back.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct UndoForm {
     /// Where the form is sent.
     pub action: String,

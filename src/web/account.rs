@@ -122,7 +122,7 @@ pub(super) async fn keep_person(visit: &Visit, body: Incoming) -> Answered {
         return visit.come_back(undone, undo).await;
     }
     let Ok(name) = audience::clean_name(form.one("name")?.unwrap_or_default()) else {
-        let errors = vec![FieldError { field: "name", message: visit.words().say("name-wrong", &[]) }];
+        let errors = vec![visit.wrong("name", "name-wrong")];
         return show(visit, &reader, Vec::new(), (StatusCode::UNPROCESSABLE_ENTITY, errors)).await;
     };
     let time_zone = audience::known_zone(form.one("time_zone")?.unwrap_or_default()).ok_or(Problem::Malformed)?;
@@ -148,7 +148,7 @@ pub(super) async fn subscriptions(visit: &Visit, body: Incoming) -> Answered {
                 Ok(visit.saved(ACCOUNT))
             }
             None => {
-                let wrong = (StatusCode::UNPROCESSABLE_ENTITY, vec![visit.wrong_pause()]);
+                let wrong = (StatusCode::UNPROCESSABLE_ENTITY, vec![visit.wrong("pause", "choices-pause-wrong")]);
                 show(visit, &reader, Vec::new(), wrong).await
             }
         },

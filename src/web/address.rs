@@ -6,7 +6,7 @@ use hyper::body::Incoming;
 use crate::audience;
 use crate::clock;
 use crate::model::EmailAddress;
-use crate::render::{FieldError, Notice, NoticeKind, ReaderPage};
+use crate::render::{Notice, NoticeKind, ReaderPage};
 use crate::store::Unopened;
 
 use super::account::{ACCOUNT, is_recent, show};
@@ -26,8 +26,7 @@ pub(super) async fn ask(visit: &Visit, body: Incoming) -> Answered {
     let email = match email {
         Ok(email) => email,
         Err((status, key)) => {
-            let errors = vec![FieldError { field: "email", message: visit.words().say(key, &[]) }];
-            return show(visit, &reader, Vec::new(), (status, errors)).await;
+            return show(visit, &reader, Vec::new(), (status, vec![visit.wrong("email", key)])).await;
         }
     };
     let wanted = (reader.subscriber, email, visit.words().language());

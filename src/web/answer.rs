@@ -32,6 +32,8 @@ pub(super) trait Secured {
     fn scripted(self) -> Self;
     /// Instead of the usual Content-Security-Policy.
     fn with_policy(self, policy: &'static str) -> Self;
+    /// With another status.
+    fn with_status(self, status: StatusCode) -> Self;
     /// One more header, in place of one of the same name.
     fn with(self, name: HeaderName, value: &str) -> Self;
     /// One more cookie.
@@ -52,6 +54,11 @@ impl Secured for Response<Body> {
 
     fn with_policy(self, policy: &'static str) -> Self {
         self.with(CONTENT_SECURITY_POLICY, policy)
+    }
+
+    fn with_status(mut self, status: StatusCode) -> Self {
+        *self.status_mut() = status;
+        self
     }
 
     fn with(mut self, name: HeaderName, value: &str) -> Self {
@@ -78,16 +85,12 @@ pub(super) fn text(status: StatusCode, text: &'static str) -> Response<Body> {
 }
 
 pub(super) fn answer(status: StatusCode, content_type: &str, body: Body) -> Response<Body> {
-    let mut response = Response::new(body).with(CONTENT_TYPE, content_type);
-    *response.status_mut() = status;
-    response
+    Response::new(body).with_status(status).with(CONTENT_TYPE, content_type)
 }
 
 /// Elsewhere on this site; `place` begins with one slash and is encoded.
 pub(super) fn redirect(status: StatusCode, place: &str) -> Response<Body> {
-    let mut response = Response::new(Body::empty()).with(LOCATION, place);
-    *response.status_mut() = status;
-    response
+    Response::new(Body::empty()).with_status(status).with(LOCATION, place)
 }
 
 /// After a form: to the page that says what it did (RFC 9110, 15.4.4).

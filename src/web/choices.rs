@@ -14,6 +14,7 @@ use crate::render::{ChoicesForm, FieldError, Notice, NoticeKind, Preferences, Re
 use crate::store::{Subscriber, Subscription};
 use crate::zone::Zone;
 
+use super::answer::Secured as _;
 use super::form::Form;
 use super::{Answered, Problem, Visit};
 
@@ -51,8 +52,8 @@ async fn save(visit: &Visit, theirs: Subscription, form: &Form) -> Answered {
             Ok(visit.saved(&visit.path))
         }
         None => {
-            let page = show(visit, &theirs, Vec::new(), vec![visit.wrong_pause()]).await?;
-            Ok(with_status(page, StatusCode::UNPROCESSABLE_ENTITY))
+            let errors = vec![visit.wrong("pause", "choices-pause-wrong")];
+            Ok(show(visit, &theirs, Vec::new(), errors).await?.with_status(StatusCode::UNPROCESSABLE_ENTITY))
         }
     }
 }
@@ -135,20 +136,10 @@ pub(super) fn read_choices(form: &Form, zone: &Zone, now: DateTime<Utc>) -> Resu
     Ok(Some(Choices { cadence, hour, weekday, topics, paused_until }))
 }
 
-fn with_status(mut response: Response<Body>, status: StatusCode) -> Response<Body> {
-    *response.status_mut() = status;
-    response
-}
-
 impl Visit {
     /// To a page that says that what was chosen is kept.
     pub(super) fn saved(&self, place: &str) -> Response<Body> {
         self.after(place, &[Notice::new(NoticeKind::Saved, Vec::new())])
-    }
-
-    /// The day of a pause has to be put right.
-    pub(super) fn wrong_pause(&self) -> FieldError {
-        FieldError { field: "pause", message: self.imprint().words.say("choices-pause-wrong", &[]) }
     }
 
     /// Whose subscription this is.

@@ -46,7 +46,7 @@ use crate::billing::Till;
 use crate::clock;
 use crate::counters;
 use crate::press::Edition;
-use crate::render::{Imprint, ReaderPage, Words, reader_page};
+use crate::render::{FieldError, Imprint, ReaderPage, Words, reader_page};
 use crate::store::{Store, StoreError};
 
 use answer::Secured;
@@ -74,41 +74,66 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Many times what a sign-up takes, and less than anybody notices.
 const STROKE: Duration = Duration::from_millis(50);
 
-const READ: &str = "GET, HEAD";
-const READ_AND_ACT: &str = "GET, HEAD, POST";
-/// What addresses lead to, each with its methods; the first that fits is meant, and any other address is the site's.
-const ROUTES: [(&str, &str); 30] = [
-    ("/healthz", READ),
-    ("/readyz", READ),
-    ("/subscribe", READ_AND_ACT),
-    ("/confirm/{token}", READ_AND_ACT),
-    ("/unsubscribe/{token}", READ_AND_ACT),
-    ("/preferences/{token}", READ_AND_ACT),
-    ("/sign-in", READ_AND_ACT),
-    ("/sign-in/code", READ_AND_ACT),
-    ("/sign-in/{token}", READ_AND_ACT),
-    ("/sign-out", "POST"),
-    ("/account", READ_AND_ACT),
-    ("/account/subscriptions", READ_AND_ACT),
-    ("/account/export", READ),
-    ("/account/feed", READ_AND_ACT),
-    ("/account/erase", READ_AND_ACT),
-    ("/account/address", READ_AND_ACT),
-    ("/address/{token}", READ_AND_ACT),
-    ("/feed/{token}", READ),
-    ("/plans", READ),
-    ("/billing/checkout", "POST"),
-    ("/billing/return", READ),
-    ("/billing/portal", "POST"),
-    ("/billing/ending", "POST"),
-    ("/billing/switch", "POST"),
-    ("/webhooks/stripe", "POST"),
-    ("/issues/{id}/", READ),
-    ("/outbox/", READ),
-    ("/outbox/{id}/", READ),
-    ("/outbox/{id}/html", READ),
-    ("/outbox/{id}.eml", READ),
-];
+/// Makes `ROUTES`, what addresses lead to, each with its methods, and `act`, which does what is asked there. The first
+/// address that fits is meant, and any other is the site's.
+macro_rules! routes {
+    (|$visit:ident, $part:ident, $body:ident| $($pattern:literal: $($method:ident => $answer:expr),*;)+) => {
+        const ROUTES: &[(&str, &str)] = &[$(($pattern, routes!($($method)*))),+];
+
+        async fn act(visit: Arc<Visit>, method: Method, route: Route, $body: Incoming) -> Answered {
+            let ($visit, $part) = (&*visit, route.part.as_str());
+            if let Some(language) = $visit.reader().await?.and_then(|reader| reader.language) {
+                let _ = $visit.language.set(language);
+            }
+            let method = if method == Method::HEAD { Method::GET } else { method };
+            match (method.as_str(), route.pattern) {
+                $($((stringify!($method), $pattern) => $answer,)*)+
+                _ => Err(Problem::WrongMethod(route.methods)),
+            }
+        }
+    };
+    (GET POST) => { "GET, HEAD, POST" };
+    (POST) => { "POST" };
+    ($(GET)?) => { "GET, HEAD" };
+}
+
+routes! { |visit, part, body|
+    // Answered before the host is looked at.
+    "/healthz":;
+    "/readyz":;
+    "/subscribe": GET => sign_up::subscribe_page(visit), POST => on_the_stroke(sign_up::sign_up(visit, body)).await;
+    "/confirm/{token}":
+        GET => readers::confirm_page(visit, part).await, POST => readers::confirm(visit, part, body).await;
+    "/unsubscribe/{token}":
+        GET => readers::leave_page(visit, part).await, POST => readers::leave(visit, part, body).await;
+    "/preferences/{token}":
+        GET => choices::preferences_page(visit, part).await, POST => choices::preferences(visit, part, body).await;
+    "/sign-in": GET => sign_in::page(visit), POST => on_the_stroke(sign_in::ask(visit, body)).await;
+    "/sign-in/code": GET => sign_in::code_page(visit), POST => on_the_stroke(sign_in::by_code(visit, body)).await;
+    "/sign-in/{token}":
+        GET => sign_in::link_page(visit, part).await, POST => sign_in::by_link(visit, part, body).await;
+    "/sign-out": POST => account::sign_out(visit, body).await;
+    "/account": GET => account::page(visit).await, POST => account::keep_person(visit, body).await;
+    "/account/subscriptions": GET => to_the_account(), POST => account::subscriptions(visit, body).await;
+    "/account/export": GET => account::export(visit).await;
+    "/account/feed": GET => to_the_account(), POST => account::replace_feed(visit, body).await;
+    "/account/erase": GET => account::erase_page(visit).await, POST => account::erase(visit, body).await;
+    "/account/address": GET => to_the_account(), POST => on_the_stroke(address::ask(visit, body)).await;
+    "/address/{token}": GET => address::page(visit, part).await, POST => address::act(visit, part, body).await;
+    "/feed/{token}": GET => site::own_feed(visit, part).await;
+    "/plans": GET => billing::plans(visit).await;
+    "/billing/checkout": POST => billing::checkout(visit, body).await;
+    "/billing/return": GET => billing::returned(visit).await;
+    "/billing/portal": POST => billing::portal(visit, body).await;
+    "/billing/ending": POST => billing::ending(visit, body).await;
+    "/billing/switch": POST => billing::switch(visit, body).await;
+    "/webhooks/stripe": POST => billing::heard(visit, body).await;
+    "/issues/{id}/": GET => site::issue(visit, part).await;
+    "/outbox/": GET => outbox::list(visit).await;
+    "/outbox/{id}/": GET => outbox::mail(visit, part).await;
+    "/outbox/{id}/html": GET => outbox::html(visit, part).await;
+    "/outbox/{id}.eml": GET => outbox::raw(visit, part).await;
+}
 const SITE: &str = "site";
 
 /// What an address leads to.
@@ -165,7 +190,7 @@ type Answered = Result<Response<Body>, Problem>;
 impl Route {
     fn of(path: &str) -> Route {
         let fitting = |(pattern, methods)| Some((pattern, methods, part_of(path, pattern)?));
-        let (pattern, methods, part) = ROUTES.into_iter().find_map(fitting).unwrap_or((SITE, READ, ""));
+        let (pattern, methods, part) = ROUTES.iter().copied().find_map(fitting).unwrap_or((SITE, routes!(GET), ""));
         Route { pattern, methods, part: part.to_owned() }
     }
 }
@@ -257,56 +282,8 @@ fn too_late() -> Problem {
     Problem::Broken(format!("no answer within {} s", ANSWER_WITHIN.as_secs()))
 }
 
-async fn act(visit: Arc<Visit>, method: Method, route: Route, body: Incoming) -> Answered {
-    let visit = &*visit;
-    if let Some(language) = visit.reader().await?.and_then(|reader| reader.language) {
-        let _ = visit.language.set(language);
-    }
-    let (method, part) = (if method == Method::HEAD { Method::GET } else { method }, route.part.as_str());
-    match (method.as_str(), route.pattern) {
-        ("GET", "/subscribe") => sign_up::subscribe_page(visit),
-        ("POST", "/subscribe") => on_the_stroke(sign_up::sign_up(visit, body)).await,
-        ("GET", "/confirm/{token}") => readers::confirm_page(visit, part).await,
-        ("POST", "/confirm/{token}") => readers::confirm(visit, part, body).await,
-        ("GET", "/unsubscribe/{token}") => readers::leave_page(visit, part).await,
-        ("POST", "/unsubscribe/{token}") => readers::leave(visit, part, body).await,
-        ("GET", "/preferences/{token}") => choices::preferences_page(visit, part).await,
-        ("POST", "/preferences/{token}") => choices::preferences(visit, part, body).await,
-        ("GET", "/sign-in") => sign_in::page(visit),
-        ("POST", "/sign-in") => on_the_stroke(sign_in::ask(visit, body)).await,
-        ("GET", "/sign-in/code") => sign_in::code_page(visit),
-        ("POST", "/sign-in/code") => on_the_stroke(sign_in::by_code(visit, body)).await,
-        ("GET", "/sign-in/{token}") => sign_in::link_page(visit, part).await,
-        ("POST", "/sign-in/{token}") => sign_in::by_link(visit, part, body).await,
-        ("POST", "/sign-out") => account::sign_out(visit, body).await,
-        ("GET", "/account") => account::page(visit).await,
-        ("POST", "/account") => account::keep_person(visit, body).await,
-        ("GET", "/account/subscriptions" | "/account/address" | "/account/feed") => {
-            Ok(answer::see_other(account::ACCOUNT))
-        }
-        ("POST", "/account/subscriptions") => account::subscriptions(visit, body).await,
-        ("POST", "/account/feed") => account::replace_feed(visit, body).await,
-        ("GET", "/account/export") => account::export(visit).await,
-        ("GET", "/account/erase") => account::erase_page(visit).await,
-        ("POST", "/account/erase") => account::erase(visit, body).await,
-        ("POST", "/account/address") => on_the_stroke(address::ask(visit, body)).await,
-        ("GET", "/address/{token}") => address::page(visit, part).await,
-        ("POST", "/address/{token}") => address::act(visit, part, body).await,
-        ("GET", "/feed/{token}") => site::own_feed(visit, part).await,
-        ("GET", "/plans") => billing::plans(visit).await,
-        ("POST", "/billing/checkout") => billing::checkout(visit, body).await,
-        ("GET", "/billing/return") => billing::returned(visit).await,
-        ("POST", "/billing/portal") => billing::portal(visit, body).await,
-        ("POST", "/billing/ending") => billing::ending(visit, body).await,
-        ("POST", "/billing/switch") => billing::switch(visit, body).await,
-        ("POST", "/webhooks/stripe") => billing::heard(visit, body).await,
-        ("GET", "/issues/{id}/") => site::issue(visit, part).await,
-        ("GET", "/outbox/") => outbox::list(visit).await,
-        ("GET", "/outbox/{id}/") => outbox::mail(visit, part).await,
-        ("GET", "/outbox/{id}/html") => outbox::html(visit, part).await,
-        ("GET", "/outbox/{id}.eml") => outbox::raw(visit, part).await,
-        _ => Err(Problem::WrongMethod(route.methods)),
-    }
+fn to_the_account() -> Answered {
+    Ok(answer::see_other(account::ACCOUNT))
 }
 
 /// An answer about an address comes on the next stroke of a slow clock, counted from the request: what little the work
@@ -340,6 +317,11 @@ impl Visit {
     /// What pages for this reader are made from.
     fn imprint(&self) -> Imprint<'_> {
         self.edition.imprint().speaking(self.words())
+    }
+
+    /// A field that has to be put right, and what to do about it.
+    fn wrong(&self, field: &'static str, key: &str) -> FieldError {
+        FieldError { field, message: self.words().say(key, &[]) }
     }
 
     /// A page on which a reader acts: never kept, never indexed, and its address goes nowhere else.

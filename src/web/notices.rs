@@ -10,7 +10,7 @@ use hyper::header::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::ServerKeys;
-use crate::render::{Notice, NoticeKind, UndoForm};
+use crate::render::Notice;
 
 use super::cookies;
 
@@ -24,21 +24,13 @@ const SHOWN_WITHIN: Duration = Duration::minutes(5);
 struct Letter {
     place: String,
     until: i64,
-    notices: Vec<Carried>,
+    notices: Vec<Notice>,
 }
-
-/// Kind, names, lines, and the proof that undoes it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Carried(NoticeKind, Vec<String>, Vec<String>, Option<String>);
 
 /// The Set-Cookie that carries `notices` to the page at `place`.
 pub(super) fn carry(keys: &ServerKeys, is_https: bool, place: &str, notices: &[Notice], now: DateTime<Utc>) -> String {
-    let carried = notices.iter().map(|notice| {
-        let undo = notice.undo.as_ref().map(|undo| undo.token.clone());
-        Carried(notice.kind, notice.names.clone(), notice.lines.clone(), undo)
-    });
     let until = (now + SHOWN_WITHIN).timestamp_millis();
-    let letter = Letter { place: place.to_owned(), until, notices: carried.collect() };
+    let letter = Letter { place: place.to_owned(), until, notices: notices.to_vec() };
     let letter = URL_SAFE_NO_PAD.encode(serde_json::json!(letter).to_string());
     let signature = keys.sign("notice", &letter);
     cookies::give(is_https, NOTICE, &format!("{letter}.{signature}"), SHOWN_WITHIN)
@@ -54,11 +46,7 @@ pub(super) fn brought(
 ) -> Vec<Notice> {
     let letter = cookies::brought(headers, is_https, NOTICE).and_then(|cookie| open(keys, &cookie));
     let letter = letter.filter(|letter| letter.place == place && letter.until > now.timestamp_millis());
-    let notice = |Carried(kind, names, lines, undo): Carried| {
-        let undo = undo.map(|token| UndoForm { action: place.to_owned(), token });
-        Notice { lines, undo, ..Notice::new(kind, names) }
-    };
-    letter.into_iter().flat_map(|letter| letter.notices).map(notice).collect()
+    letter.map_or(Vec::new(), |letter| letter.notices)
 }
 
 fn open(keys: &ServerKeys, cookie: &str) -> Option<Letter> {
@@ -72,6 +60,7 @@ fn open(keys: &ServerKeys, cookie: &str) -> Option<Letter> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::{NoticeKind, UndoForm};
     use hyper::header::COOKIE;
 
     fn headers(set_cookie: &str) -> HeaderMap {

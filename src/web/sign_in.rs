@@ -65,7 +65,7 @@ pub(super) async fn ask(visit: &Visit, body: Incoming) -> Answered {
         _ => match EmailAddress::parse(form.one("email")?.unwrap_or_default()) {
             Ok(email) => (email, new_errand(visit)),
             Err(error) => {
-                let errors = vec![FieldError { field: "email", message: visit.words().say(email_key(error), &[]) }];
+                let errors = vec![visit.wrong("email", email_key(error))];
                 let email = form.one("email")?.unwrap_or_default().chars().take(LONGEST_ECHO).collect();
                 let page = ReaderPage::SignIn { action: action(visit), email, errors };
                 return visit.page(StatusCode::UNPROCESSABLE_ENTITY, &page);
@@ -116,8 +116,7 @@ pub(super) async fn by_code(visit: &Visit, body: Incoming) -> Answered {
         Ok(errand) => Ok(welcome(visit, &session, &errand)),
         Err(Unopened::TooManyTries) => Err(Problem::TooOften),
         Err(Unopened::Dead) => {
-            let message = visit.words().say("sign-in-wrong-code", &[]);
-            let errors = vec![FieldError { field: "code", message }];
+            let errors = vec![visit.wrong("code", "sign-in-wrong-code")];
             visit.page(StatusCode::UNPROCESSABLE_ENTITY, &code_form(Vec::new(), errors))
         }
     }

@@ -69,7 +69,7 @@ pub(super) async fn sign_up(visit: &Visit, body: Incoming) -> Answered {
 /// What the form asks for, or what has to be put right in it.
 fn read_request(visit: &Visit, form: &Form) -> Result<Result<Request, Vec<FieldError>>, Problem> {
     let mut errors = Vec::new();
-    let mut wrong = |field, key| errors.push(FieldError { field, message: visit.words().say(key, &[]) });
+    let mut wrong = |field, key| errors.push(visit.wrong(field, key));
     let email = EmailAddress::parse(form.one("email")?.unwrap_or_default());
     let email = email.map_err(|error| wrong("email", email_key(error))).ok();
     let name = audience::clean_name(form.one("name")?.unwrap_or_default());

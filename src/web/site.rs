@@ -97,9 +97,7 @@ async fn from_disk(visit: &Visit, address: &str, file: &MediaFile) -> Answered {
 }
 
 fn not_modified() -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NOT_MODIFIED;
-    response
+    Response::new(Body::empty()).with_status(StatusCode::NOT_MODIFIED)
 }
 
 /// If-None-Match compares weakly (RFC 9110, 13.1.2).
