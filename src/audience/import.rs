@@ -78,18 +78,12 @@ pub enum ImportError {
     Store(#[from] StoreError),
 }
 
-/// What a line wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum End {
-    Subscription(SubscriptionState),
-    Suppression,
-}
-
 /// A line that could be read: one person, perhaps several newsletters.
 struct Line {
     number: u64,
     newcomers: Vec<Newcomer>,
-    end: End,
+    /// Where they are to stand; none: they are not to be mailed.
+    state: Option<SubscriptionState>,
 }
 
 /// What is to be done about a line.
@@ -171,14 +165,16 @@ async fn write(
         let fates: Vec<Fate> = line
             .newcomers
             .iter_mut()
-            .map(|newcomer| decide(newcomer, &line.end, known.get(&key), is_unwanted(&key), now))
+            .map(|newcomer| decide(newcomer, line.state, known.get(&key), is_unwanted(&key), now))
             .collect();
         report.count(line.number, &fates);
-        if line.end == End::Suppression {
+        if line.state.is_none() {
             unwanted.push(key);
         }
         let changed = line.newcomers.into_iter().zip(fates);
-        newcomers.extend(changed.filter(|(_, fate)| fate.writes()).map(|(newcomer, _)| newcomer));
+        newcomers.extend(
+            changed.filter(|(_, fate)| matches!(fate, Fate::Imported | Fate::Updated)).map(|(newcomer, _)| newcomer),
+        );
     }
     if !options.dry_run {
         if !newcomers.is_empty() {
@@ -194,12 +190,12 @@ async fn write(
 /// What happens to one subscription, which is set to where it will stand.
 fn decide(
     newcomer: &mut Newcomer,
-    end: &End,
+    wanted: Option<SubscriptionState>,
     known: Option<&Subscriber>,
     is_suppressed: bool,
     now: DateTime<Utc>,
 ) -> Fate {
-    let End::Subscription(wanted) = end else { return Fate::Suppressed("the file says not to mail this address") };
+    let Some(wanted) = wanted else { return Fate::Suppressed("the file says not to mail this address") };
     if is_suppressed {
         return Fate::Suppressed("the address is not to be mailed: it bounced, complained or asked for that");
     }
@@ -209,10 +205,10 @@ fn decide(
         return Fate::Imported;
     };
     // Only the reader's own act revives what ended.
-    if theirs.state == SubscriptionState::Ended && *wanted != SubscriptionState::Ended {
+    if theirs.state == SubscriptionState::Ended && wanted != SubscriptionState::Ended {
         return Fate::Suppressed("the reader has left this newsletter");
     }
-    *state = if *wanted == SubscriptionState::Pending { theirs.state } else { *wanted };
+    *state = if wanted == SubscriptionState::Pending { theirs.state } else { wanted };
     let brings = |new: &Option<String>, old: &Option<String>| new.is_some() && new != old;
     let changes_person = brings(&newcomer.name, &subscriber.name)
         || newcomer.details.iter().zip(&subscriber.details).any(|(new, old)| brings(new, old));
@@ -220,12 +216,6 @@ fn decide(
     let after = newcomer.wish.put_into(Choices { cadence: *cadence, ..before.clone() });
     let changes_subscription = *state != theirs.state || (after != before && theirs.state != SubscriptionState::Ended);
     if changes_person || changes_subscription { Fate::Updated } else { Fate::Unchanged }
-}
-
-impl Fate {
-    fn writes(self) -> bool {
-        matches!(self, Fate::Imported | Fate::Updated)
-    }
 }
 
 impl Line {
@@ -312,14 +302,11 @@ impl<'a> Columns<'a> {
         let detail = |column| Ok::<_, String>(clean_name(self.cell(record, column)?.unwrap_or_default())?);
         let details = [detail("time_zone")?, detail("language")?, detail("tags")?];
         let created_at = self.moment(record, "created_at")?.unwrap_or(now);
-        let end = match self.cell(record, "state")? {
-            Some(word) => end(word)?,
-            None => End::Subscription(self.options.state.ok_or("there is nothing in `state`")?),
+        let wanted = match self.cell(record, "state")? {
+            Some(word) => state_of(word)?,
+            None => Some(self.options.state.ok_or("there is nothing in `state`")?),
         };
-        let state = match end {
-            End::Subscription(state) => state,
-            End::Suppression => SubscriptionState::Ended,
-        };
+        let state = wanted.unwrap_or(SubscriptionState::Ended);
         let cadence = match self.cell(record, "cadence")? {
             Some(word) => Some(
                 Cadence::parse(&word.to_lowercase())
@@ -335,8 +322,8 @@ impl<'a> Columns<'a> {
             let (email, name, details) = (email.clone(), name.clone(), details.clone());
             Ok::<_, String>(Newcomer { email, name, details, created_at, subscription, wish: wish.clone() })
         };
-        let newcomers = self.newsletters(record, &end)?.into_iter().map(newcomer).collect::<Result<_, _>>()?;
-        Ok(Line { number, newcomers, end })
+        let newcomers = self.newsletters(record, wanted)?.into_iter().map(newcomer).collect::<Result<_, _>>()?;
+        Ok(Line { number, newcomers, state: wanted })
     }
 
     /// When and about what, as far as the line says.
@@ -370,7 +357,11 @@ impl<'a> Columns<'a> {
     }
 
     /// Those of the cell, separated by `;`; else those of the command line; else the only one there is.
-    fn newsletters(&self, record: &ByteRecord, end: &End) -> Result<BTreeSet<NewsletterId>, String> {
+    fn newsletters(
+        &self,
+        record: &ByteRecord,
+        wanted: Option<SubscriptionState>,
+    ) -> Result<BTreeSet<NewsletterId>, String> {
         let cell = self.cell(record, "newsletter")?.unwrap_or_default();
         let named = cell.split([';', ',']).map(str::trim).filter(|id| !id.is_empty()).map(NewsletterId::new);
         let named: BTreeSet<NewsletterId> = named.collect();
@@ -380,22 +371,21 @@ impl<'a> Columns<'a> {
         match (self.options.newsletters.as_slice(), self.settings.newsletters.as_slice()) {
             ([], [only]) => Ok(BTreeSet::from([only.id.clone()])),
             // Who is not to be mailed is not to be mailed by any of them.
-            ([], [first, ..]) if *end == End::Suppression => Ok(BTreeSet::from([first.id.clone()])),
+            ([], [first, ..]) if wanted.is_none() => Ok(BTreeSet::from([first.id.clone()])),
             ([], _) => Err("there is nothing in `newsletter`".to_owned()),
             (named, _) => Ok(named.iter().cloned().collect()),
         }
     }
 }
 
-/// What a word of the column `state` means, in any case. A word that could mean either is refused.
-fn end(word: &str) -> Result<End, String> {
+/// Where a word of the column `state` puts somebody, in any case; none: not to be mailed. A word that could mean either
+/// is refused.
+fn state_of(word: &str) -> Result<Option<SubscriptionState>, String> {
     match word.to_lowercase().as_str() {
-        "active" | "subscribed" | "confirmed" | "enabled" | "verified" => {
-            Ok(End::Subscription(SubscriptionState::Active))
-        }
-        "pending" | "unconfirmed" | "unverified" => Ok(End::Subscription(SubscriptionState::Pending)),
-        "ended" | "unsubscribed" | "left" => Ok(End::Subscription(SubscriptionState::Ended)),
-        "suppressed" | "blocklisted" | "bounced" | "complained" => Ok(End::Suppression),
+        "active" | "subscribed" | "confirmed" | "enabled" | "verified" => Ok(Some(SubscriptionState::Active)),
+        "pending" | "unconfirmed" | "unverified" => Ok(Some(SubscriptionState::Pending)),
+        "ended" | "unsubscribed" | "left" => Ok(Some(SubscriptionState::Ended)),
+        "suppressed" | "blocklisted" | "bounced" | "complained" => Ok(None),
         _ => {
             let word: String = word.chars().filter(|character| !is_unfit(*character)).take(40).collect();
             Err(format!("the state `{word}` does not plainly say active, pending, ended or suppressed"))

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 
-use chrono::serde::{ts_seconds, ts_seconds_option};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,7 +12,7 @@ use serde_json::Value;
 use crate::model::{Agreement, AgreementId, AgreementStatus, CustomerId, Invoice, InvoiceState, PlanId};
 
 use super::price::{Price, money};
-use super::{List, Named, Page, PaymentError, Provider};
+use super::{At, List, Named, Page, PaymentError, Provider};
 
 /// How many invoices are looked at: a year of months.
 const INVOICES: &str = "12";
@@ -25,14 +24,11 @@ pub(super) struct Subscription {
     id: String,
     customer: String,
     status: String,
-    #[serde(with = "ts_seconds")]
-    created: DateTime<Utc>,
-    #[serde(default, with = "ts_seconds_option")]
-    cancel_at: Option<DateTime<Utc>>,
+    created: At,
+    cancel_at: Option<At>,
     #[serde(default)]
     cancel_at_period_end: bool,
-    #[serde(default, with = "ts_seconds_option")]
-    ended_at: Option<DateTime<Utc>>,
+    ended_at: Option<At>,
     items: List<Item>,
     #[serde(default)]
     metadata: HashMap<String, String>,
@@ -41,8 +37,7 @@ pub(super) struct Subscription {
 #[derive(Deserialize)]
 pub(super) struct Item {
     pub(super) id: String,
-    #[serde(with = "ts_seconds")]
-    pub(super) current_period_end: DateTime<Utc>,
+    pub(super) current_period_end: At,
     pub(super) price: Price,
 }
 
@@ -52,22 +47,18 @@ struct Bill {
     amount_due: i64,
     currency: String,
     status: Option<String>,
-    #[serde(with = "ts_seconds")]
-    created: DateTime<Utc>,
-    #[serde(with = "ts_seconds")]
-    period_end: DateTime<Utc>,
+    created: At,
+    period_end: At,
     status_transitions: Transitions,
     attempt_count: u32,
-    #[serde(default, with = "ts_seconds_option")]
-    next_payment_attempt: Option<DateTime<Utc>>,
+    next_payment_attempt: Option<At>,
     lines: List<Line>,
     payments: Option<List<Payment>>,
 }
 
 #[derive(Deserialize)]
 struct Transitions {
-    #[serde(default, with = "ts_seconds_option")]
-    paid_at: Option<DateTime<Utc>>,
+    paid_at: Option<At>,
 }
 
 #[derive(Deserialize)]
@@ -78,10 +69,8 @@ pub(super) struct Line {
 
 #[derive(Deserialize)]
 pub(super) struct Period {
-    #[serde(with = "ts_seconds")]
-    start: DateTime<Utc>,
-    #[serde(with = "ts_seconds")]
-    pub(super) end: DateTime<Utc>,
+    start: At,
+    pub(super) end: At,
 }
 
 #[derive(Deserialize)]
@@ -133,7 +122,7 @@ impl Subscription {
 
     fn with(&self, invoices: Vec<Invoice>) -> Result<Agreement, PaymentError> {
         let item = self.item()?;
-        let at_period_end = self.cancel_at_period_end.then_some(item.current_period_end);
+        let at_period_end = self.cancel_at_period_end.then_some(item.current_period_end.0);
         Ok(Agreement {
             id: AgreementId::new(&self.id),
             customer: CustomerId::new(&self.customer),
@@ -141,10 +130,10 @@ impl Subscription {
             status: self.status(),
             price: item.price.money()?,
             every: item.price.every(),
-            began_at: self.created,
-            period_end: item.current_period_end,
-            cancels_at: self.cancel_at.or(at_period_end),
-            ended_at: self.ended_at,
+            began_at: self.created.0,
+            period_end: item.current_period_end.0,
+            cancels_at: self.cancel_at.map(|at| at.0).or(at_period_end),
+            ended_at: self.ended_at.map(|at| at.0),
             invoices,
         })
     }
@@ -178,18 +167,18 @@ impl Bill {
             _ => InvoiceState::Void,
         };
         // The period of an invoice is the one before; what it is for stands in its lines.
-        let bought = self.lines.data.iter().filter(|line| line.amount >= 0).map(|line| line.period.end);
-        let covers_to = bought.max().unwrap_or(self.period_end);
+        let bought = self.lines.data.iter().filter(|line| line.amount >= 0).map(|line| line.period.end.0);
+        let covers_to = bought.max().unwrap_or(self.period_end.0);
         Ok(Invoice {
             id: self.id.clone(),
             amount: money(self.amount_due, &self.currency)?,
             given_back: money(given_back, &self.currency)?,
             state,
-            at: self.created,
-            paid_at: self.status_transitions.paid_at,
+            at: self.created.0,
+            paid_at: self.status_transitions.paid_at.map(|at| at.0),
             covers_to: credited_from.map_or(covers_to, |from| covers_to.min(from)),
             attempts: self.attempt_count,
-            next_attempt_at: self.next_payment_attempt,
+            next_attempt_at: self.next_payment_attempt.map(|at| at.0),
         })
     }
 }
@@ -204,7 +193,7 @@ impl Provider {
         let query = [("subscription", id.as_str()), ("limit", INVOICES), ("expand[0]", "data.payments")];
         let bills: List<Bill> = self.get(&["invoices"], &query).await?;
         let paid_since =
-            bills.data.iter().filter(|bill| bill.payments().next().is_some()).map(|bill| bill.created).min();
+            bills.data.iter().filter(|bill| bill.payments().next().is_some()).map(|bill| bill.created.0).min();
         let charges = match paid_since {
             Some(since) => self.charges(&subscription.customer, since).await?,
             None => Vec::new(),
@@ -213,7 +202,7 @@ impl Provider {
         for bill in &bills.data {
             invoices.push(bill.invoice(&charges, credited_from)?);
             let credits = bill.lines.data.iter().filter(|line| line.amount < 0 && bill.is_paid());
-            credited_from = credits.map(|line| line.period.start).chain(credited_from).min();
+            credited_from = credits.map(|line| line.period.start.0).chain(credited_from).min();
         }
         subscription.with(invoices).map(Some)
     }

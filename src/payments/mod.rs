@@ -18,6 +18,8 @@ pub mod webhook;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::serde::ts_seconds;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use url::Url;
 
@@ -96,6 +98,10 @@ struct Payer {
     email: Option<String>,
     preferred_locales: Option<Vec<String>>,
 }
+
+/// A moment as it is sent.
+#[derive(Clone, Copy, Deserialize)]
+struct At(#[serde(with = "ts_seconds")] DateTime<Utc>);
 
 /// Anything, for its id.
 #[derive(Deserialize)]

@@ -53,7 +53,7 @@ impl Provider {
         let price: Price = self.get(&["prices", price], &[]).await?;
         let lines = || preview.lines.data.iter();
         let credit = -lines().map(|line| line.amount.min(0)).sum::<i64>();
-        let next_at = lines().filter(|line| line.amount > 0).map(|line| line.period.end).max();
+        let next_at = lines().filter(|line| line.amount > 0).map(|line| line.period.end.0).max();
         // What is too little to be charged, or more than the new plan costs, goes on to the next invoice.
         let left_over = preview.total + preview.starting_balance - preview.amount_due;
         let next = price.money()?;
@@ -61,7 +61,7 @@ impl Provider {
             due_now: money(preview.amount_due, &preview.currency)?,
             credit: money(credit, &preview.currency)?,
             next: Money { minor: (next.minor + left_over).max(0), ..next },
-            next_at: next_at.unwrap_or(item.current_period_end),
+            next_at: next_at.unwrap_or(item.current_period_end.0),
         })
     }
 

@@ -3,7 +3,6 @@
 //! Events come late, twice, in any order or never. So only ids are taken from them; how things stand is asked for.
 
 use aws_lc_rs::{constant_time, hmac};
-use chrono::serde::ts_seconds;
 use chrono::{DateTime, Duration, Utc};
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,7 +10,7 @@ use serde_json::Value;
 use crate::config::Secret;
 use crate::model::{CustomerId, ErrandKind, News};
 
-use super::{List, Page, PaymentError, Provider};
+use super::{At, List, Page, PaymentError, Provider};
 
 /// How far the clocks may be apart.
 const TOLERANCE: Duration = Duration::minutes(5);
@@ -59,8 +58,7 @@ pub enum Forged {
 #[derive(Deserialize)]
 struct Told {
     id: String,
-    #[serde(with = "ts_seconds")]
-    created: DateTime<Utc>,
+    created: At,
     #[serde(rename = "type")]
     kind: String,
     data: Data,
@@ -122,7 +120,7 @@ impl Told {
             (Some("charge"), Some("dispute")) | (Some("refund"), _) => errand(ErrandKind::Charge, "/charge"),
             _ => None,
         };
-        News { id: self.id, at: self.created, errand }
+        News { id: self.id, at: self.created.0, errand }
     }
 }
 

@@ -1,9 +1,8 @@
 //! What would be sent, to how many, to whom not and why, and what it waits for.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, Utc};
 
-use crate::content::Article;
+use crate::content::{Article, fingerprint};
 use crate::model::{ArticleId, Brake, Cadence, IssueId, Newsletter, NewsletterId};
 use crate::press::Edition;
 use crate::store::{Audience, Count, DigestRun, Group, IssueRow, Standing};
@@ -251,6 +250,5 @@ pub(super) fn plan_id(rule: &str, composed: &Composed) -> String {
     for (viewer, html, plain) in &composed.bodies {
         text.push_str(&format!("\0{}\0{html}\0{plain}", viewer.as_str()));
     }
-    let hash = digest(&SHA256, text.as_bytes());
-    hash.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    fingerprint(text.as_bytes())[..16].to_owned()
 }
