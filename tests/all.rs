@@ -12,6 +12,7 @@ mod architecture;
 mod back;
 mod cli;
 mod digests;
+mod faults;
 mod many;
 mod payments;
 mod relay;

@@ -229,11 +229,7 @@ impl World {
 
     /// Everything that is due is handed over.
     pub async fn sender_works(&self) {
-        self.store.start_due_issues(self.now).await.expect("due issues start");
-        for issue in self.store.sending_issues().await.expect("issues") {
-            let (_stop, stopped) = watch::channel(false);
-            sending::send(self.means(), Until::NoneDue(issue), stopped).await.expect("the sender ends well");
-        }
+        send_what_is_due(&self.means(), self.now).await;
     }
 
     /// What lies in each reader's inbox, by subject.
@@ -323,6 +319,41 @@ async fn new_postgres_database() -> String {
 /// What a first note fixes.
 pub fn fixed(date_at: DateTime<Utc>, message_id: &str) -> Fixed {
     Fixed { date_at, key_id: "k".to_owned(), message_id: message_id.to_owned(), signed_by: String::new() }
+}
+
+/// Everything that is due is handed over.
+pub async fn send_what_is_due(means: &Means, now: DateTime<Utc>) {
+    means.store.start_due_issues(now).await.expect("due issues start");
+    for issue in means.store.sending_issues().await.expect("issues") {
+        let (_stop, stopped) = watch::channel(false);
+        sending::send(means.clone(), Until::NoneDue(issue), stopped).await.expect("the sender ends well");
+    }
+}
+
+/// Time passes for senders, who go by the real clock: every moment that they keep of a delivery moves back.
+pub async fn ledger_ages(address: &StoreAddress, by: TimeDelta) {
+    let by = by.num_milliseconds();
+    let moments =
+        ["due_at", "lease_until", "noted_at", "first_due_at"].map(|moment| format!("{moment} = {moment} - {by}"));
+    run_sql(address, format!("UPDATE deliveries SET {}", moments.join(", "))).await;
+}
+
+/// Reaches past the program into its database.
+pub async fn run_sql(address: &StoreAddress, sql: String) {
+    use sqlx::{Connection as _, Executor as _};
+    let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
+    let done = match address {
+        StoreAddress::Sqlite(path) => {
+            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+            let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("the file opens");
+            connection.execute(sql).await.map(drop)
+        }
+        StoreAddress::Postgres(url) => {
+            let mut connection = sqlx::PgConnection::connect(url.reveal()).await.expect("PostgreSQL answers");
+            connection.execute(sql).await.map(drop)
+        }
+    };
+    done.expect("the statement is right");
 }
 
 /// Notes one claimed delivery; whether the note holds.

@@ -65,7 +65,9 @@ fn relay_with(settings: SmtpRelay, timeouts: Timeouts) -> Smtp {
 /// The relay of tests, which trusts the server of tests.
 fn trusting_relay(settings: SmtpRelay) -> Smtp {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let verifier = Verifier::new_with_extra_roots([server::certificate()], provider.clone()).unwrap();
+    let verifier =
+        Verifier::new_with_extra_roots([server::certificate(false), server::certificate(true)], provider.clone())
+            .unwrap();
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -389,8 +391,15 @@ async fn nothing_is_sent_in_the_clear_where_encryption_is_asked_for() {
     assert_eq!(unknown_certificate.heard().await, "EHLO client.example.com\r\nSTARTTLS\r\n");
 
     let wrong_name = Server::start("tls").await;
-    let settings = SmtpRelay { host: "127.0.0.1".to_owned(), ..settings(wrong_name.port, Encryption::Tls) };
-    assert_failed(one_mail(&trusting_relay(settings), MESSAGE).await, Phase::Tls, Verdict::RelayTrouble, false);
+    let elsewhere = SmtpRelay { host: "127.0.0.1".to_owned(), ..settings(wrong_name.port, Encryption::Tls) };
+    assert_failed(one_mail(&trusting_relay(elsewhere), MESSAGE).await, Phase::Tls, Verdict::RelayTrouble, false);
+
+    let expired = Server::start(&format!("{OFFERS_TLS}tls expired")).await;
+    let relay = trusting_relay(with_login(settings(expired.port, Encryption::StartTls)));
+    let (failed, is_usable) = one_mail(&relay, MESSAGE).await;
+    assert!(failed.as_ref().is_err_and(|failure| failure.to_string().contains("xpired")), "{failed:?}");
+    assert_failed((failed, is_usable), Phase::Tls, Verdict::RelayTrouble, false);
+    assert_eq!(expired.heard().await, "EHLO client.example.com\r\nSTARTTLS\r\n");
 
     let refused = Server::start("> 220 hi\n< EHLO\n> 250-hi\n> 250 STARTTLS\n< STARTTLS\n> 454 not now").await;
     assert_failed(one_mail(&relay_to(refused.port), MESSAGE).await, Phase::Tls, Verdict::RelayTrouble, false);

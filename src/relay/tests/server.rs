@@ -1,7 +1,7 @@
 //! A server that says and expects what a script tells it, line by line.
 //!
 //! `> words` says a line (or two at once, with `\n` between them), `< words` expects one that begins so, `body` reads up to the final dot, `some body` reads the
-//! beginning of a message, `tls` encrypts, `flood` never ends its answer, `drop` hangs up at once, `again` is followed by
+//! beginning of a message, `tls` encrypts (`tls expired` with a certificate that was valid once), `flood` never ends its answer, `drop` hangs up at once, `again` is followed by
 //! the script for the next connection. At the end of a script it reads on in silence until the client hangs up.
 
 use std::sync::Arc;
@@ -58,7 +58,7 @@ async fn follow(script: &str, stream: TcpStream) -> String {
             }
             ("body", _) => while hear_line(&mut stream, &mut heard).await != ".\r\n" {},
             ("some", _) => stream.read_exact(&mut [0; 4096]).await.map(drop).unwrap(),
-            ("tls", _) => match acceptor().accept(stream.into_inner()).await {
+            ("tls", which) => match acceptor(which == "expired").accept(stream.into_inner()).await {
                 Ok(encrypted) => stream = BufReader::new(Box::new(encrypted)),
                 Err(_) => return heard,
             },
@@ -82,18 +82,19 @@ async fn hear_line(stream: &mut BufReader<Box<dyn Stream>>, heard: &mut String) 
     heard[start..].to_owned()
 }
 
-pub fn certificate() -> CertificateDer<'static> {
-    CertificateDer::from_pem_slice(include_bytes!("localhost.crt")).unwrap()
+pub fn certificate(is_expired: bool) -> CertificateDer<'static> {
+    let pem: &[u8] = if is_expired { include_bytes!("expired.crt") } else { include_bytes!("localhost.crt") };
+    CertificateDer::from_pem_slice(pem).unwrap()
 }
 
-fn acceptor() -> TlsAcceptor {
+fn acceptor(is_expired: bool) -> TlsAcceptor {
     let key = PrivateKeyDer::from_pem_slice(include_bytes!("localhost.key")).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate()], key)
+        .with_single_cert(vec![certificate(is_expired)], key)
         .unwrap();
     TlsAcceptor::from(Arc::new(config))
 }

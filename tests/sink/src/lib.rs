@@ -73,6 +73,69 @@ pub struct Faults {
     pub no_pipelining: bool,
     /// DATA is answered 354 though no recipient was taken (RFC 2920, 3.1: a lone dot is to follow).
     pub data_for_nobody: bool,
+    /// PIPELINING is a lie: what comes in one piece with a command is thrown away.
+    pub loses_what_is_pipelined: bool,
+    /// What happens at one place, whatever the shares say.
+    pub script: Vec<Fault>,
+}
+
+/// Something that happens at one place of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Fault {
+    /// Where.
+    pub at: Step,
+    /// Only for this recipient; else whoever it is. From RCPT TO on.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// How often it passes by before, over all connections.
+    #[serde(default)]
+    pub after: u64,
+    /// How often it happens then; 0: each time.
+    #[serde(default)]
+    pub times: u64,
+    /// What.
+    pub act: Act,
+}
+
+/// A place of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Before the first word.
+    Greeting,
+    /// After EHLO.
+    Ehlo,
+    /// After HELO.
+    Helo,
+    /// After MAIL FROM.
+    Mail,
+    /// After RCPT TO.
+    Rcpt,
+    /// After DATA.
+    Data,
+    /// Amid a message.
+    Body,
+    /// After the final dot.
+    Dot,
+}
+
+/// What happens there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Act {
+    /// Says this and goes on; a 421 ends the line. Lines are parted by `\n`.
+    Say(String),
+    /// Drops the line.
+    Drop,
+    /// At the dot: takes the mail and drops the line. Elsewhere the same as `Drop`.
+    TakeAndDrop,
+    /// Never says anything again.
+    Silence,
+    /// Says this a byte at a time, a tenth of a second apart.
+    Dribble(String),
+    /// Says a reply of so many bytes that does not end.
+    Flood(usize),
 }
 
 impl Faults {
@@ -166,6 +229,8 @@ pub(crate) struct Shared {
 struct State {
     faults: Arc<Faults>,
     tries: HashMap<String, u64>,
+    /// How often each fault of the script was passed by or happened.
+    passed: Vec<u64>,
     totals: Totals,
     log: Option<File>,
 }
@@ -191,8 +256,8 @@ impl Sink {
     /// connections go on as they began.
     pub fn begin(&self, faults: Faults, log: Option<&Path>) -> io::Result<()> {
         let log = log.map(|path| OpenOptions::new().create(true).append(true).open(path)).transpose()?;
-        let totals = self.totals();
-        *self.shared.lock() = State { faults: Arc::new(faults), tries: HashMap::new(), totals, log };
+        let (totals, passed) = (self.totals(), vec![0; faults.script.len()]);
+        *self.shared.lock() = State { faults: Arc::new(faults), tries: HashMap::new(), passed, totals, log };
         Ok(())
     }
 
@@ -220,6 +285,23 @@ impl Shared {
 
     pub(crate) fn faults(&self) -> Arc<Faults> {
         Arc::clone(&self.lock().faults)
+    }
+
+    /// What the script has happen at this place of a conversation with these faults, if anything.
+    pub(crate) fn act(&self, faults: &Arc<Faults>, at: Step, to: &str) -> Option<Act> {
+        let mut state = self.lock();
+        if !Arc::ptr_eq(faults, &state.faults) {
+            return None;
+        }
+        for (fault, passed) in faults.script.iter().zip(&mut state.passed) {
+            if fault.at == at && fault.to.as_ref().is_none_or(|whom| whom == to) {
+                *passed += 1;
+                if *passed > fault.after && (fault.times == 0 || *passed <= fault.after + fault.times) {
+                    return Some(fault.act.clone());
+                }
+            }
+        }
+        None
     }
 
     /// Counts a try for this recipient: 0 for the first.

@@ -9,7 +9,7 @@ use memchr::memchr;
 use memchr::memmem::Finder;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use crate::{End, Entry, Faults, Shared, now};
+use crate::{Act, End, Entry, Faults, Shared, Step, now};
 
 /// No command is longer (RFC 5321, 4.5.3.1.4, and room for extensions).
 const LONGEST_LINE: usize = 4096;
@@ -32,11 +32,15 @@ struct Talk<'a, S> {
     mails: u64,
 }
 
+/// Between two bytes of an answer that dribbles.
+const DRIBBLE: Duration = Duration::from_millis(100);
+
 /// What follows a command.
 enum Next {
     Command,
     Message,
     End,
+    Act(Act),
 }
 
 /// Talks until one of both hangs up. `number` says which connection it is, `open` how many there are.
@@ -55,17 +59,23 @@ pub(crate) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         talk.output.extend_from_slice(b"421 4.3.2 too busy\r\n");
         return talk.flush().await;
     }
-    talk.output.extend_from_slice(b"220 sink.example.com ESMTP\r\n");
+    if let Some(act) = talk.act(Step::Greeting, "") {
+        if !talk.perform(act).await? {
+            return Ok(());
+        }
+    } else {
+        talk.output.extend_from_slice(b"220 sink.example.com ESMTP\r\n");
+    }
     loop {
         let Some(line) = talk.line().await? else { return Ok(()) };
-        match talk.hear(&line) {
-            Next::Command => {}
+        let goes_on = match talk.hear(&line) {
+            Next::Command => true,
             Next::End => return talk.flush().await,
-            Next::Message => {
-                if !talk.message().await? {
-                    return Ok(());
-                }
-            }
+            Next::Message => talk.message().await?,
+            Next::Act(act) => talk.perform(act).await?,
+        };
+        if !goes_on {
+            return Ok(());
         }
     }
 }
@@ -103,6 +113,46 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
         Ok(())
     }
 
+    fn act(&self, at: Step, to: &str) -> Option<Act> {
+        if self.faults.script.is_empty() { None } else { self.shared.act(&self.faults, at, to) }
+    }
+
+    /// Does what the script says; false: the line is dropped.
+    async fn perform(&mut self, act: Act) -> io::Result<bool> {
+        match act {
+            Act::Say(words) => {
+                let is_last = words.starts_with("421");
+                self.output.extend_from_slice(words.replace('\n', "\r\n").as_bytes());
+                self.output.extend_from_slice(b"\r\n");
+                self.flush().await?;
+                return Ok(!is_last);
+            }
+            Act::Drop | Act::TakeAndDrop => {}
+            Act::Silence => {
+                self.flush().await?;
+                while self.stream.read(&mut [0; 4096]).await? > 0 {}
+            }
+            Act::Dribble(words) => {
+                self.flush().await?;
+                for byte in words.bytes().chain(*b"\r\n") {
+                    self.stream.write_all(&[byte]).await?;
+                    self.stream.flush().await?;
+                    tokio::time::sleep(DRIBBLE).await;
+                }
+                return Ok(true);
+            }
+            Act::Flood(bytes) => {
+                self.flush().await?;
+                let line = b"250-and so on and so on and so on and so on and so on and so on\r\n";
+                for _ in 0..bytes / line.len() {
+                    self.stream.write_all(line).await?;
+                }
+                while self.stream.read(&mut [0; 4096]).await? > 0 {}
+            }
+        }
+        self.flush().await.map(|()| false)
+    }
+
     fn say(&mut self, words: &[u8]) -> Next {
         self.output.extend_from_slice(words);
         Next::Command
@@ -110,6 +160,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
 
     fn hear(&mut self, line: &[u8]) -> Next {
         let verb = line.get(..4).unwrap_or(line).to_ascii_uppercase();
+        if self.faults.loses_what_is_pipelined {
+            self.input.truncate(self.at);
+        }
+        let step = match &verb[..] {
+            b"EHLO" => Some(Step::Ehlo),
+            b"HELO" => Some(Step::Helo),
+            b"MAIL" => Some(Step::Mail),
+            b"DATA" if self.recipient.is_some() => Some(Step::Data),
+            _ => None,
+        };
+        let to = self.recipient.as_ref().map_or("", |(to, _)| to).to_owned();
+        if let Some(act) = step.and_then(|step| self.act(step, &to)) {
+            if step == Some(Step::Data) {
+                self.enter_refusal(&act, &to);
+                self.recipient = None;
+            }
+            return Next::Act(act);
+        }
         match &verb[..] {
             b"EHLO" | b"HELO" => {
                 let pipelining = if self.faults.no_pipelining { "" } else { "250-PIPELINING\r\n" };
@@ -157,6 +225,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
         let to = line.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
         let Some((to, _)) = to else { return self.say(b"501 5.1.3 whom\r\n") };
         let (faults, time) = (&self.faults, self.shared.try_of(to));
+        if let Some(act) = self.act(Step::Rcpt, to) {
+            if is_yes(&act) {
+                self.recipient = Some((to.to_owned(), time));
+            }
+            self.enter_refusal(&act, to);
+            return Next::Act(act);
+        }
         let refused = faults.hits(faults.refused, "refused", to, 0);
         if refused || (time == 0 && faults.hits(faults.later, "later", to, 0)) {
             let end = if refused { End::Refused } else { End::Later };
@@ -172,7 +247,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
         // The end of the line with DATA is still there, so that a lone dot is found as any other.
         let (to, time) = self.recipient.clone().unwrap_or_default();
         let faults = Arc::clone(&self.faults);
-        let is_dropped = faults.hits(faults.dropped, "dropped", &to, time);
+        let is_scripted = self.act(Step::Body, &to).is_some();
+        let is_dropped = is_scripted || faults.hits(faults.dropped, "dropped", &to, time);
         let dot = Finder::new(DOT);
         let mut looked = 0;
         let end = loop {
@@ -193,6 +269,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
             return Ok(true);
         }
         self.mails += 1;
+        if let Some(act) = self.act(Step::Dot, &to) {
+            match &act {
+                _ if is_yes(&act) => self.enter(End::Taken, &to, &message),
+                Act::TakeAndDrop => self.enter(End::TakenInSilence, &to, &message),
+                Act::Say(words) if words.starts_with(['4', '5']) => self.enter_refusal(&act, &to),
+                _ => self.enter(End::Lost, &to, &message),
+            }
+            return self.perform(act).await;
+        }
         let outcome = match () {
             () if is_dropped || faults.hits(faults.lost, "lost", &to, time) => End::Lost,
             () if faults.hits(faults.taken, "taken", &to, time) => End::TakenInSilence,
@@ -212,6 +297,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
         Ok(true)
     }
 
+    /// Writes down a no that names a recipient.
+    fn enter_refusal(&self, act: &Act, to: &str) {
+        if let Act::Say(words) = act
+            && words.starts_with(['4', '5'])
+        {
+            self.enter(if words.starts_with('5') { End::Refused } else { End::Later }, to, &[]);
+        }
+    }
+
     fn enter(&self, end: End, to: &str, message: &[u8]) {
         let sha256 = if message.is_empty() { String::new() } else { hex(digest(&SHA256, message).as_ref()) };
         let leave = header(message, "list-unsubscribe");
@@ -226,6 +320,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
             leave: leave.to_owned(),
         });
     }
+}
+
+fn is_yes(act: &Act) -> bool {
+    matches!(act, Act::Say(words) if words.starts_with("250 ") || words.starts_with("250-"))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -114,6 +114,30 @@ async fn lines_drop_where_they_are_told_to() {
     check(silent, &["250", "250", "354", "250"], &[End::Taken]).await;
 }
 
+#[tokio::test]
+async fn a_script_says_what_happens_where() {
+    let script = r#"{"script": [
+        {"at": "rcpt", "to": "a@example.com", "times": 1, "act": {"say": "552-5.2.2 full\n552 5.2.2 indeed"}},
+        {"at": "dot", "after": 1, "act": {"say": "450 4.3.0 later"}},
+        {"at": "mail", "after": 3, "act": "drop"}
+    ]}"#;
+    let (sink, folder) = sink(script).await;
+    let group = |to: &str| mail(to, "").replace("DATA\r\n.\r\n", "RSET\r\n");
+    let said = group("a@example.com") + &mail("b@example.com", "x\r\n") + &mail("a@example.com", "x\r\n");
+    let heard = talk(&sink, &(said + &group("c@example.com"))).await;
+    let answers = ["250", "552", "552", "250", "250", "250", "354", "250", "250", "250", "354", "450"];
+    assert_eq!(codes(&heard), answers, "{heard}");
+    let ends: Vec<_> = log(&folder).into_iter().map(|entry| entry.end).collect();
+    assert_eq!(ends, [End::Refused, End::Taken, End::Later]);
+    sink.begin(Faults { loses_what_is_pipelined: true, ..Faults::default() }, None).unwrap();
+    let mut stream = TcpStream::connect(sink.address()).await.unwrap();
+    stream.write_all(b"EHLO c\r\nNOOP\r\nNOOP\r\n").await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut heard = String::new();
+    stream.read_to_string(&mut heard).await.unwrap();
+    assert!(heard.ends_with("250 ENHANCEDSTATUSCODES\r\n"), "{heard}");
+}
+
 #[test]
 fn shares_are_kept_and_a_seed_repeats_them() {
     let faults = Faults { seed: 7, ..Faults::default() };
