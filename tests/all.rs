@@ -11,6 +11,7 @@
 mod architecture;
 mod back;
 mod cli;
+mod crashes;
 mod digests;
 mod faults;
 mod many;

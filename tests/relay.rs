@@ -1,5 +1,6 @@
 //! A relay for tests and simulations: keeps what it gets, and fails where and how it is told.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pressrun::model::{DeliveryId, EmailAddress};
@@ -27,6 +28,10 @@ pub enum Act {
     Drop,
     /// At Answer: takes the message and drops the line without a word. Elsewhere the same as `Drop`.
     TakeAndDrop,
+    /// Never goes on; at Answer the final dot is lost on the way.
+    Hang,
+    /// At Answer: takes the message, and its answer never comes. Elsewhere the same as `Hang`.
+    TakeAndHang,
 }
 
 /// A final dot that we wrote, in the order of writing.
@@ -40,6 +45,10 @@ pub struct FinalDot {
     pub message: Vec<u8>,
     /// Whether the reader has it now.
     pub is_delivered: bool,
+    /// Over which session, counted from 1.
+    pub session: usize,
+    /// What the relay did.
+    pub act: Act,
 }
 
 /// The relay; its clones share what they got.
@@ -47,6 +56,7 @@ pub struct FinalDot {
 pub struct Memory {
     decide: Arc<dyn Fn(&Step) -> Act + Send + Sync>,
     dots: Arc<Mutex<Vec<FinalDot>>>,
+    sessions: Arc<AtomicUsize>,
     connections: usize,
 }
 
@@ -58,7 +68,7 @@ impl Memory {
 
     /// Asks `decide` at every step.
     pub fn deciding(decide: impl Fn(&Step) -> Act + Send + Sync + 'static) -> Memory {
-        Memory { decide: Arc::new(decide), dots: Arc::default(), connections: 2 }
+        Memory { decide: Arc::new(decide), dots: Arc::default(), sessions: Arc::default(), connections: 2 }
     }
 
     /// The same with so many sessions at once.
@@ -92,8 +102,9 @@ impl Relay for Memory {
 
     fn connect(&self) -> Doing<'_, Result<Box<dyn Session>, Failure>> {
         Box::pin(async {
-            let mut talk = Talk { memory: self.clone(), offered: None, is_usable: true };
-            talk.step(Phase::Connect, None)?;
+            let session = self.sessions.fetch_add(1, Ordering::SeqCst) + 1;
+            let mut talk = Talk { memory: self.clone(), session, offered: None, is_usable: true };
+            talk.step(Phase::Connect, None).await?;
             Ok(Box::new(talk) as Box<dyn Session>)
         })
     }
@@ -101,6 +112,7 @@ impl Relay for Memory {
 
 struct Talk {
     memory: Memory,
+    session: usize,
     offered: Option<FinalDot>,
     is_usable: bool,
 }
@@ -118,13 +130,15 @@ impl Session for Talk {
                 return Err(Failure::line(Phase::MailFrom, "the line cannot be used any more"));
             }
             for phase in [Phase::MailFrom, Phase::RcptTo, Phase::Data, Phase::Body] {
-                self.step(phase, Some((delivery.clone(), envelope.clone())))?;
+                self.step(phase, Some((delivery.clone(), envelope.clone()))).await?;
             }
             self.offered = Some(FinalDot {
                 delivery: delivery.clone(),
                 envelope: envelope.clone(),
                 message: message.to_vec(),
                 is_delivered: false,
+                session: self.session,
+                act: Act::Accept,
             });
             Ok(())
         })
@@ -136,9 +150,10 @@ impl Session for Talk {
                 return Err(Failure::line(Phase::Body, "no message has been offered"));
             };
             let act = self.memory.act(Phase::Answer, Some((dot.delivery.clone(), dot.envelope.clone())));
-            dot.is_delivered = matches!(act, Act::Accept | Act::TakeAndDrop);
+            dot.is_delivered = matches!(act, Act::Accept | Act::TakeAndDrop | Act::TakeAndHang);
+            dot.act = act.clone();
             self.memory.recorded().push(dot);
-            self.outcome(Phase::Answer, act)?;
+            self.outcome(Phase::Answer, act).await?;
             Ok(Reply { code: 250, enhanced: Some("2.0.0".to_owned()), text: "taken".to_owned() })
         })
     }
@@ -149,21 +164,22 @@ impl Session for Talk {
 }
 
 impl Talk {
-    fn step(&mut self, phase: Phase, mail: Option<(DeliveryId, Envelope)>) -> Result<(), Failure> {
+    async fn step(&mut self, phase: Phase, mail: Option<(DeliveryId, Envelope)>) -> Result<(), Failure> {
         let act = self.memory.act(phase, mail);
-        self.outcome(phase, act)
+        self.outcome(phase, act).await
     }
 
-    fn outcome(&mut self, phase: Phase, act: Act) -> Result<(), Failure> {
+    async fn outcome(&mut self, phase: Phase, act: Act) -> Result<(), Failure> {
         self.is_usable = match &act {
             Act::Accept => true,
             Act::Refuse(reply) => reply.code != 421,
-            Act::Drop | Act::TakeAndDrop => false,
+            Act::Drop | Act::TakeAndDrop | Act::Hang | Act::TakeAndHang => false,
         };
         match act {
             Act::Accept => Ok(()),
             Act::Refuse(reply) => Err(Failure::reply(phase, reply)),
             Act::Drop | Act::TakeAndDrop => Err(Failure::line(phase, "the relay closed the line")),
+            Act::Hang | Act::TakeAndHang => std::future::pending().await,
         }
     }
 }

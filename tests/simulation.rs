@@ -72,7 +72,7 @@ const ZONES: [&str; 30] = [
 ];
 
 /// Splitmix64: the same seed, the same story.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
     fn next(&mut self) -> u64 {
@@ -83,7 +83,7 @@ impl Dice {
         word ^ (word >> 31)
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 

@@ -7,8 +7,6 @@ use crate::{End, Entry};
 
 /// After the answer to a goodbye, a dot may still be on its way for so long: microseconds.
 const GRACE: u64 = 1_000_000;
-/// Nobody gets more copies than this, whatever dies.
-const MOST_COPIES: usize = 3;
 /// On average an interruption may repeat so many mails.
 const PER_INTERRUPTION: f64 = 2.0;
 /// So many readers are named for each fault.
@@ -27,6 +25,8 @@ pub struct Run {
     pub goodbyes: BTreeMap<String, u64>,
     /// How many connections were open at each moment when something died.
     pub interruptions: Vec<usize>,
+    /// Nobody may get more copies than this; 0: any number.
+    pub most_copies: usize,
 }
 
 /// What was found.
@@ -154,8 +154,8 @@ fn bound(run: &Run, judgement: &mut Judgement) {
     if average > PER_INTERRUPTION {
         judgement.faults.push(format!("{average:.1} duplicates an interruption, more than {PER_INTERRUPTION}"));
     }
-    if judgement.most_copies > MOST_COPIES {
-        judgement.faults.push(format!("somebody got {} copies, more than {MOST_COPIES}", judgement.most_copies));
+    if run.most_copies > 0 && judgement.most_copies > run.most_copies {
+        judgement.faults.push(format!("somebody got {} copies, more than {}", judgement.most_copies, run.most_copies));
     }
 }
 
@@ -217,6 +217,7 @@ mod tests {
             ledger: states.map(|(address, state)| (address.to_owned(), state.to_owned())).to_vec(),
             goodbyes: BTreeMap::from([("left".to_owned(), 5)]),
             interruptions: vec![1],
+            most_copies: 3,
         }
     }
 

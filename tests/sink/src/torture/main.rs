@@ -26,6 +26,8 @@ type Problem = Box<dyn std::error::Error + Send + Sync>;
 
 /// So many connections each process opens to the mail server.
 const CONNECTIONS: usize = 4;
+/// Nobody gets more copies of a mail, whatever dies.
+const MOST_COPIES: usize = 3;
 /// Without any progress for this long, a run is given up.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -181,7 +183,14 @@ async fn torture_pressrun(wishes: &Wishes, folder: &Path, sink: &Sink, faults: F
     account.look_closer(&publication, &mut dice).await?;
     let interruptions = interruptions.lock().unwrap_or_else(PoisonError::into_inner).clone();
     println!("{} readers left meanwhile", goodbyes.len());
-    Ok(Run { audience, log: read_log(&second)?, ledger: account.ledger, goodbyes, interruptions })
+    Ok(Run {
+        audience,
+        log: read_log(&second)?,
+        ledger: account.ledger,
+        goodbyes,
+        interruptions,
+        most_copies: MOST_COPIES,
+    })
 }
 
 /// Lets processes send, and kills them, until the issue is finished.

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::victim::{Way, end};
-use crate::{CONNECTIONS, Dice, Problem, Wishes, read_log};
+use crate::{CONNECTIONS, Dice, MOST_COPIES, Problem, Wishes, read_log};
 
 /// So many readers are fetched at once.
 const BATCH: usize = 100;
@@ -92,5 +92,6 @@ pub(crate) async fn torture(wishes: &Wishes, folder: &Path, sink: &Sink, faults:
         log: read_log(&log)?,
         goodbyes: BTreeMap::new(),
         interruptions: vec![CONNECTIONS; killed],
+        most_copies: MOST_COPIES,
     })
 }
