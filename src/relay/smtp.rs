@@ -12,7 +12,7 @@ use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS, M
 use lettre::transport::smtp::commands::{Auth, Data, Ehlo, Mail, Quit, Rcpt, Rset, Starttls};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter, ServerInfo};
 use lettre::transport::smtp::response::{Category, Code, Detail, Response, Severity};
-use memchr::memchr_iter;
+use memchr::memchr2_iter;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -418,12 +418,7 @@ fn expect(phase: Phase, first_digit: u16, answer: Result<Reply, String>) -> Resu
 /// A bare CR or LF becomes a whole line end, for servers do not agree on what a dot after one means.
 pub(super) fn with_dots_doubled(message: &[u8]) -> (Cow<'_, [u8]>, &'static [u8]) {
     let end: &[u8] = if message.ends_with(b"\r\n") || message.is_empty() { b".\r\n" } else { b"\r\n.\r\n" };
-    let is_whole = |at: usize| at > 0 && message[at - 1] == b'\r' && message.get(at + 1) != Some(&b'.');
-    let line_ends = memchr_iter(b'\n', message).filter(|at| is_whole(*at)).count();
-    if line_ends == memchr_iter(b'\n', message).count()
-        && line_ends == memchr_iter(b'\r', message).count()
-        && !message.starts_with(b".")
-    {
+    if needs_no_care(message) {
         return (Cow::Borrowed(message), end);
     }
     let follows = |at: usize| message.get(at + 1).copied();
@@ -444,4 +439,16 @@ pub(super) fn with_dots_doubled(message: &[u8]) -> (Cow<'_, [u8]>, &'static [u8]
     }
     let end: &[u8] = if safe.ends_with(b"\r\n") { b".\r\n" } else { end };
     (Cow::Owned(safe), end)
+}
+
+/// Whether no line begins with a dot, and every CR and LF is half of a line end.
+fn needs_no_care(message: &[u8]) -> bool {
+    let mut breaks = memchr2_iter(b'\r', b'\n', message);
+    while let Some(at) = breaks.next() {
+        if !message[at..].starts_with(b"\r\n") || message.get(at + 2) == Some(&b'.') {
+            return false;
+        }
+        breaks.next();
+    }
+    !message.starts_with(b".")
 }

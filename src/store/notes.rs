@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value as Json, json};
+use serde::Serialize;
 
 use crate::model::{DeliveryId, DeliveryState, Durability, IssueId};
 
-use super::database::{Result, Transaction};
+use super::database::{Result, StoreError, Transaction};
 use super::deliveries::{Claimed, Fixed, Outcome, Said, may_be_mailed};
 use super::dialect::listed;
 use super::open::Store;
@@ -34,6 +34,9 @@ pub struct Record {
 }
 
 /// The members of each listed array, by name.
+///
+/// Statements look for what is listed by its id: with a bare `lease_owner = $2`, SQLite would rather go through
+/// everything that the owner has claimed.
 macro_rules! listed_notes {
     ($then:expr) => {
         listed!(
@@ -106,16 +109,12 @@ async fn write_notes(
     let sql = listed_notes!(concat!(
         "UPDATE deliveries AS d SET noted_at = $3, date_at = l.date_at, key_id = l.key_id, message_id = l.message_id,
             signed_by = l.signed_by
-        FROM l WHERE d.id = l.delivery AND d.lease_owner = $2 AND d.epoch = l.epoch AND d.state = 'sending'
-        AND d.lease_until > $3 AND ",
+        FROM l WHERE d.id = l.delivery AND d.epoch = l.epoch AND d.state = 'sending' AND d.lease_until > $3
+        AND COALESCE(d.lease_owner, '') = $2 AND ",
         may_be_mailed!(),
         " RETURNING id"
     ));
-    let row = |Note { claim: (id, epoch), fixed }: &Note| {
-        let Fixed { date_at, key_id, message_id, signed_by } = fixed;
-        json!([id.as_str(), epoch, date_at.timestamp_millis(), key_id, message_id, signed_by])
-    };
-    let listed = Json::from_iter(notes.iter().map(row)).to_string();
+    let listed = as_json(&notes.iter().map(note_row).collect::<Vec<_>>())?;
     transaction.rows(sql, values![listed, owner, now]).await
 }
 
@@ -132,11 +131,11 @@ async fn write_records(
             finished_at = CASE WHEN l.due_at IS NULL THEN $3 END,
             may_have_arrived = CASE l.becomes WHEN 'unknown' THEN 1 ELSE d.may_have_arrived END,
             lease_owner = NULL, lease_until = NULL
-        FROM l WHERE d.id = l.delivery AND d.epoch = l.epoch AND ((d.lease_owner = $2 AND d.state = 'sending')
+        FROM l WHERE d.id = l.delivery AND d.epoch = l.epoch AND ((COALESCE(d.lease_owner, '') = $2 AND d.state = 'sending')
             OR (d.state = 'unknown' AND l.becomes = 'sent'))
         RETURNING id, issue, state"
     );
-    let listed = Json::from_iter(records.iter().map(row)).to_string();
+    let listed = as_json(&records.iter().map(record_row).collect::<Vec<_>>())?;
     let changed: Vec<(DeliveryId, Option<IssueId>, DeliveryState)> =
         transaction.rows(sql, values![listed, owner, now]).await?;
     let mut sent: BTreeMap<&IssueId, i64> = BTreeMap::new();
@@ -152,7 +151,7 @@ async fn write_records(
     let changed: BTreeSet<DeliveryId> = changed.into_iter().map(|(id, ..)| id).collect();
     let spoke =
         |record: &&Record| changed.contains(&record.claim.0) && !matches!(record.outcome, Outcome::Untouched(_));
-    let attempts = Json::from_iter(records.iter().filter(spoke).map(row)).to_string();
+    let attempts = as_json(&records.iter().filter(spoke).map(record_row).collect::<Vec<_>>())?;
     let sql = listed_records!(
         "INSERT INTO attempts (delivery, epoch, at, relay, code, enhanced, text)
         SELECT delivery, epoch, $2, relay, code, enhanced, text FROM l WHERE true
@@ -163,7 +162,12 @@ async fn write_records(
     Ok(changed)
 }
 
-fn row(Record { claim: (id, epoch), outcome, said }: &Record) -> Json {
+fn note_row(Note { claim: (id, epoch), fixed }: &Note) -> impl Serialize {
+    let Fixed { date_at, key_id, message_id, signed_by } = fixed;
+    (id.as_str(), epoch, date_at.timestamp_millis(), key_id, message_id, signed_by)
+}
+
+fn record_row(Record { claim: (id, epoch), outcome, said }: &Record) -> impl Serialize {
     let (state, due_at, reason) = match outcome {
         Outcome::Sent => (DeliveryState::Sent, None, None),
         Outcome::Deferred(until) => (DeliveryState::Deferred, Some(*until), None),
@@ -175,19 +179,13 @@ fn row(Record { claim: (id, epoch), outcome, said }: &Record) -> Json {
     let is_drop = matches!(outcome, Outcome::Dropped(_));
     let due_at = due_at.map(|at| at.timestamp_millis());
     let Said { relay, code, enhanced, text } = said;
-    json!([
-        id.as_str(),
-        epoch,
-        state.as_str(),
-        due_at,
-        reason,
-        i64::from(is_try),
-        i64::from(is_drop),
-        relay,
-        code,
-        enhanced,
-        text
-    ])
+    let counted = (i64::from(is_try), i64::from(is_drop));
+    (id.as_str(), epoch, state.as_str(), due_at, reason, counted.0, counted.1, relay, code, enhanced, text)
+}
+
+/// The rows as one array of arrays.
+fn as_json(rows: &impl Serialize) -> Result<String> {
+    serde_json::to_string(rows).map_err(|error| StoreError::Form(error.to_string()))
 }
 
 impl Claimed {
