@@ -7,8 +7,10 @@ use crate::{End, Entry};
 
 /// After the answer to a goodbye, a dot may still be on its way for so long: microseconds.
 const GRACE: u64 = 1_000_000;
-/// On average an interruption may repeat so many mails.
+/// On average an interruption may repeat so many mails…
 const PER_INTERRUPTION: f64 = 2.0;
+/// …where there are enough for an average.
+const ENOUGH: usize = 20;
 /// So many readers are named for each fault.
 const NAMED: usize = 5;
 
@@ -151,7 +153,7 @@ fn bound(run: &Run, judgement: &mut Judgement) {
         judgement.faults.push(format!("{} duplicates, at most {most} could be explained", judgement.duplicates));
     }
     let average = judgement.average();
-    if average > PER_INTERRUPTION {
+    if average > PER_INTERRUPTION && run.interruptions.len() >= ENOUGH {
         judgement.faults.push(format!("{average:.1} duplicates an interruption, more than {PER_INTERRUPTION}"));
     }
     if run.most_copies > 0 && judgement.most_copies > run.most_copies {
@@ -281,9 +283,12 @@ mod tests {
         check(|run| run.log[0].at = 4, &["repeated although their line went on after the answer: 1 (again)"]);
         check(|run| run.interruptions.clear(), &["1 duplicates, at most 0 could be explained"]);
         let three_more = |run: &mut Run| run.log.extend([10, 11, 12].map(|at| dot(at, at, "again", End::Taken)));
-        let many =
-            ["4 duplicates, at most 1 could be explained", "4.0 duplicates an interruption", "somebody got 5 copies"];
-        check(three_more, &many);
+        check(three_more, &["4 duplicates, at most 1 could be explained", "somebody got 5 copies, more than 3"]);
+        let on_average = |run: &mut Run| {
+            run.interruptions = vec![4; ENOUGH];
+            run.log.extend((0..ENOUGH as u64 * 2).map(|at| dot(10 + at, 10 + at, "again", End::Taken)));
+        };
+        check(on_average, &["2.0 duplicates an interruption, more than 2", "somebody got 42 copies, more than 3"]);
     }
 
     #[test]

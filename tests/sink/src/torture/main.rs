@@ -32,7 +32,8 @@ const MOST_COPIES: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 const USAGE: &str = "torture [--binary PATH] [--readers 20000] [--kills 100] [--leave 2000] [--seed N] [--sigterm]
-        [--workers 1] [--postgres URL] [--restarts 0] [--restart COMMAND] [--faults JSON] [--keep DIR] [--naive]
+        [--workers 1] [--postgres URL] [--restarts 0] [--restart COMMAND] [--faults JSON] [--keep DIR]
+        [--mishap COMMAND] [--naive]
 
     --binary     the program to be killed; PRESSRUN_BIN if that is set
     --leave      so many readers leave meanwhile; a tenth of all, unless said
@@ -42,6 +43,7 @@ const USAGE: &str = "torture [--binary PATH] [--readers 20000] [--kills 100] [--
     --restarts   so often COMMAND, which restarts PostgreSQL, is run
     --faults     what the mail server does wrong, in place of the usual
     --keep       leave everything in this folder
+    --mishap     the first process is run by this shell command, where it stands as \"$@\"
     --naive      control: a sender that keeps a checkpoint is killed instead, and must not be found well";
 
 /// What a run is asked for.
@@ -58,6 +60,7 @@ pub(crate) struct Wishes {
     restart: String,
     faults: Option<String>,
     keep: Option<PathBuf>,
+    mishap: Option<String>,
     naive: bool,
 }
 
@@ -94,6 +97,7 @@ impl Wishes {
             restart: text("restart").unwrap_or_default(),
             faults: text("faults"),
             keep: text("keep").map(PathBuf::from),
+            mishap: text("mishap"),
             naive: values.contains_key("naive"),
         })
     }
@@ -132,8 +136,11 @@ async fn torture() -> Result<bool, Problem> {
     let wishes = Wishes::read()?;
     println!("seed {}", wishes.seed);
     let scratch = tempfile::tempdir()?;
-    let folder = wishes.keep.as_deref().unwrap_or(scratch.path());
-    std::fs::create_dir_all(folder)?;
+    let folder = wishes.keep.clone().unwrap_or_else(|| scratch.path().join("publication"));
+    // Beside it, for its disk may be full.
+    let logs = folder.with_extension("logs");
+    std::fs::create_dir_all(&folder)?;
+    std::fs::create_dir_all(&logs)?;
     let sink = Sink::start("127.0.0.1:0", None).await?;
     let usual = format!(
         r#"{{"seed": {}, "later": 0.03, "refused": 0.01, "lost": 0.0005, "taken": 0.0005, "dropped": 0.0005}}"#,
@@ -141,9 +148,9 @@ async fn torture() -> Result<bool, Problem> {
     );
     let faults: Faults = serde_json::from_str(wishes.faults.as_ref().unwrap_or(&usual))?;
     let run = if wishes.naive {
-        naive::torture(&wishes, folder, &sink, faults).await?
+        naive::torture(&wishes, &logs, &sink, faults).await?
     } else {
-        torture_pressrun(&wishes, folder, &sink, faults).await?
+        torture_pressrun(&wishes, (&folder, &logs), &sink, faults).await?
     };
     let judgement = judge(&run);
     println!("{judgement}");
@@ -153,11 +160,16 @@ async fn torture() -> Result<bool, Problem> {
     Ok(judgement.faults.is_empty() != wishes.naive)
 }
 
-async fn torture_pressrun(wishes: &Wishes, folder: &Path, sink: &Sink, faults: Faults) -> Result<Run, Problem> {
+async fn torture_pressrun(
+    wishes: &Wishes,
+    (folder, logs): (&Path, &Path),
+    sink: &Sink,
+    faults: Faults,
+) -> Result<Run, Problem> {
     let port = free_port()?;
     let publication = Arc::new(Publication::write(wishes, folder, sink.address(), port).await?);
     publication.run(&["subscribers", "import", "readers.csv", "--from", "csv", "--newsletter", "main"]).await?;
-    let first = folder.join("first.jsonl");
+    let first = logs.join("first.jsonl");
     sink.begin(Faults::default(), Some(&first))?;
     let began = now();
     publication.run(&["issue", "send", "first", "--yes"]).await?;
@@ -167,7 +179,7 @@ async fn torture_pressrun(wishes: &Wishes, folder: &Path, sink: &Sink, faults: F
     let audience: BTreeSet<String> = links.keys().cloned().collect();
 
     let web = publication.serve(port).await?;
-    let second = folder.join("second.jsonl");
+    let second = logs.join("second.jsonl");
     sink.begin(faults, Some(&second))?;
     let before = sink.totals().dots;
     let mut dice = Dice(wishes.seed);
@@ -212,6 +224,7 @@ async fn kill_and_restart(
             // Some are left for when nobody is killed any more.
             stride: (wishes.readers * wishes.workers / wishes.kills.max(1)) as u64,
             way: wishes.way,
+            mishap: wishes.mishap.clone().filter(|_| worker == 0),
             interruptions: Arc::clone(interruptions),
         };
         workers.push(tokio::spawn(victim.send(worker, kills, stopped.clone())));

@@ -54,10 +54,20 @@ impl Publication {
         Ok(Publication { binary: wishes.binary.clone(), folder: folder.to_path_buf(), url })
     }
 
-    /// The program with these words, in the publication's folder, its talk going to a log there.
+    /// The program with these words, in the publication's folder, its talk going to the logs beside it.
     pub fn command(&self, words: &[&str]) -> Result<Command, Problem> {
-        let log = File::options().create(true).append(true).open(self.folder.join("talk.log"))?;
-        let mut command = Command::new(&self.binary);
+        self.prepare(Command::new(&self.binary), words)
+    }
+
+    /// The same, run by a shell.
+    pub fn command_by(&self, shell: &str, words: &[&str]) -> Result<Command, Problem> {
+        let mut command = Command::new("sh");
+        command.args(["-c", shell, "sh"]).arg(&self.binary);
+        self.prepare(command, words)
+    }
+
+    fn prepare(&self, mut command: Command, words: &[&str]) -> Result<Command, Problem> {
+        let log = File::options().create(true).append(true).open(self.folder.with_extension("logs").join("talk"))?;
         command.args(words).current_dir(&self.folder).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         command.env("PRESSRUN_AUTH__SECRET", "a server key for torture, long enough").kill_on_drop(true);
         Ok(command)

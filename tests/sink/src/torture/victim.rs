@@ -7,7 +7,10 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use crate::publication::Publication;
-use crate::{CONNECTIONS, Dice, Problem};
+use crate::{CONNECTIONS, Dice, PATIENCE, Problem};
+
+/// Sends in the foreground.
+const SEND: &[&str] = &["issue", "send", "second", "--yes"];
 
 /// How a process is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub(crate) struct Victim {
     /// So many dots lie between two kills, on average.
     pub stride: u64,
     pub way: Way,
+    /// What happens to the first process.
+    pub mishap: Option<String>,
     pub interruptions: Arc<Mutex<Vec<usize>>>,
 }
 
@@ -42,9 +47,14 @@ impl Victim {
     pub async fn send(mut self, worker: usize, kills: usize, mut stop: watch::Receiver<bool>) -> Result<(), Problem> {
         let mut failures = 0;
         let mut killed = 0;
+        if let Some(mishap) = self.mishap.take() {
+            let ended = tokio::time::timeout(PATIENCE, self.publication.command_by(&mishap, SEND)?.status()).await;
+            println!("with the mishap it ended with {}", ended.map_err(|_| "the mishap does not end")??);
+            self.interruptions.lock().unwrap_or_else(PoisonError::into_inner).push(CONNECTIONS);
+        }
         loop {
-            let words: &[&str] = match (killed + worker) % 2 {
-                0 => &["issue", "send", "second", "--yes"],
+            let words = match (killed + worker) % 2 {
+                0 => SEND,
                 _ => &["serve", "--roles", "scheduler,sender"],
             };
             let mut child = self.publication.command(words)?.spawn()?;
