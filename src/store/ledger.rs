@@ -74,6 +74,10 @@ impl Store {
         already_due: Vec<(ArticleId, DateTime<Utc>)>,
         now: DateTime<Utc>,
     ) -> Result<bool> {
+        // As a rule it is there, and whoever only looks does not wait for somebody who writes.
+        if self.has_any("SELECT 1 FROM newsletters WHERE id = $1", values![&newsletter]).await? {
+            return Ok(false);
+        }
         transact!(self.write, |transaction| {
             let sql = "INSERT INTO newsletters (id, first_seen_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
             if transaction.execute(sql, values![&newsletter, now]).await? == 0 {

@@ -172,13 +172,17 @@ impl Store {
 
     /// Takes the steps that are missing, all in one transaction, so that two processes starting at once do not collide.
     async fn migrate(&self) -> Result<()> {
+        let known = STEPS.last().map_or(0, |step| step.version);
+        // Whoever only looks does not wait for somebody who writes.
+        if self.version().await.is_ok_and(|version| version == known) {
+            return Ok(());
+        }
         transact!(self.write, |transaction| {
             if transaction.is_postgres() {
                 transaction.has_any("SELECT pg_advisory_xact_lock(7305721411)::text", vec![]).await?;
             }
             transaction.script("CREATE TABLE IF NOT EXISTS schema_steps (version BIGINT PRIMARY KEY)").await?;
             let found = transaction.row(VERSION, vec![]).await?.flatten().unwrap_or(0);
-            let known = STEPS.last().map_or(0, |step| step.version);
             if found > known {
                 return Err(StoreError::Newer { found, known });
             }
