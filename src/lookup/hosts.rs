@@ -24,7 +24,8 @@ pub(super) fn judge_domain(domain: &str, host: &str, records: &mut Records) -> V
             format!("{domain} says that it takes no mail, so many receivers take none from it"),
         )),
         Answer::Records(hosts) => {
-            let lost = hosts.iter().find(|host| records.get(Kind::Address, host) == Answer::NoName);
+            let lost =
+                hosts.iter().find(|host| matches!(records.get(Kind::Address, host), Answer::NoName | Answer::NoRecord));
             match lost {
                 Some(lost) => {
                     paste(Finding::problem("mx", format!("mail for {domain} goes to {lost}, which is not there")))

@@ -191,6 +191,15 @@ macro_rules! may_be_mailed {
 }
 pub(super) use may_be_mailed;
 
+/// An issue's deliveries that some sender has in its hands, found by the index of all those: by the issue's own, SQLite
+/// would look at every one of its rows.
+macro_rules! in_hand {
+    ($issue:literal) => {
+        concat!(" FROM deliveries d WHERE COALESCE(d.issue, '') = ", $issue, " AND d.state = 'sending'")
+    };
+}
+pub(super) use in_hand;
+
 /// The deliveries to be claimed, the longest due first.
 macro_rules! pick {
     ($of:literal) => {
@@ -314,8 +323,7 @@ impl Store {
 
     /// Whether any sender has a delivery of an issue in its hands.
     pub async fn is_being_handed_over(&self, issue: &IssueId) -> Result<bool> {
-        let sql = "SELECT 1 FROM deliveries WHERE issue = $1 AND state = 'sending' LIMIT 1";
-        self.has_any(sql, values![issue]).await
+        self.has_any(concat!("SELECT 1", in_hand!("$1"), " LIMIT 1"), values![issue]).await
     }
 
     /// How many deliveries would go once a hold is lifted, by issue (none: notices).

@@ -7,6 +7,7 @@ use crate::model::{
 };
 
 use super::database::{Result, Transaction, transact};
+use super::deliveries::in_hand;
 use super::open::Store;
 use super::values::{columns, values};
 
@@ -103,10 +104,13 @@ impl Store {
 
     /// Ends every issue of which nothing is left to send. Says how many ended.
     pub async fn finish_issues(&self, now: DateTime<Utc>) -> Result<u64> {
-        let sql = "UPDATE issues SET state = 'finished', finished_at = $1 WHERE state = 'sending' AND NOT EXISTS (
+        let sql = concat!(
+            "UPDATE issues SET state = 'finished', finished_at = $1 WHERE state = 'sending' AND NOT EXISTS (
             SELECT 1 FROM deliveries d WHERE d.issue = issues.id AND d.state IN ('queued', 'deferred', 'unknown')
-            AND d.due_at IS NOT NULL)
-            AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.issue = issues.id AND d.state = 'sending')";
+            AND d.due_at IS NOT NULL) AND NOT EXISTS (SELECT 1",
+            in_hand!("issues.id"),
+            ")"
+        );
         self.execute(sql, values![now]).await
     }
 
@@ -141,11 +145,14 @@ impl Store {
     /// How many deliveries of an issue are in each state. Those that are queued are what is left of all that were
     /// written.
     pub async fn count_deliveries(&self, issue: &IssueId) -> Result<Vec<(DeliveryState, i64)>> {
-        let sql = "SELECT state, COUNT(*) FROM deliveries
+        let sql = concat!(
+            "SELECT state, COUNT(*) FROM deliveries
                 WHERE issue = $1 AND state IN ('deferred', 'failed', 'suppressed', 'unknown') GROUP BY state
-            UNION ALL SELECT 'sending', COUNT(*) FROM deliveries WHERE issue = $1 AND state = 'sending'
             UNION ALL SELECT 'sent', COALESCE(CAST(SUM(sent) AS BIGINT), 0) FROM sent_counts WHERE issue = $1
-            UNION ALL SELECT 'queued', written FROM issues WHERE id = $1";
+            UNION ALL SELECT 'queued', written FROM issues WHERE id = $1
+            UNION ALL SELECT 'sending', COUNT(*)",
+            in_hand!("$1")
+        );
         let mut counts: Vec<(DeliveryState, i64)> = self.rows(sql, values![issue]).await?;
         let elsewhere: i64 =
             counts.iter().filter(|(state, _)| *state != DeliveryState::Queued).map(|(_, count)| count).sum();
