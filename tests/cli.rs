@@ -86,6 +86,32 @@ fn progress_in_json_stays_apart_from_the_answer() {
 }
 
 #[test]
+fn a_mail_calls_its_reader_by_name_and_a_page_does_not() {
+    let folder = publication();
+    let article = folder.path().join("content/welcome.md");
+    let text = fs::read_to_string(&article).unwrap() + "\nDear {first_name|reader}, `{first_name|x}` is how.\n";
+    fs::write(&article, text).unwrap();
+    let run = |arguments: &[&str]| check(&pressrun(folder.path(), arguments), 0, "");
+    run(&["subscribers", "add", "zoe@example.com", "--name", "Zoë Ünal", "--state", "active"]);
+    run(&["subscribers", "add", "other@example.com", "--name", "<b>", "--state", "active"]);
+    run(&["issue", "send", "welcome", "--yes"]);
+    run(&["build"]);
+    let mails = fs::read_dir(folder.path().join("data/outbox")).unwrap();
+    let mails: Vec<String> = mails.map(|mail| fs::read_to_string(mail.unwrap().path()).unwrap()).collect();
+    let mail_to = |address: &str| {
+        let mail = mails.iter().find(|mail| mail.contains(&format!("To: {address}"))).unwrap();
+        mail.replace("=\r\n", "")
+    };
+    assert_eq!(mail_to("zoe@example.com").matches("Dear Zo=C3=AB, ").count(), 2);
+    assert_eq!(mail_to("other@example.com").matches("Dear reader, ").count(), 2);
+    let page = fs::read_to_string(folder.path().join("public/welcome/index.html")).unwrap();
+    assert!(page.contains("Dear reader, <code>{first_name|x}</code> is how."), "{page}");
+    for text in [page, run(&["issue", "preview", "welcome"]), run(&["issue", "preview", "welcome", "--part", "html"])] {
+        assert!(!text.contains(['\u{e000}', '\u{e001}']) && text.contains("Dear reader, "), "{text}");
+    }
+}
+
+#[test]
 fn mail_is_signed_with_the_keys_that_were_made() {
     let folder = publication();
     let new = || pressrun(folder.path(), &["dkim", "new", "--selector", "first", "--format", "json"]);

@@ -318,7 +318,13 @@ async fn new_postgres_database() -> String {
 
 /// What a first note fixes.
 pub fn fixed(date_at: DateTime<Utc>, message_id: &str) -> Fixed {
-    Fixed { date_at, key_id: "k".to_owned(), message_id: message_id.to_owned(), signed_by: String::new() }
+    Fixed {
+        date_at,
+        key_id: "k".to_owned(),
+        message_id: message_id.to_owned(),
+        signed_by: String::new(),
+        first_name: String::new(),
+    }
 }
 
 /// Everything that is due is handed over.

@@ -46,6 +46,22 @@ const DEEPEST: usize = 64;
 /// A text has at most so many events, about 80 bytes each in memory: a book has fewer.
 const MOST_EVENTS: usize = 500_000;
 
+/// Around what is said instead of a reader's first name, where an author wrote `{first_name|reader}`: mails put the name
+/// in its place, all others leave the marks out. Private characters of Unicode, which no text of an article needs.
+pub const FIRST_NAME_MARKS: [char; 2] = ['\u{e000}', '\u{e001}'];
+
+/// A text with the marks; none where no first name is wanted.
+fn marked(text: &str) -> Option<String> {
+    let ([begin, end], mut marked, mut rest) = (FIRST_NAME_MARKS, String::new(), text);
+    while let Some((before, after)) = rest.split_once("{first_name|")
+        && let Some((fallback, after)) = after.split_once('}')
+    {
+        marked += &format!("{before}{begin}{}{end}", fallback.trim());
+        rest = after;
+    }
+    (!marked.is_empty()).then(|| marked + rest)
+}
+
 fn words_of<'e>(event: &'e Event<'_>) -> Option<&'e str> {
     match event {
         Event::Text(text) | Event::Code(text) => Some(text),
@@ -126,10 +142,15 @@ impl Reader<'_, '_, '_> {
             _ if self.open.len() > DEEPEST => {}
             Event::Html(text) | Event::InlineHtml(text) => self.html(&text, range),
             event => {
-                if matches!(event, Event::Text(_)) && !matches!(self.open.last(), Some(Some(TagEnd::CodeBlock))) {
-                    self.note_lost_footnotes(&range);
-                }
-                self.leaf(event, range);
+                let is_code = matches!(self.open.last(), Some(Some(TagEnd::CodeBlock)));
+                let named = match &event {
+                    Event::Text(text) if !is_code => {
+                        self.note_lost_footnotes(&range);
+                        marked(text)
+                    }
+                    _ => None,
+                };
+                self.leaf(named.map_or(event, |text| Event::Text(text.into())), range);
             }
         }
     }

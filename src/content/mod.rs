@@ -18,7 +18,7 @@ pub use article::{
 };
 pub use catalog::{Catalog, Image};
 pub use front_matter::{parse_moment, place_in_front_matter};
-pub use markdown::Body;
+pub use markdown::{Body, FIRST_NAME_MARKS};
 pub use slug::{OUR_ADDRESSES, slugify};
 
 pub(crate) use front_matter::shortened;

@@ -7,6 +7,8 @@ use std::ops::Range;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use crate::content::FIRST_NAME_MARKS;
+
 /// What one line of base64 holds: 57 bytes in 76 characters.
 const BYTES_PER_BASE64_LINE: usize = 57;
 
@@ -20,15 +22,25 @@ pub(super) enum Piece {
     Fixed(Vec<u8>),
     /// In quoted-printable a value stands as it is.
     Slot(usize),
-    /// In base64 the lines that a value touches are encoded when it is known.
+    /// There a first name has lines of its own; here is what stands in them for readers without one, encoded.
+    Name(Vec<u8>),
+    /// In base64 the lines that a value touches are encoded when it is known; behind a first name, all.
     Base64Lines { decoded: Vec<u8>, slots: Vec<Slot> },
 }
 
-/// Where a marker stands and which one it is.
+/// Where a marker stands and which one it is; none: it is the first name, and its marks hold what stands instead.
 #[derive(Debug, Clone)]
 pub(super) struct Slot {
     range: Range<usize>,
-    index: usize,
+    index: Option<usize>,
+}
+
+/// The first word of how somebody wants to be called. Only letters, hyphens and apostrophes make a name: it needs no
+/// escaping, and nobody can have an address of the web sent to others by it.
+pub fn first_name(name: &str) -> Option<&str> {
+    let first = name.split_whitespace().next()?;
+    let is_name = first.chars().all(|letter| letter.is_alphabetic() || "-'’".contains(letter));
+    (is_name && first.starts_with(char::is_alphabetic) && first.len() <= 100).then_some(first)
 }
 
 /// Whether a text can stand in an encoded line as it is, and cannot be taken for a dot or a `From ` at its start.
@@ -50,19 +62,29 @@ pub(super) fn encode(text: &str, markers: &[&str]) -> (&'static str, Vec<Piece>)
     }
 }
 
-/// Appends the pieces to `message`, with `values` where their slots are.
-pub(super) fn splice(pieces: &[Piece], values: &[&str], message: &mut Vec<u8>) {
+/// Appends the pieces to `message`, with `values` and the first name, if there is one, where their slots are.
+pub(super) fn splice(pieces: &[Piece], values: &[&str], name: Option<&str>, message: &mut Vec<u8>) {
     let value = |index: usize| values.get(index).copied().unwrap_or_default().as_bytes();
     for piece in pieces {
         match piece {
             Piece::Fixed(bytes) => message.extend_from_slice(bytes),
             Piece::Slot(index) => message.extend_from_slice(value(*index)),
+            Piece::Name(fallback) => match name {
+                Some(name) => message.extend(quoted_line(name.as_bytes())),
+                None => message.extend_from_slice(fallback),
+            },
             Piece::Base64Lines { decoded, slots } => {
-                let mut decoded = decoded.clone();
-                for slot in slots {
-                    decoded[slot.range.clone()].copy_from_slice(value(slot.index));
+                let (mut lines, mut at) = (Vec::with_capacity(decoded.len()), 0);
+                for Slot { range, index } in slots {
+                    let inside =
+                        range.start + FIRST_NAME_MARKS[0].len_utf8()..range.end - FIRST_NAME_MARKS[1].len_utf8();
+                    let fallback = || name.map_or(&decoded[inside], str::as_bytes);
+                    lines.extend_from_slice(&decoded[at..range.start]);
+                    lines.extend_from_slice(index.map_or_else(fallback, value));
+                    at = range.end;
                 }
-                write_base64_lines(&decoded, message);
+                lines.extend_from_slice(&decoded[at..]);
+                write_base64_lines(&lines, message);
             }
         }
     }
@@ -71,7 +93,7 @@ pub(super) fn splice(pieces: &[Piece], values: &[&str], message: &mut Vec<u8>) {
 impl Piece {
     fn length(&self, markers: &[&str]) -> usize {
         match self {
-            Piece::Fixed(bytes) => bytes.len(),
+            Piece::Fixed(bytes) | Piece::Name(bytes) => bytes.len(),
             Piece::Slot(index) => markers.get(*index).map_or(0, |marker| marker.len()),
             Piece::Base64Lines { decoded, .. } => base64_length(decoded.len()),
         }
@@ -86,8 +108,15 @@ fn with_crlf(text: &str) -> String {
 fn find(text: &str, markers: &[&str]) -> Vec<Slot> {
     let mut slots: Vec<Slot> = Vec::new();
     for (index, marker) in markers.iter().enumerate().filter(|(_, marker)| is_spliceable(marker)) {
-        slots.extend(text.match_indices(marker).map(|(at, _)| Slot { range: at..at + marker.len(), index }));
+        slots.extend(
+            text.match_indices(marker).map(|(at, _)| Slot { range: at..at + marker.len(), index: Some(index) }),
+        );
     }
+    let [begin, end] = FIRST_NAME_MARKS;
+    slots.extend(text.match_indices(begin).filter_map(|(at, _)| {
+        let length = text[at..].find(end)? + end.len_utf8();
+        Some(Slot { range: at..at + length, index: None })
+    }));
     slots.sort_by_key(|slot| slot.range.start);
     let mut end = 0;
     slots.retain(|slot| {
@@ -104,7 +133,7 @@ fn quoted_printable(text: &[u8], slots: &[Slot]) -> Vec<Piece> {
     let mut at = 0;
     while at < text.len() {
         if let Some(slot) = slots.next_if(|slot| slot.range.start == at) {
-            writer.slot(slot);
+            writer.slot(slot, text);
             at = slot.range.end;
         } else if text[at..].starts_with(b"\r\n") {
             writer.end_line();
@@ -116,6 +145,16 @@ fn quoted_printable(text: &[u8], slots: &[Slot]) -> Vec<Piece> {
     }
     writer.end_line();
     writer.finish()
+}
+
+/// A text that ends in a soft break.
+fn quoted_line(text: &[u8]) -> Vec<u8> {
+    let mut writer = QuotedPrintable::default();
+    for (at, byte) in text.iter().enumerate() {
+        writer.byte(*byte, &text[at + 1..]);
+    }
+    writer.break_softly();
+    writer.fixed
 }
 
 #[derive(Default)]
@@ -155,18 +194,30 @@ impl QuotedPrintable {
         }
     }
 
-    fn slot(&mut self, slot: &Slot) {
+    fn slot(&mut self, slot: &Slot, text: &[u8]) {
+        let Some(index) = slot.index else { return self.name(&text[slot.range.clone()]) };
         self.make_room_for(slot.range.len());
         self.column += slot.range.len();
         self.pieces.push(Piece::Fixed(std::mem::take(&mut self.fixed)));
-        self.pieces.push(Piece::Slot(slot.index));
+        self.pieces.push(Piece::Slot(index));
+    }
+
+    fn name(&mut self, marked: &[u8]) {
+        let [begin, end] = FIRST_NAME_MARKS.map(char::len_utf8);
+        self.break_softly();
+        self.pieces.push(Piece::Fixed(std::mem::take(&mut self.fixed)));
+        self.pieces.push(Piece::Name(quoted_line(&marked[begin..marked.len() - end])));
     }
 
     fn make_room_for(&mut self, columns: usize) {
         if self.column + columns > QUOTED_PRINTABLE_COLUMNS {
-            self.fixed.extend_from_slice(b"=\r\n");
-            self.column = 0;
+            self.break_softly();
         }
+    }
+
+    fn break_softly(&mut self) {
+        self.fixed.extend_from_slice(b"=\r\n");
+        self.column = 0;
     }
 
     fn end_line(&mut self) {
@@ -198,11 +249,13 @@ fn lines_with_slots(length: usize, slots: &[Slot]) -> Vec<(Range<usize>, Vec<Slo
     for Slot { range, index } in slots {
         let start = range.start - range.start % BYTES_PER_BASE64_LINE;
         let end = range.end.next_multiple_of(BYTES_PER_BASE64_LINE).min(length);
+        // What comes behind a name moves with its length.
+        let end = if index.is_some() { end } else { length };
         if stretches.last().is_none_or(|(lines, _)| start >= lines.end) {
             stretches.push((start..end, Vec::new()));
         }
         if let Some((lines, inside)) = stretches.last_mut() {
-            lines.end = end;
+            lines.end = lines.end.max(end);
             inside.push(Slot { range: range.start - lines.start..range.end - lines.start, index: *index });
         }
     }

@@ -151,9 +151,11 @@ mod tests {
     }
 
     fn signed(html: &str, text: &str, name: &str, subject: &str) -> Vec<u8> {
+        let [begin, end] = crate::content::FIRST_NAME_MARKS;
+        let html = &format!("{html}{begin}reader{end} {html}");
         let mut headers = headers(name, subject);
         headers.list = Some(list("The wire"));
-        let mut message = Compiled::new(html, text, &[]).message(&headers, &[]);
+        let mut message = Compiled::new(html, text, &[]).message(&headers, &[], Some("Zoë"));
         sign(&mut message, &KEYS.signers("example.com", None), headers.date).unwrap();
         message
     }

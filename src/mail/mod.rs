@@ -16,8 +16,10 @@ use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
 use url::Url;
 
+use crate::content::FIRST_NAME_MARKS;
 use crate::model::{EmailAddress, Sender};
 
+pub use body::first_name;
 use body::{Piece, splice};
 pub use dkim::sign;
 use header::Writer;
@@ -124,17 +126,23 @@ impl Compiled {
         }
     }
 
-    /// The whole message with `values` in the slots, in the order of the markers.
+    /// The whole message with `values` in the slots, in the order of the markers, and the reader's [`first_name`] where
+    /// the parts hold marks for one.
     ///
     /// A value that cannot be spliced (of another length, or with characters that need encoding) is put into the text
     /// and everything encoded anew: slower, and just as right.
-    pub fn message(&self, headers: &Headers, values: &[&str]) -> Vec<u8> {
+    pub fn message(&self, headers: &Headers, values: &[&str], name: Option<&str>) -> Vec<u8> {
         if !self.takes(values) {
-            return self.with_values_in_the_text(values).message(headers, &[]);
+            return self.with_values_in_the_text(values).message(headers, &[], name);
         }
         let mut message = self.write_headers(headers);
-        splice(&self.pieces, values, &mut message);
+        splice(&self.pieces, values, name, &mut message);
         message
+    }
+
+    /// Whether it says a reader's first name.
+    pub fn is_personal(&self) -> bool {
+        [&self.html, &self.text].iter().any(|part| part.contains(FIRST_NAME_MARKS))
     }
 
     fn takes(&self, values: &[&str]) -> bool {

@@ -26,7 +26,7 @@ pub(super) fn list(title: &str) -> ListHeaders {
 }
 
 fn message(html: &str, text: &str) -> Vec<u8> {
-    Compiled::new(html, text, &[]).message(&headers("Example", "Hello"), &[])
+    Compiled::new(html, text, &[]).message(&headers("Example", "Hello"), &[], None)
 }
 
 /// A text that breaks lines as mail does.
@@ -74,7 +74,7 @@ fn check_parts(html: &str, text: &str) {
 fn check_names(name: &str, subject: &str, title: &str) {
     let mut headers = headers(name, subject);
     headers.list = Some(list(title));
-    let message = Compiled::new("<p>Hello</p>", "Hello", &[]).message(&headers, &[]);
+    let message = Compiled::new("<p>Hello</p>", "Hello", &[]).message(&headers, &[], None);
     check_lines(&message);
     let parsed = MessageParser::default().parse(&message).unwrap();
     let (head, _) = std::str::from_utf8(&message).unwrap().split_once("\r\n\r\n").unwrap();
@@ -112,7 +112,7 @@ fn a_whole_mail() {
     headers.auto_submitted = true;
     let html = format!("<p>Grüße.</p>\n<p><a href=\"https://example.com/unsubscribe/{MARKER}\">Leave</a></p>\n");
     let text = format!("Привет, мир. Сегодня в выпуске:\n\nhttps://example.com/unsubscribe/{MARKER}\n");
-    let message = Compiled::new(&html, &text, &[MARKER]).message(&headers, &[VALUE]);
+    let message = Compiled::new(&html, &text, &[MARKER]).message(&headers, &[VALUE], None);
     check_lines(&message);
     insta::assert_snapshot!(String::from_utf8(message).unwrap().replace("\r\n", "\n"));
 }
@@ -152,7 +152,7 @@ fn hostile_tokens_stay_in_their_angle_brackets() {
     let mut headers = headers("Example", "Hello");
     headers.message_id = "<a@b>\r\nBcc: <x@example.net>".to_owned();
     headers.list = Some(ListHeaders { unsubscribe: "https://example.com/>\r\nX: <".to_owned(), ..list("x") });
-    let message = String::from_utf8(Compiled::new("", "", &[]).message(&headers, &[])).unwrap();
+    let message = String::from_utf8(Compiled::new("", "", &[]).message(&headers, &[], None)).unwrap();
     assert!(message.contains("\r\nMessage-ID: <a@bBcc:x@example.net>\r\n"), "{message}");
     assert!(message.contains("\r\nList-Unsubscribe: <https://example.com/X:>\r\n"), "{message}");
 }
@@ -174,13 +174,26 @@ fn every_delivery_has_its_own_message_id_and_keeps_it() {
 fn a_value_that_does_not_fit_its_slot_is_encoded_with_the_text() {
     let compiled = Compiled::new(&format!("<p>{MARKER}</p>"), &format!("é {MARKER}"), &[MARKER]);
     for value in ["", "short", "ünd = .\n", &"long ".repeat(60)] {
-        let message = compiled.message(&headers("Example", "Hello"), &[value]);
+        let message = compiled.message(&headers("Example", "Hello"), &[value], None);
         check_lines(&message);
         let parsed = MessageParser::default().parse(&message).unwrap();
         assert_eq!(parsed.parts[1].text_contents().unwrap(), on_the_wire(&format!("é {value}")));
     }
-    let unfilled = compiled.message(&headers("Example", "Hello"), &[]);
+    let unfilled = compiled.message(&headers("Example", "Hello"), &[], None);
     assert!(String::from_utf8(unfilled).unwrap().contains(MARKER));
+}
+
+#[test]
+fn a_first_name_is_a_word_that_needs_no_escaping() {
+    for (name, first) in [("Zoë Ünal", "Zoë"), (" Jean-Luc  P.", "Jean-Luc"), ("O'Brien", "O'Brien"), ("张伟", "张伟")]
+    {
+        assert_eq!(first_name(name), Some(first));
+    }
+    for name in ["", " ", "<b>Zoë</b>", "example.com", "https://example.com", "'", "a\u{0}b", "a@b", "Zoë=\r\n.", "x&y"]
+    {
+        assert_eq!(first_name(name), None, "{name:?}");
+    }
+    assert_eq!(first_name(&"x".repeat(101)), None);
 }
 
 /// Text as editors write it and as nobody does.
@@ -207,12 +220,38 @@ proptest! {
             Compiled::new(&html, &text, &[token])
         };
         let headers = headers("Example", "Hello");
-        let spliced = with(MARKER).message(&headers, &[VALUE]);
+        let spliced = with(MARKER).message(&headers, &[VALUE], None);
         check_lines(&spliced);
-        prop_assert_eq!(&spliced, &with(MARKER).message(&headers, &[VALUE]));
+        prop_assert_eq!(&spliced, &with(MARKER).message(&headers, &[VALUE], None));
         // The boundary is made of the unspliced text; all else is the same.
-        let whole = with(VALUE).message(&headers, &[VALUE]);
+        let whole = with(VALUE).message(&headers, &[VALUE], None);
         prop_assert_eq!(without_boundary(&spliced), without_boundary(&whole));
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_first_name_of_any_length_stands_in_its_place(
+        around in prop::collection::vec(any_text(), 4),
+        name in "\\p{L}{1,25}",
+        fallback in "[^\u{e000}\u{e001}\r\n]{0,30}",
+        is_named in any::<bool>(),
+    ) {
+        let [begin, end] = FIRST_NAME_MARKS;
+        let around: Vec<String> = around.iter().map(|text| text.replace(FIRST_NAME_MARKS, "")).collect();
+        let with = |name: &str, marker: &str| {
+            (format!("{}{name}{}{name} {marker}{}", around[0], around[1], around[2]), format!("{name}{marker}{}{name}", around[3]))
+        };
+        let (html, text) = with(&format!("{begin}{fallback}{end}"), MARKER);
+        let name = is_named.then_some(name.as_str());
+        let compiled = Compiled::new(&html, &text, &[MARKER]);
+        prop_assert!(compiled.is_personal());
+        let message = compiled.message(&headers("Example", "Hello"), &[VALUE], name);
+        check_lines(&message);
+        let parsed = MessageParser::default().parse(&message).unwrap();
+        let (html, text) = with(name.unwrap_or(&fallback), VALUE);
+        prop_assert_eq!(parsed.parts[1].text_contents().unwrap(), on_the_wire(&text));
+        prop_assert_eq!(parsed.parts[2].text_contents().unwrap(), on_the_wire(&html));
     }
 }
 

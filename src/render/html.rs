@@ -5,6 +5,8 @@
 
 use pulldown_cmark::{Alignment, BlockQuoteKind, CodeBlockKind, Event, HeadingLevel, Tag, TagEnd};
 
+use crate::content::FIRST_NAME_MARKS;
+
 use super::Events;
 use super::address::Place;
 use super::context::Picture;
@@ -106,7 +108,10 @@ struct Inside {
 impl Writer<'_> {
     fn leaf(&mut self, event: &Event<'_>) {
         match event {
-            Event::Text(text) => push_escaped(&mut self.out, text),
+            Event::Text(text) => match self.dress {
+                Dress::Web => push_escaped(&mut self.out, &text.replace(FIRST_NAME_MARKS, "")),
+                Dress::Mail { .. } => push_escaped(&mut self.out, text),
+            },
             Event::Code(text) => {
                 self.open("code");
                 push_escaped(&mut self.out, text);

@@ -3,6 +3,8 @@
 
 use pulldown_cmark::{Event, Tag, TagEnd};
 
+use crate::content::FIRST_NAME_MARKS;
+
 use super::Events;
 
 /// The footnotes of the shown part of a text.
@@ -148,5 +150,5 @@ pub(super) fn plain(events: &Events) -> String {
         Event::SoftBreak | Event::HardBreak | Event::End(TagEnd::Paragraph) => " ",
         _ => "",
     });
-    words.collect::<String>().trim().to_owned()
+    words.collect::<String>().replace(FIRST_NAME_MARKS, "").trim().to_owned()
 }

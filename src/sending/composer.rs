@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::audience::{self, Purpose, subscription_token};
 use crate::auth::ServerKeys;
-use crate::mail::{Compiled, Headers, ListHeaders, bounce_address, message_id, sign};
+use crate::mail::{Compiled, Headers, ListHeaders, bounce_address, first_name, message_id, sign};
 use crate::model::{EmailAddress, IssueId, Sender, SubscriptionId, Viewer};
 use crate::relay::Envelope;
 use crate::render::{LEAVE_TOKEN_SLOT, PREFERENCES_TOKEN_SLOT};
@@ -75,7 +75,13 @@ impl Composer {
         match &claimed.content {
             Content::Issue { issue, subscription, viewer } => {
                 let encoded = self.encoded(issue, *viewer).await?;
-                self.issue_mail(claimed, &encoded, subscription, now)
+                let name = match &claimed.fixed {
+                    None if encoded.body.is_personal() => self.means.store.name_of(subscription).await?,
+                    _ => None,
+                };
+                let name = name.as_deref().and_then(first_name).unwrap_or_default();
+                let fixed = self.fixed(claimed, &encoded.from, name, now);
+                self.issue_mail(claimed, &encoded, subscription, fixed)
             }
             Content::Notice { flow } => self.notice(claimed, flow, now).await,
         }
@@ -107,10 +113,9 @@ impl Composer {
         claimed: &Claimed,
         encoded: &Encoded,
         subscription: &SubscriptionId,
-        now: DateTime<Utc>,
+        fixed: Fixed,
     ) -> Result<Composed, ComposeError> {
         let Encoded { mail, from, reply_to, body } = encoded;
-        let fixed = self.fixed(claimed, from, now);
         let token = |purpose| subscription_token(self.key(&fixed), purpose, subscription);
         let tokens = [Purpose::Leave, Purpose::Preferences].map(token);
         let list = ListHeaders::new(&mail.newsletter, &mail.list_title, &mail.base_url, &tokens[0], mail.is_digest);
@@ -121,7 +126,8 @@ impl Composer {
             ..headers(claimed, from, mail.subject.clone(), &fixed)
         };
         let kind = if mail.is_digest { Kind::Digest } else { Kind::Instant };
-        let bytes = body.message(&headers, &tokens.each_ref().map(String::as_str));
+        let name = Some(fixed.first_name.as_str()).filter(|name| !name.is_empty());
+        let bytes = body.message(&headers, &tokens.each_ref().map(String::as_str), name);
         self.composed(claimed, headers, bytes, fixed, kind)
     }
 
@@ -135,9 +141,9 @@ impl Composer {
         let notice = audience::notice(&edition, &self.means.keys, &flow)
             .map_err(|error| ComposeError::Gone(format!("the notice cannot be made: {error}")))?;
         let (from, mail) = (notice.from, notice.mail);
-        let fixed = self.fixed(claimed, &from, now);
+        let fixed = self.fixed(claimed, &from, "", now);
         let headers = Headers { auto_submitted: true, ..headers(claimed, &from, mail.subject, &fixed) };
-        let bytes = Compiled::new(&mail.html, &mail.text, &[]).message(&headers, &[]);
+        let bytes = Compiled::new(&mail.html, &mail.text, &[]).message(&headers, &[], None);
         self.composed(claimed, headers, bytes, fixed, Kind::Notice(flow.expires_at - flow.created_at))
     }
 
@@ -162,13 +168,14 @@ impl Composer {
     }
 
     /// What is fixed by the first note.
-    fn fixed(&self, claimed: &Claimed, from: &Sender, now: DateTime<Utc>) -> Fixed {
+    fn fixed(&self, claimed: &Claimed, from: &Sender, name: &str, now: DateTime<Utc>) -> Fixed {
         let (key, domain) = (self.means.keys.current(), from.address.domain());
         claimed.fixed.clone().unwrap_or_else(|| Fixed {
             date_at: now,
             key_id: ServerKeys::id_of(key),
             message_id: message_id(&claimed.id, key, domain),
             signed_by: self.means.edition.borrow().settings.mail.dkim.signers(domain, None).to_string(),
+            first_name: name.to_owned(),
         })
     }
 

@@ -65,6 +65,8 @@ pub struct Fixed {
     pub message_id: String,
     /// Who signed it, as `config::Signers` says it; empty: nobody.
     pub signed_by: String,
+    /// How it calls the reader; empty: as anybody.
+    pub first_name: String,
 }
 
 /// What became of a handed over delivery.
@@ -160,7 +162,7 @@ pub struct IssueMail {
 
 columns! {
     Claimed: id, content, to, epoch, attempts, drops, first_due_at, fixed;
-    Fixed: date_at, key_id, message_id, signed_by;
+    Fixed: date_at, key_id, message_id, signed_by, first_name;
     Said: relay, code, enhanced, text;
     AttemptRow: at, said;
     DeliveryRow: id, state, reason, message_id;
@@ -225,7 +227,7 @@ macro_rules! take {
             " END
         WHERE id IN (SELECT id FROM picked)
         RETURNING id, issue, subscription, viewer, flow, email, epoch, attempts, drops, first_due_at, date_at, key_id,
-            message_id, signed_by"
+            message_id, signed_by, first_name"
         )
     };
 }
@@ -342,6 +344,12 @@ impl Store {
             AND CASE b.viewer WHEN 'anybody' THEN 0 WHEN 'subscriber' THEN 1 ELSE 2 END <= $2
             ORDER BY CASE b.viewer WHEN 'anybody' THEN 0 WHEN 'subscriber' THEN 1 ELSE 2 END DESC LIMIT 1";
         self.row(sql, values![issue, viewer as i64]).await
+    }
+
+    /// How the person with this subscription wants to be called.
+    pub async fn name_of(&self, subscription: &SubscriptionId) -> Result<Option<String>> {
+        let sql = "SELECT p.name FROM subscriptions s JOIN subscribers p ON p.id = s.subscriber WHERE s.id = $1";
+        Ok(self.row::<Option<String>>(sql, values![subscription]).await?.flatten())
     }
 
     /// One address's delivery of an issue.

@@ -145,7 +145,7 @@ async fn erase(transaction: &mut Transaction, erasing: Erasing, now: DateTime<Ut
     for sql in [
         "UPDATE attempts SET text = '' WHERE delivery IN (
             SELECT id FROM deliveries WHERE issue IN (SELECT id FROM issues) AND subscriber = $1)",
-        "UPDATE deliveries SET email = 'erased', email_key = 'erased'
+        "UPDATE deliveries SET email = 'erased', email_key = 'erased', first_name = ''
             WHERE issue IN (SELECT id FROM issues) AND subscriber = $1",
         "UPDATE audit SET who = '' WHERE subscriber = $1",
         "DELETE FROM memberships WHERE subscriber = $1 AND state = 'granted'",

@@ -44,7 +44,7 @@ macro_rules! listed_notes {
             concat!(
                 ", l AS MATERIALIZED (SELECT value ->> 0 AS delivery, CAST(value ->> 1 AS BIGINT) AS epoch,
                     CAST(value ->> 2 AS BIGINT) AS date_at, value ->> 3 AS key_id, value ->> 4 AS message_id,
-                    value ->> 5 AS signed_by
+                    value ->> 5 AS signed_by, value ->> 6 AS first_name
                 FROM listed) ",
                 $then
             )
@@ -108,7 +108,7 @@ async fn write_notes(
 ) -> Result<Vec<DeliveryId>> {
     let sql = listed_notes!(concat!(
         "UPDATE deliveries AS d SET noted_at = $3, date_at = l.date_at, key_id = l.key_id, message_id = l.message_id,
-            signed_by = l.signed_by
+            signed_by = l.signed_by, first_name = l.first_name
         FROM l WHERE d.id = l.delivery AND d.epoch = l.epoch AND d.state = 'sending' AND d.lease_until > $3
         AND COALESCE(d.lease_owner, '') = $2 AND ",
         may_be_mailed!(),
@@ -163,8 +163,8 @@ async fn write_records(
 }
 
 fn note_row(Note { claim: (id, epoch), fixed }: &Note) -> impl Serialize {
-    let Fixed { date_at, key_id, message_id, signed_by } = fixed;
-    (id.as_str(), epoch, date_at.timestamp_millis(), key_id, message_id, signed_by)
+    let Fixed { date_at, key_id, message_id, signed_by, first_name } = fixed;
+    (id.as_str(), epoch, date_at.timestamp_millis(), key_id, message_id, signed_by, first_name)
 }
 
 fn record_row(Record { claim: (id, epoch), outcome, said }: &Record) -> impl Serialize {

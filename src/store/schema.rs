@@ -24,6 +24,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { version: 6, sql: REVISIONS, first: None },
     Step { version: 7, sql: COUNTED, first: Some(ATTEMPTS) },
     Step { version: 8, sql: SIGNATURES, first: None },
+    Step { version: 9, sql: NAMES, first: None },
 ];
 
 /// Which content was ever worked with; the fact `revision` names the newest.
@@ -80,6 +81,9 @@ INSERT INTO sent_counts (issue, sender, sent)
 
 /// Who signed a mail; what was noted before is unsigned.
 const SIGNATURES: &str = "ALTER TABLE deliveries ADD COLUMN signed_by TEXT NOT NULL DEFAULT ''";
+
+/// What a mail called its reader.
+const NAMES: &str = "ALTER TABLE deliveries ADD COLUMN first_name TEXT NOT NULL DEFAULT ''";
 
 /// The number that the address of a reader's own feed is made from.
 const FEEDS: &str = "ALTER TABLE subscribers ADD COLUMN feed BIGINT NOT NULL DEFAULT 0";

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::clock;
-use crate::content::Article;
+use crate::content::{Article, FIRST_NAME_MARKS};
 use crate::mail::{Compiled, Headers, ListHeaders, message_id, sign};
 use crate::model::{Cadence, DeliveryId, EmailAddress, IssueId, IssueKind, Newsletter, Viewer};
 use crate::publishing::{self, Office, Plan, Purpose, WaitsFor};
@@ -194,7 +194,11 @@ fn sample(opened: &Opened, article: &Article, newsletter: &Newsletter, viewer: V
         .map_err(|error| Failure::yours(error.to_string(), "`pressrun check` says where"))?;
     let body = composed.bodies.into_iter().rfind(|(known, _, _)| *known <= viewer);
     let (_, html, text) = body.unwrap_or((viewer, String::new(), String::new()));
-    let kill = |text: String| text.replace(LEAVE_TOKEN_SLOT, DEAD_TOKEN).replace(PREFERENCES_TOKEN_SLOT, DEAD_TOKEN);
+    let kill = |text: String| {
+        text.replace(LEAVE_TOKEN_SLOT, DEAD_TOKEN)
+            .replace(PREFERENCES_TOKEN_SLOT, DEAD_TOKEN)
+            .replace(FIRST_NAME_MARKS, "")
+    };
     Ok(Sample { subject: composed.subject, html: kill(html), text: kill(text) })
 }
 
@@ -221,7 +225,7 @@ fn message(opened: &Opened, newsletter: &Newsletter, sample: &Sample, to: EmailA
         list: Some(list),
         ..Headers::new(from.clone(), to, sample.subject.clone(), clock::now(), message_id)
     };
-    let mut message = Compiled::new(&sample.html, &sample.text, &[]).message(&headers, &[]);
+    let mut message = Compiled::new(&sample.html, &sample.text, &[]).message(&headers, &[], None);
     sign(&mut message, &settings.mail.dkim.signers(from.address.domain(), None), headers.date)
         .map_err(|_| Failure::ours("the mail cannot be signed", "look at `[[mail.dkim.keys]]`"))?;
     Ok(message)
