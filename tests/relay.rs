@@ -58,6 +58,7 @@ pub struct Memory {
     dots: Arc<Mutex<Vec<FinalDot>>>,
     sessions: Arc<AtomicUsize>,
     connections: usize,
+    name: &'static str,
 }
 
 impl Memory {
@@ -68,12 +69,18 @@ impl Memory {
 
     /// Asks `decide` at every step.
     pub fn deciding(decide: impl Fn(&Step) -> Act + Send + Sync + 'static) -> Memory {
-        Memory { decide: Arc::new(decide), dots: Arc::default(), sessions: Arc::default(), connections: 2 }
+        let (dots, sessions) = (Arc::default(), Arc::default());
+        Memory { decide: Arc::new(decide), dots, sessions, connections: 2, name: "memory" }
     }
 
     /// The same with so many sessions at once.
     pub fn with_connections(self, connections: usize) -> Memory {
         Memory { connections, ..self }
+    }
+
+    /// The same under another name.
+    pub fn called(self, name: &'static str) -> Memory {
+        Memory { name, ..self }
     }
 
     /// Every final dot so far, in order.
@@ -93,7 +100,7 @@ impl Memory {
 
 impl Relay for Memory {
     fn name(&self) -> String {
-        "memory".to_owned()
+        self.name.to_owned()
     }
 
     fn connections(&self) -> usize {

@@ -16,8 +16,9 @@ use pressrun::content::Article;
 use pressrun::model::{Cadence, Durability, EmailAddress, NewsletterId, SubscriptionState};
 use pressrun::press::{self, Edition, Options};
 use pressrun::publishing::{self, Office, Sent, Tick};
+use pressrun::relay::Relay;
 use pressrun::sending::{self, Means, Until};
-use pressrun::store::{Claimed, Fixed, Home, Note, Outcome, Record, Said, Store, StoreAddress};
+use pressrun::store::{Claimed, Fixed, Home, Note, Outcome, Person, Record, Request, Said, Store, StoreAddress};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -80,6 +81,8 @@ pub struct World {
     pub store: Store,
     pub keys: Arc<ServerKeys>,
     pub relay: Memory,
+    /// Takes mail while that one takes none.
+    pub second_relay: Option<Memory>,
     pub now: DateTime<Utc>,
     editions: watch::Sender<Arc<Edition>>,
 }
@@ -98,7 +101,8 @@ impl World {
         let edition = read(&folder, now);
         let keys = Arc::new(ServerKeys::new(*b"a server key for tests, 32 bytes", []));
         let (editions, _) = watch::channel(edition);
-        let world = World { folder, address, store, keys, relay: Memory::accepting(), now, editions };
+        let world =
+            World { folder, address, store, keys, relay: Memory::accepting(), second_relay: None, now, editions };
         world.turn().await;
         world
     }
@@ -219,9 +223,10 @@ impl World {
     }
 
     pub fn means(&self) -> Means {
+        let relays = [Some(self.relay.clone()), self.second_relay.clone()].into_iter().flatten();
         Means {
             store: self.store.clone(),
-            relay: Arc::new(self.relay.clone()),
+            relays: relays.map(|relay| Arc::new(relay) as Arc<dyn Relay>).collect(),
             keys: Arc::clone(&self.keys),
             edition: self.editions.subscribe(),
         }
@@ -251,6 +256,14 @@ impl World {
 
     fn asker(&self) -> Asker<'_> {
         Asker { store: &self.store, keys: &self.keys, client: IpAddr::from([192, 0, 2, 1]), now: self.now }
+    }
+
+    /// Somebody asks for the newsletters, and is to be mailed a confirmation.
+    pub async fn somebody_signs_up(&self, email: &str) {
+        let choices = vec![audience::choice(&self.edition().settings.newsletters[0], None)];
+        let (email, person) = (EmailAddress::parse(email).expect("an address"), Person::default());
+        let request = Request { email, person, choices, language: "en".to_owned() };
+        self.asker().sign_up(request, audience::flow_id(clock::random())).await.expect("an answer");
     }
 
     /// A reader takes back the goodbye that was said just now.
@@ -336,12 +349,14 @@ pub async fn send_what_is_due(means: &Means, now: DateTime<Utc>) {
     }
 }
 
-/// Time passes for senders, who go by the real clock: every moment that they keep of a delivery moves back.
+/// Time passes for senders, who go by the real clock: every moment that they keep of a delivery or a relay moves back.
 pub async fn ledger_ages(address: &StoreAddress, by: TimeDelta) {
     let by = by.num_milliseconds();
     let moments =
         ["due_at", "lease_until", "noted_at", "first_due_at"].map(|moment| format!("{moment} = {moment} - {by}"));
     run_sql(address, format!("UPDATE deliveries SET {}", moments.join(", "))).await;
+    let relays = ["rests_until", "widens_at", "tried_until"].map(|moment| format!("{moment} = {moment} - {by}"));
+    run_sql(address, format!("UPDATE relays SET {}", relays.join(", "))).await;
 }
 
 /// Reaches past the program into its database.

@@ -38,8 +38,8 @@ pub struct Doctor {
 /// Prints what it finds; exit status 1 when there is a problem.
 pub async fn run(doctor: &Doctor, context: &Context) -> Done<ExitCode> {
     let opened = open(context, None).await?;
-    let mut findings =
-        vec![content(&opened), address(&opened), postal_address(&opened), relay(&opened), folder(context), zones()];
+    let mut findings = vec![content(&opened), address(&opened), postal_address(&opened), folder(context), zones()];
+    findings.extend(opened.edition.settings.mail.relays.iter().map(relay));
     findings.extend(billing(&opened));
     findings.extend(database(&opened).await?);
     if doctor.dns {
@@ -72,10 +72,10 @@ fn subject(opened: &Opened, leaves_from: &[IpAddr]) -> Subject {
         let bounces = settings.mail.bounces_to.as_ref().map_or(from, EmailAddress::domain);
         (from.to_owned(), bounces.to_owned())
     });
-    let relay = match &settings.mail.relay {
+    let relay = settings.mail.relays.iter().find_map(|relay| match relay {
         Relay::Smtp(relay) if !is_loopback(&relay.host) => Some(relay.host.clone()),
         Relay::Smtp(_) | Relay::Outbox => None,
-    };
+    });
     let senders: BTreeSet<(String, String)> = senders.collect();
     let host = Some(mail::host(&opened.edition.base_url)).filter(|host| !is_loopback(host));
     let host = host.unwrap_or_else(|| format!("mail.{}", senders.first().map_or("example.com", |(from, _)| from)));
@@ -114,8 +114,8 @@ fn postal_address(opened: &Opened) -> Finding {
     }
 }
 
-fn relay(opened: &Opened) -> Finding {
-    match &opened.edition.settings.mail.relay {
+fn relay(relay: &Relay) -> Finding {
+    match relay {
         Relay::Outbox => Finding::advice("relay", "the outbox: mail is written to data/outbox/ and not sent"),
         Relay::Smtp(relay) => {
             Finding::ok("relay", format!("{}:{}, {} connections", relay.host, relay.port, relay.connections))

@@ -32,8 +32,8 @@ pub(super) struct Opened {
     pub store: Store,
     /// What tokens are made with.
     pub keys: Arc<ServerKeys>,
-    /// Where mail is handed over.
-    pub relay: Arc<dyn Relay>,
+    /// Where mail is handed over: to the first that takes it.
+    pub relays: Vec<Arc<dyn Relay>>,
     /// Where this database is now.
     pub home: Home,
     /// In what that differs from where it was at home, if it does.
@@ -65,9 +65,10 @@ pub(super) async fn open(context: &Context, bound_url: Option<Url>) -> Done<Open
     };
     Office { store: &store, edition: &edition, now: clock::now() }.enter_new_newsletters().await?;
     let keys = Arc::new(keys(context.root(), &edition)?);
-    let relay =
-        relay::from_settings(&edition.settings.mail.relay, &data(context.root()), &mail::host(&edition.base_url));
-    Ok(Opened { edition: Arc::new(edition), store, keys, relay, home, moved, _lock: lock })
+    let host = mail::host(&edition.base_url);
+    let relay = |settings| relay::from_settings(settings, &data(context.root()), &host);
+    let relays = edition.settings.mail.relays.iter().map(relay).collect();
+    Ok(Opened { edition: Arc::new(edition), store, keys, relays, home, moved, _lock: lock })
 }
 
 impl Opened {
@@ -78,8 +79,8 @@ impl Opened {
 
     /// What mail is sent with.
     pub fn means(&self, edition: watch::Receiver<Arc<Edition>>) -> Means {
-        let (store, relay, keys) = (self.store.clone(), Arc::clone(&self.relay), Arc::clone(&self.keys));
-        Means { store, relay, keys, edition }
+        let (store, relays, keys) = (self.store.clone(), self.relays.clone(), Arc::clone(&self.keys));
+        Means { store, relays, keys, edition }
     }
 
     /// Where money is dealt with; none: nothing is sold.

@@ -161,7 +161,7 @@ fn web_state(
 /// is not said to be read anywhere else, such as behind a proxy.
 fn shows_outbox(edition: &Edition, bound: SocketAddr) -> bool {
     let host = Url::parse(&edition.base_url).ok().and_then(|url| url.host_str().map(is_loopback));
-    matches!(edition.settings.mail.relay, Relay::Outbox) && bound.ip().is_loopback() && host == Some(true)
+    edition.settings.mail.relays == [Relay::Outbox] && bound.ip().is_loopback() && host == Some(true)
 }
 
 async fn bind(address: SocketAddr) -> Done<TcpListener> {
@@ -197,7 +197,9 @@ async fn greet(opened: &Opened, context: &Context, bound: Option<SocketAddr>) ->
     }
     let database = opened.store.path().map_or_else(|| "PostgreSQL".to_owned(), |path| files::absolute(path));
     context.say(&format!("Database: {database}"));
-    context.say(&format!("Relay: {}", opened.relay.name()));
+    for relay in &opened.relays {
+        context.say(&format!("Relay: {}", relay.name()));
+    }
     if bound.is_some_and(|bound| shows_outbox(edition, bound)) {
         context.say(&format!("Mail is not sent but shown at {}/outbox/", edition.base_url));
     }

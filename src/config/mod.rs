@@ -25,7 +25,7 @@ use std::net::IpAddr;
 use chrono::Duration;
 use url::Url;
 
-use crate::model::{Durability, EmailAddress, Newsletter, NewsletterId, OnUnknown, Plan, PlanId};
+use crate::model::{Carries, Durability, EmailAddress, Newsletter, NewsletterId, OnUnknown, Plan, PlanId, Rate};
 use crate::zone::Zone;
 
 /// Everything publish.toml and the environment say, with defaults filled in.
@@ -104,8 +104,8 @@ pub struct Link {
 /// `[mail]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mail {
-    /// The relay that takes our mail.
-    pub relay: Relay,
+    /// The relays that take our mail, the first first; never empty. The outbox stands alone.
+    pub relays: Vec<Relay>,
     /// The mailbox that reads bounces; none: whoever a mail is from hears of them.
     pub bounces_to: Option<EmailAddress>,
     /// What it is signed with.
@@ -134,6 +134,22 @@ pub struct SmtpRelay {
     pub login: Option<(String, Secret)>,
     /// Connections open at once.
     pub connections: usize,
+    /// How many messages go over one of them.
+    pub messages: usize,
+    /// How much it is given at most; none: as much as it takes.
+    pub rate: Option<Rate>,
+    /// Which mail goes through it.
+    pub carries: Carries,
+}
+
+impl Relay {
+    /// Which mail goes through it.
+    pub fn carries(&self) -> Carries {
+        match self {
+            Relay::Outbox => Carries::All,
+            Relay::Smtp(relay) => relay.carries,
+        }
+    }
 }
 
 /// How a line to a relay is encrypted.

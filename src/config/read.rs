@@ -7,7 +7,8 @@ use url::Url;
 
 use crate::diagnostic::{Diagnostic, Wrong, codes};
 use crate::model::{
-    Access, Cadence, DigestTime, Durability, EmailAddress, Newsletter, NewsletterId, OnUnknown, SendPolicy, Sender,
+    Access, Cadence, Carries, DigestTime, Durability, EmailAddress, Newsletter, NewsletterId, OnUnknown, SendPolicy,
+    Sender,
 };
 use crate::zone::Zone;
 
@@ -267,22 +268,42 @@ fn ask_for_from(section: Section<'_>, publication: &Publication) {
 }
 
 fn mail(section: Section<'_>, publication: &Publication, newsletters: &[Newsletter]) -> Mail {
-    let relays = section.sections("relays");
-    if let Some(second) = relays.get(1) {
-        let help = "keep the one that takes your mail";
-        second.note("", Wrong::new(&codes::SETTINGS_RELAY, "there can be one relay only", help));
+    let sections = section.sections("relays");
+    let mut relays: Vec<Relay> = sections.iter().filter_map(|section| relay(*section, publication)).collect();
+    let wrong = |key, message: &str, help| {
+        if let Some(first) = sections.first() {
+            first.note(key, Wrong::new(&codes::SETTINGS_RELAY, message, help));
+        }
+    };
+    if relays.len() > 1 && relays.contains(&Relay::Outbox) {
+        wrong(
+            "url",
+            "the outbox sends nothing on, so that it cannot stand beside other relays",
+            "take one of them out",
+        );
+        relays.retain(|relay| *relay != Relay::Outbox);
     }
-    let relay = relays.first().and_then(|section| relay(*section, publication));
-    Mail {
-        relay: relay.unwrap_or(Relay::Outbox),
-        bounces_to: section.value("bounces-to", values::bounces_to),
-        dkim: dkim(section.section("dkim"), newsletters),
+    for (other, mail) in [(Carries::Issues, "notices"), (Carries::Notices, "issues")] {
+        if !relays.is_empty() && relays.iter().all(|relay| relay.carries() == other) {
+            wrong("for", &format!("there is no relay for {mail}"), "leave `for` out, or add a relay for the rest");
+        }
     }
+    if relays.is_empty() {
+        relays.push(Relay::Outbox);
+    }
+    let bounces_to = section.value("bounces-to", values::bounces_to);
+    Mail { relays, bounces_to, dkim: dkim(section.section("dkim"), newsletters) }
 }
 
 fn relay(section: Section<'_>, publication: &Publication) -> Option<Relay> {
     let login = login(section);
-    let connections = section.number("connections", 1.0..=100.0, "write a number from 1 to 100");
+    let number = |key, usual: usize, most: f64| {
+        let number = section.number(key, 1.0..=most, &format!("write a number from 1 to {most}"));
+        number.map_or(usual, |number| number as usize)
+    };
+    let (connections, messages) = (number("connections", 4, 100.0), number("messages", 100, 1_000_000.0));
+    let rate = section.value("rate", values::rate);
+    let carries = section.value("for", |text| word(text, &Carries::WORDS)).unwrap_or_default();
     let Some((host, port, encryption)) = section.needed("url", values::relay)? else {
         return Some(Relay::Outbox);
     };
@@ -293,8 +314,7 @@ fn relay(section: Section<'_>, publication: &Publication) -> Option<Relay> {
         section.note("url", Wrong::new(&codes::SETTINGS_RELAY, message, help));
         return None;
     }
-    let connections = connections.map_or(4, |connections| connections as usize);
-    Some(Relay::Smtp(SmtpRelay { host, port, encryption, login, connections }))
+    Some(Relay::Smtp(SmtpRelay { host, port, encryption, login, connections, messages, rate, carries }))
 }
 
 fn login(section: Section<'_>) -> Option<(String, Secret)> {

@@ -4,7 +4,7 @@ use toml::Value;
 
 use crate::model::{Cadence, Newsletter, Plan};
 
-use super::values::{WEEKDAYS, duration_text, word_for};
+use super::values::{WEEKDAYS, duration_text, rate_text, word_for};
 use super::{Auth, Author, Billing, DkimKey, Encryption, Link, Publication, Relay, Secret, Sending, Settings, Store};
 
 /// What holds in the end, as TOML that can be read again; secrets are `***`, what is not set is left out.
@@ -16,7 +16,7 @@ pub fn show(settings: &Settings) -> String {
     sections.extend(settings.site.links.iter().map(|link| ("[[site.links]]", link_lines(link))));
     let bounces_to = if_set(settings.mail.bounces_to.as_ref().map(ToString::to_string));
     sections.push(("[mail]", vec![("bounces-to", bounces_to)]));
-    sections.push(("[[mail.relays]]", relay(&settings.mail.relay)));
+    sections.extend(settings.mail.relays.iter().map(|one| ("[[mail.relays]]", relay(one))));
     let dkim = &settings.mail.dkim;
     sections.extend(dkim.domain.iter().map(|domain| ("[mail.dkim]", vec![("domain", is(domain.as_str()))])));
     sections.extend(dkim.keys.iter().map(|key| ("[[mail.dkim.keys]]", dkim_key(key))));
@@ -106,6 +106,9 @@ fn relay(relay: &Relay) -> Lines {
         ("user", if_set(smtp.login.as_ref().map(|(user, _)| user.as_str()))),
         ("password", smtp.login.as_ref().map(|(_, password)| masked(password))),
         ("connections", is(i64::try_from(smtp.connections).unwrap_or(i64::MAX))),
+        ("messages", is(i64::try_from(smtp.messages).unwrap_or(i64::MAX))),
+        ("rate", if_set(smtp.rate.map(rate_text))),
+        ("for", is(smtp.carries.as_str())),
     ]
 }
 

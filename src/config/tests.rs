@@ -208,13 +208,29 @@ fn mail_leaves_this_machine_only_with_links_that_work() {
     check(&relay("", "smtp://user:word@localhost"), &["settings/secret 2:7"]);
     check(&relay("", "smtp://localhost/inbox"), &["settings/relay 2:7"]);
     check(&relay("", "http://localhost"), &["settings/relay 2:7"]);
-    check(&format!("{}[[mail.relays]]\nurl = 'outbox'\n", relay("", "outbox")), &["settings/relay 8:1"]);
+}
+
+#[test]
+fn several_relays_take_turns() {
+    let relays = |relays: &str| format!("publication.url = 'https://localhost'\n{relays}");
+    let (first, second) = ("[[mail.relays]]\nurl = 'smtp://localhost'\n", "[[mail.relays]]\nurl = 'outbox'\n");
+    check(&relays(&format!("{first}rate = '100/m'\nmessages = 20\n{first}for = 'notices'\n")), &[]);
+    check(&relays(&format!("{first}{second}")), &["settings/relay 3:7"]);
+    check(&relays(&format!("{first}for = 'issues'\n")), &["settings/relay 4:7"]);
+    check(&relays(&format!("{first}for = 'letters'\n")), &["settings/value 4:7"]);
+    for rate in ["100", "0/s", "-1/s", "+1/s", "1/w", "1/10s", "a/m", "1/"] {
+        check(&relays(&format!("{first}rate = '{rate}'\n")), &["settings/value 4:8"]);
+    }
+    let settings = read(&source(&relays(&format!("{first}rate = '3/h'\n")))).0;
+    let Relay::Smtp(relay) = &settings.mail.relays[0] else { panic!("an SMTP relay") };
+    assert_eq!(relay.rate, Some(Rate { messages: 3, per: Duration::hours(1) }));
 }
 
 #[track_caller]
 fn check_relay(url: &str, expected: (&str, u16, Encryption)) {
     let text = format!("publication.url = 'https://example.com'\n[[mail.relays]]\nurl = '{url}'\n");
-    let Relay::Smtp(relay) = read(&source(&text)).0.mail.relay else { panic!("{url} is an SMTP relay") };
+    let settings = read(&source(&text)).0;
+    let Relay::Smtp(relay) = &settings.mail.relays[0] else { panic!("{url} is an SMTP relay") };
     assert_eq!((relay.host.as_str(), relay.port, relay.encryption), expected);
 }
 
@@ -255,7 +271,7 @@ fn variables_win_over_the_file() {
     assert_eq!(settings.newsletters[1].id.as_str(), "second");
     assert_eq!(settings.sending.retry_waits, [Duration::minutes(1)]);
     assert_eq!(settings.store, Store::default());
-    let Relay::Smtp(relay) = &settings.mail.relay else { panic!("an SMTP relay") };
+    let Relay::Smtp(relay) = &settings.mail.relays[0] else { panic!("an SMTP relay") };
     assert_eq!(relay.login, Some(("news".to_owned(), Secret::new("opensesame"))));
 }
 

@@ -6,7 +6,7 @@ use chrono::{Duration, Weekday};
 use url::{Host, Url};
 
 use crate::diagnostic::{Wrong, codes, did_you_mean, nearest};
-use crate::model::{EmailAddress, Money};
+use crate::model::{EmailAddress, Money, Rate};
 use crate::zone::Zone;
 
 use super::{Encryption, Network, Secret, Store, is_loopback};
@@ -34,6 +34,24 @@ pub(super) fn duration_text(duration: Duration) -> String {
     let is_fitting = |length: i64| seconds % length == 0 && (seconds >= 3 * length || length < 24 * 60 * 60);
     let fitting = UNITS.into_iter().find(|(_, length)| seconds > 0 && is_fitting(*length));
     fitting.map_or_else(|| format!("{seconds}s"), |(unit, length)| format!("{}{unit}", seconds / length))
+}
+
+/// So many messages in a second, a minute, an hour or a day: `10/s`, `100/m`.
+pub(super) fn rate(text: &str) -> Result<Rate, Wrong> {
+    let wrong = || {
+        let message = format!("`{text}` is not a number of messages in a time");
+        Wrong::new(&codes::SETTINGS_VALUE, message, "write a whole number, `/`, and `s`, `m`, `h` or `d`: `100/m`")
+    };
+    let (messages, unit) = text.split_once('/').filter(|(_, unit)| unit.len() == 1).ok_or_else(wrong)?;
+    let is_number = messages.bytes().all(|byte| byte.is_ascii_digit());
+    let messages = messages.parse().ok().filter(|messages| is_number && (1..=1_000_000).contains(messages));
+    let per = duration(&format!("1{unit}")).map_err(|_| wrong())?;
+    Ok(Rate { messages: messages.ok_or_else(wrong)?, per })
+}
+
+/// How a number of messages in a time is written.
+pub(super) fn rate_text(rate: Rate) -> String {
+    format!("{}/{}", rate.messages, duration_text(rate.per).trim_start_matches(|letter: char| letter.is_ascii_digit()))
 }
 
 /// A length of time that is not nothing.

@@ -15,6 +15,7 @@ mod membership;
 mod money;
 mod newsletter;
 mod plan;
+mod relay;
 mod subscription;
 mod upcoming;
 mod words;
@@ -33,6 +34,7 @@ pub use membership::{Agreement, AgreementStatus, Invoice, InvoiceState, Membersh
 pub use money::{Currency, Money};
 pub use newsletter::{Newsletter, Sender};
 pub use plan::{Every, Plan};
+pub use relay::{Carries, Health, Leave, Rate, Strain};
 pub use subscription::{SubscriptionState, SuppressionReason, meets_topics};
 pub use upcoming::next_mails;
 pub(crate) use words::words;

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config;
-use crate::model::{DeliveryId, EmailAddress, words};
+use crate::model::{Carries, DeliveryId, EmailAddress, Rate, words};
 
 pub use outbox::Outbox;
 pub use reply::Reply;
@@ -37,6 +37,16 @@ pub trait Relay: Send + Sync {
 
     /// How many sessions may be open at once.
     fn connections(&self) -> usize;
+
+    /// Which mail it is for.
+    fn carries(&self) -> Carries {
+        Carries::All
+    }
+
+    /// How much it is given at most, by all senders together; none: as much as it takes.
+    fn rate(&self) -> Option<Rate> {
+        None
+    }
 
     /// Opens a session: connection, greeting, encryption, login.
     fn connect(&self) -> Doing<'_, Result<Box<dyn Session>, Failure>>;

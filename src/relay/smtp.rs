@@ -21,7 +21,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, ClientConfig};
 
 use crate::config::{Encryption, SmtpRelay};
-use crate::model::DeliveryId;
+use crate::model::{Carries, DeliveryId, Rate};
 
 use super::line::{Line, Stream, in_time};
 use super::{Doing, Envelope, Failure, FailureKind, Phase, Relay, Reply, Session, Timeouts};
@@ -139,6 +139,14 @@ impl Relay for Smtp {
         self.settings.connections.max(1)
     }
 
+    fn carries(&self) -> Carries {
+        self.settings.carries
+    }
+
+    fn rate(&self) -> Option<Rate> {
+        self.settings.rate
+    }
+
     fn connect(&self) -> Doing<'_, Result<Box<dyn Session>, Failure>> {
         Box::pin(async {
             let stream = self.open().await?;
@@ -165,7 +173,8 @@ impl Relay for Smtp {
                 self.log_in(&mut line, &extensions, &credentials).await?;
             }
             let (timeouts, distrust) = (self.timeouts, Arc::clone(&self.distrust));
-            let connection = Connection { line, extensions, timeouts, state: State::Idle, mails: 0, distrust };
+            let (state, most) = (State::Idle, self.settings.messages);
+            let connection = Connection { line, extensions, timeouts, state, mails: 0, most, distrust };
             Ok(Box::new(connection) as Box<dyn Session>)
         })
     }
@@ -213,6 +222,8 @@ struct Connection {
     state: State,
     /// How many mails were brought, taken or not.
     mails: usize,
+    /// How many it is used for.
+    most: usize,
     /// Shared by all connections to the relay.
     distrust: Arc<Distrust>,
 }
@@ -272,7 +283,9 @@ impl Session for Connection {
             let State::Offered(end) = std::mem::replace(&mut self.state, State::Broken) else {
                 return Err(Failure::line(Phase::Body, "no message has been offered"));
             };
-            let next = next.filter(|(envelope, _)| self.takes_several() && self.refuse_address(envelope).is_none());
+            let next = next.filter(|(envelope, _)| {
+                self.mails < self.most && self.takes_several() && self.refuse_address(envelope).is_none()
+            });
             let mut bytes = end.to_vec();
             for step in next.iter().flat_map(|(envelope, size)| self.steps(envelope, *size, false)) {
                 bytes.extend_from_slice(step.command.as_bytes());
@@ -288,7 +301,7 @@ impl Session for Connection {
     }
 
     fn is_usable(&self) -> bool {
-        !matches!(self.state, State::Broken)
+        !matches!(self.state, State::Broken) && self.mails < self.most
     }
 
     /// Says QUIT where that is not a part of a message.

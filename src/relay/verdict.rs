@@ -5,6 +5,8 @@
 
 use std::ops::RangeInclusive;
 
+use crate::model::Strain;
+
 use super::{Failure, FailureKind, Phase, Reply};
 
 /// What a failure means.
@@ -25,6 +27,22 @@ pub enum Verdict {
 }
 
 impl Failure {
+    /// What this failure says about the relay itself, whatever it means for the mail.
+    pub fn strain(&self) -> Option<Strain> {
+        let verdict = self.verdict();
+        let FailureKind::Reply(reply) = &self.kind else {
+            return Some(if verdict == Verdict::RelayTrouble { Strain::Failed } else { Strain::Dropped });
+        };
+        let enhanced = reply.enhanced.as_deref().unwrap_or_default();
+        match (verdict, reply.code) {
+            _ if matches!(enhanced, "4.7.28" | "5.7.28") => Some(Strain::TooMuch),
+            (_, 421) if self.phase < Phase::RcptTo => Some(Strain::Busy),
+            (Verdict::RelayTrouble, _) => Some(Strain::Failed),
+            // May be about this reader alone, as where mail from strangers is put off.
+            (_, code) => (code == 421 || enhanced.starts_with("4.7.")).then_some(Strain::Dropped),
+        }
+    }
+
     /// What this failure means.
     pub fn verdict(&self) -> Verdict {
         match &self.kind {

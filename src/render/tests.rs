@@ -154,7 +154,7 @@ fn settings() -> Settings {
                 url: "https://social.example.com/@wire".parse().unwrap(),
             }],
         },
-        mail: Mail { relay: Relay::Outbox, bounces_to: None, dkim: Dkim::default() },
+        mail: Mail { relays: vec![Relay::Outbox], bounces_to: None, dkim: Dkim::default() },
         sending: Sending {
             on_unknown: OnUnknown::default(),
             durability: Durability::default(),

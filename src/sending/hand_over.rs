@@ -1,8 +1,9 @@
 //! One delivery over one connection: offer, note, final dot, record.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use tokio::sync::watch;
 
 use crate::clock;
@@ -14,15 +15,7 @@ use crate::store::{Claimed, Content, Outcome, Said, StoreError};
 use super::Means;
 use super::composer::{ComposeError, Composed, Composer, Kind};
 use super::ledger::Ledger;
-
-/// Whether a relay took the mail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Handed {
-    /// It answered the final dot with yes.
-    Over,
-    /// The delivery is recorded in some other state.
-    Back,
-}
+use super::route::Route;
 
 /// A claimed delivery and its mail.
 struct Ready {
@@ -33,6 +26,7 @@ struct Ready {
 /// A connection to the relay, opened when it is needed and kept while it is good.
 pub(super) struct HandOver {
     means: Means,
+    route: Arc<Route>,
     composer: Arc<Composer>,
     ledger: Ledger,
     queue: flume::Receiver<Claimed>,
@@ -45,8 +39,14 @@ pub(super) struct HandOver {
 const DROPS: i64 = 3;
 
 impl HandOver {
-    pub fn new(means: Means, composer: Arc<Composer>, ledger: Ledger, queue: flume::Receiver<Claimed>) -> HandOver {
-        HandOver { means, composer, ledger, queue, session: None, upcoming: None }
+    pub fn new(
+        means: Means,
+        route: Arc<Route>,
+        composer: Arc<Composer>,
+        ledger: Ledger,
+        queue: flume::Receiver<Claimed>,
+    ) -> HandOver {
+        HandOver { means, route, composer, ledger, queue, session: None, upcoming: None }
     }
 
     /// Whether the relay knows the envelope of a mail that is still to come.
@@ -61,22 +61,17 @@ impl HandOver {
         }
     }
 
-    /// Waits for the next claimed delivery, hands it over and has recorded what became of it. None: there is nothing
-    /// more to come. `rest` is asked for when the relay as a whole has trouble: it says until when to leave it in peace.
-    /// Once `stop` is true, nothing new is begun.
+    /// Waits for the next claimed delivery, hands it over and has recorded what became of it. False: there is nothing
+    /// more to come. Once `stop` is true, nothing new is begun.
     ///
     /// An error means that the ledger could not be written; the session is dropped without a final dot.
-    pub async fn deliver(
-        &mut self,
-        stop: &watch::Receiver<bool>,
-        rest: impl FnOnce() -> DateTime<Utc>,
-    ) -> Result<Option<Handed>, StoreError> {
+    pub async fn deliver(&mut self, stop: &watch::Receiver<bool>) -> Result<bool, StoreError> {
         let ready = match self.upcoming.take() {
             Some(ready) => ready,
             None => loop {
-                let Ok(claimed) = self.queue.recv_async().await else { return Ok(None) };
+                let Ok(claimed) = self.queue.recv_async().await else { return Ok(false) };
                 if *stop.borrow() {
-                    return Ok(None);
+                    return Ok(false);
                 }
                 if let Some(ready) = self.compose(claimed).await? {
                     break ready;
@@ -87,25 +82,25 @@ impl HandOver {
         // Dropped before the dot, the session delivers nothing.
         let mut session = match self.offer(&claimed, &composed).await {
             Ok(session) => session,
-            Err(failure) => return self.settle(&claimed, composed.kind, &failure, rest).await.map(Some),
+            Err(failure) => return self.settle(&claimed, composed.kind, &failure).await.map(|()| true),
         };
         let ledger = self.ledger.clone();
         let (noted, next) = tokio::join!(ledger.note(&claimed, &composed.fixed), self.next_at_hand(stop));
         self.upcoming = next?;
         if !noted? {
             drop(session);
-            self.ledger.record(&claimed, Outcome::Untouched(clock::now()), ours(String::new())).await?;
-            return Ok(Some(Handed::Back));
+            self.record(&claimed, Outcome::Untouched(clock::now()), ours(String::new())).await?;
+            return Ok(true);
         }
         let next = self.upcoming.as_ref().map(|Ready { composed, .. }| (&composed.envelope, composed.bytes.len()));
         let answer = session.finish(next).await;
         self.session = Some(session);
         match answer {
             Ok(reply) => {
-                self.ledger.record(&claimed, Outcome::Sent, self.said(&reply)).await?;
-                Ok(Some(Handed::Over))
+                self.record(&claimed, Outcome::Sent, self.said(&reply)).await?;
+                self.route.took().await.map(|()| true)
             }
-            Err(failure) => self.settle(&claimed, composed.kind, &failure, rest).await.map(Some),
+            Err(failure) => self.settle(&claimed, composed.kind, &failure).await.map(|()| true),
         }
     }
 
@@ -121,8 +116,11 @@ impl HandOver {
         Ok(None)
     }
 
-    /// Makes the mail; none where there is none to be made, which is recorded.
+    /// Makes the mail; none where there is none to be made, which is recorded, or the relay is left in peace by now.
     async fn compose(&self, claimed: Claimed) -> Result<Option<Ready>, StoreError> {
+        if let Some(until) = self.route.rests(clock::now()) {
+            return self.record(&claimed, Outcome::Untouched(until), ours(String::new())).await.map(|()| None);
+        }
         let (outcome, said) = match self.composer.compose(&claimed, clock::now()).await {
             Ok(composed) => return Ok(Some(Ready { claimed, composed })),
             Err(ComposeError::Store(error)) => return Err(error),
@@ -132,15 +130,14 @@ impl HandOver {
                 (Outcome::Failed("cannot be composed"), problem)
             }
         };
-        self.ledger.record(&claimed, outcome, ours(said)).await?;
-        Ok(None)
+        self.record(&claimed, outcome, ours(said)).await.map(|()| None)
     }
 
     /// Brings a mail up to its dot, and gives the session that has it. After a refusal it is kept for the next mail.
     async fn offer(&mut self, claimed: &Claimed, composed: &Composed) -> Result<Box<dyn Session>, Failure> {
         let mut session = match self.session.take().filter(|session| session.is_usable()) {
             Some(session) => session,
-            None => self.means.relay.connect().await?,
+            None => self.route.relay.connect().await?,
         };
         match session.offer(&claimed.id, &composed.envelope, &composed.bytes).await {
             Ok(()) => Ok(session),
@@ -152,18 +149,13 @@ impl HandOver {
     }
 
     /// What a failure means for this delivery, its issue and the relay.
-    async fn settle(
-        &mut self,
-        claimed: &Claimed,
-        kind: Kind,
-        failure: &Failure,
-        rest: impl FnOnce() -> DateTime<Utc>,
-    ) -> Result<Handed, StoreError> {
+    async fn settle(&mut self, claimed: &Claimed, kind: Kind, failure: &Failure) -> Result<(), StoreError> {
+        self.route.strain(failure).await?;
         let said = match &failure.kind {
             FailureKind::Reply(reply) => self.said(reply),
             FailureKind::Line(problem) => {
                 counters::RELAY_ANSWERS.count("none");
-                Said { relay: self.means.relay.name(), ..ours(problem.clone()) }
+                Said { relay: self.route.relay.name(), ..ours(problem.clone()) }
             }
         };
         let outcome = match failure.verdict() {
@@ -178,14 +170,20 @@ impl HandOver {
                 Outcome::Untouched(clock::now())
             }
             Verdict::RelayTrouble => {
-                let until = rest();
-                tracing::error!(relay = %self.means.relay.name(), %failure, %until, "the relay takes no mail from us");
+                let now = clock::now();
+                let until = self.route.rests(now).unwrap_or(now);
+                tracing::error!(relay = %self.route.relay.name(), %failure, %until, "the relay takes no mail from us");
                 // What is said when one reader is named may be about that reader alone: it counts, so that it ends.
                 if failure.phase < Phase::RcptTo { Outcome::Untouched(until) } else { self.later(claimed, kind) }
             }
         };
-        self.ledger.record(claimed, outcome, said).await?;
-        Ok(Handed::Back)
+        self.record(claimed, outcome, said).await
+    }
+
+    /// What became of a delivery, which is in nobody's hands from now on.
+    async fn record(&self, claimed: &Claimed, outcome: Outcome, said: Said) -> Result<(), StoreError> {
+        self.route.in_hand.fetch_sub(1, Ordering::Relaxed);
+        self.ledger.record(claimed, outcome, said).await
     }
 
     /// The relay refuses the message itself: no reader is to blame, so the issue waits for an editor.
@@ -227,7 +225,7 @@ impl HandOver {
     fn said(&self, reply: &Reply) -> Said {
         counters::RELAY_ANSWERS.count_code(reply.code);
         Said {
-            relay: self.means.relay.name(),
+            relay: self.route.relay.name(),
             code: Some(i64::from(reply.code)),
             enhanced: reply.enhanced.clone(),
             text: reply.text.clone(),

@@ -7,11 +7,13 @@
 mod composer;
 mod hand_over;
 mod ledger;
+mod route;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -23,8 +25,9 @@ use crate::relay::Relay;
 use crate::store::{Claimed, Store, StoreError};
 
 use composer::Composer;
-use hand_over::{HandOver, Handed};
+use hand_over::HandOver;
 use ledger::Ledger;
+use route::Route;
 
 /// How long a claim holds without being renewed. After a crash, this is how long its deliveries wait.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
@@ -32,6 +35,8 @@ const LEASE: TimeDelta = TimeDelta::seconds(30);
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
 /// How many deliveries are claimed at once.
 const CLAIM: usize = 256;
+/// How often a relay's rate is asked whether the next mail may go.
+const TURN: Duration = Duration::from_millis(50);
 /// How often the ledger is asked for work when there was none.
 const POLL: Duration = Duration::from_millis(250);
 
@@ -40,8 +45,8 @@ const POLL: Duration = Duration::from_millis(250);
 pub struct Means {
     /// The ledger.
     pub store: Store,
-    /// Where mail is handed over.
-    pub relay: Arc<dyn Relay>,
+    /// Where mail is handed over: to the first that takes it.
+    pub relays: Vec<Arc<dyn Relay>>,
     /// What links and Message-IDs are made with.
     pub keys: Arc<ServerKeys>,
     /// The publication as it is now: settings, and templates for notices.
@@ -65,20 +70,48 @@ pub enum Until {
 ///
 /// When the ledger cannot be written. Nothing is handed over any more then, for nobody could say what became of it.
 pub async fn send(means: Means, until: Until, mut stop: watch::Receiver<bool>) -> Result<(), StoreError> {
+    let (halt, halted) = watch::channel(false);
+    let (composer, mut senders) = (Arc::new(Composer::new(means.clone())), JoinSet::new());
+    for route in Route::all(&means, &until) {
+        senders.spawn(send_through(route, means.clone(), Arc::clone(&composer), until.clone(), halted.clone()));
+    }
+    let mut results = Vec::new();
+    loop {
+        // Where one cannot go on, none can: they write to the same ledger.
+        tokio::select! {
+            ended = senders.join_next() => match ended {
+                Some(sender) => results.push(sender.unwrap_or(Err(StoreError::Closed))),
+                None => break,
+            },
+            () = stopping(&mut stop), if !*halted.borrow() => drop(halt.send_replace(true)),
+        }
+        if results.iter().any(Result::is_err) {
+            halt.send_replace(true);
+        }
+    }
+    results.into_iter().collect()
+}
+
+/// Sends what goes one way.
+async fn send_through(
+    route: Arc<Route>,
+    means: Means,
+    composer: Arc<Composer>,
+    until: Until,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), StoreError> {
     let owner = clock::new_id();
-    let connections = means.relay.connections().max(1);
     let (work, queue) = flume::bounded::<Claimed>(CLAIM);
-    let composer = Arc::new(Composer::new(means.clone()));
-    let resting = Arc::new(Resting::default());
     let (ledger, mut writing) = Ledger::open(&means, owner.clone());
     let mut workers = JoinSet::new();
-    for _ in 0..connections {
-        let hand_over = HandOver::new(means.clone(), Arc::clone(&composer), ledger.clone(), queue.clone());
-        workers.spawn(work_off(hand_over, Arc::clone(&resting), stop.clone()));
+    for _ in 0..route.connections {
+        let (route, composer) = (Arc::clone(&route), Arc::clone(&composer));
+        let hand_over = HandOver::new(means.clone(), route, composer, ledger.clone(), queue.clone());
+        workers.spawn(work_off(hand_over, stop.clone()));
     }
     drop((ledger, queue));
     let mut dispatcher =
-        Dispatcher { means: means.clone(), owner: owner.clone(), until, resting, work, is_idle: false };
+        Dispatcher { means: means.clone(), route, owner: owner.clone(), until, work, tokens: 0, is_idle: false };
     let result = tokio::select! {
         result = dispatcher.run() => result,
         // A worker ends before its queue does only when the ledger cannot be written.
@@ -109,47 +142,10 @@ pub(crate) async fn stopping(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stopped| *stopped).await;
 }
 
-/// Until when the relay is left in peace, because it takes nothing from us.
-#[derive(Debug, Default)]
-struct Resting(std::sync::Mutex<Option<(DateTime<Utc>, u32)>>);
-
-impl Resting {
-    /// The relay had trouble: wait, longer each time.
-    fn extend(&self, now: DateTime<Utc>) -> DateTime<Utc> {
-        let mut state = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (until, times) = state.unwrap_or((now, 0));
-        if until > now {
-            return until;
-        }
-        let until = now + TimeDelta::seconds(5 << times.min(4));
-        *state = Some((until, times + 1));
-        until
-    }
-
-    /// The relay took a mail.
-    fn end(&self) {
-        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
-    }
-
-    fn is_over(&self, now: DateTime<Utc>) -> bool {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_none_or(|(until, _)| until <= now)
-    }
-}
-
 /// One connection's worth of work: hands claimed deliveries over one by one until there are no more, or until it is told
 /// to stop; what it did not begin is given back.
-async fn work_off(
-    mut hand_over: HandOver,
-    resting: Arc<Resting>,
-    stop: watch::Receiver<bool>,
-) -> Result<(), StoreError> {
-    while !*stop.borrow() || hand_over.has_begun() {
-        match hand_over.deliver(&stop, || resting.extend(clock::now())).await? {
-            Some(Handed::Over) => resting.end(),
-            Some(Handed::Back) => {}
-            None => break,
-        }
-    }
+async fn work_off(mut hand_over: HandOver, stop: watch::Receiver<bool>) -> Result<(), StoreError> {
+    while (!*stop.borrow() || hand_over.has_begun()) && hand_over.deliver(&stop).await? {}
     hand_over.close().await;
     Ok(())
 }
@@ -157,10 +153,12 @@ async fn work_off(
 /// Claims deliveries and gives them to the workers.
 struct Dispatcher {
     means: Means,
+    route: Arc<Route>,
     owner: String,
     until: Until,
-    resting: Arc<Resting>,
     work: flume::Sender<Claimed>,
+    /// How many may be handed over before the relay's rate is asked again.
+    tokens: i64,
     /// Whether the last claim found nothing.
     is_idle: bool,
 }
@@ -207,13 +205,17 @@ impl Dispatcher {
 
     /// Works off everything that is due now. False: the goal is reached, or a worker ended.
     async fn send_what_is_due(&mut self, housekeeping: &mut tokio::time::Interval) -> Result<bool, StoreError> {
-        while self.resting.is_over(clock::now()) {
+        loop {
             let claimed = self.claim().await?;
             self.is_idle = claimed.is_empty();
             if self.is_idle {
                 break;
             }
+            let mut left = claimed.len() as i64;
             for delivery in claimed {
+                self.wait_for_turn(left, housekeeping).await?;
+                left -= 1;
+                self.route.in_hand.fetch_add(1, Ordering::Relaxed);
                 let mut sending = self.work.send_async(delivery);
                 loop {
                     tokio::select! {
@@ -229,19 +231,42 @@ impl Dispatcher {
         if self.work.is_disconnected() { Ok(false) } else { self.is_more_to_do().await }
     }
 
-    /// The next deliveries: notices first, then issue by issue.
+    /// Waits until the relay's rate lets the next of `left` deliveries go.
+    async fn wait_for_turn(&mut self, left: i64, housekeeping: &mut tokio::time::Interval) -> Result<(), StoreError> {
+        while self.tokens == 0 {
+            self.tokens = self.route.take(left).await?;
+            if self.tokens == 0 {
+                tokio::select! {
+                    () = tokio::time::sleep(TURN) => {}
+                    _ = housekeeping.tick() => self.keep_house().await?,
+                }
+            }
+        }
+        self.tokens -= 1;
+        Ok(())
+    }
+
+    /// The next deliveries that go this way: notices first, then issue by issue.
     async fn claim(&self) -> Result<Vec<Claimed>, StoreError> {
-        let (now, most) = (clock::now(), CLAIM as i64);
-        let store = &self.means.store;
-        let mut lanes: Vec<Option<IssueId>> = self.issues().await?.into_iter().map(Some).collect();
-        if self.until == Until::Stopped {
-            lanes.insert(0, None);
+        let (now, store) = (clock::now(), &self.means.store);
+        let most = self.route.leave().await?;
+        let mut lanes: Vec<Option<IssueId>> = Vec::new();
+        if most > 0 && self.until == Until::Stopped && self.route.is_open(true).await? {
+            lanes.push(None);
+        }
+        if most > 0 && self.route.is_open(false).await? {
+            lanes.extend(self.issues().await?.into_iter().map(Some));
         }
         for lane in lanes {
             let claimed = store.claim(lane.as_ref(), &self.owner, now, now + LEASE, most).await?;
-            if !claimed.is_empty() {
-                return Ok(claimed);
+            if claimed.is_empty() {
+                continue;
             }
+            if !self.route.try_out().await? {
+                store.give_back(&self.owner, now).await?;
+                break;
+            }
+            return Ok(claimed);
         }
         Ok(Vec::new())
     }

@@ -29,6 +29,7 @@ mod memberships;
 mod notes;
 mod notices;
 mod open;
+mod relays;
 mod rhythms;
 mod schema;
 mod sealing;

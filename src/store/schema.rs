@@ -25,7 +25,24 @@ pub(super) const STEPS: &[Step] = &[
     Step { version: 7, sql: COUNTED, first: Some(ATTEMPTS) },
     Step { version: 8, sql: SIGNATURES, first: None },
     Step { version: 9, sql: NAMES, first: None },
+    Step { version: 10, sql: RELAYS, first: None },
 ];
+
+/// How each relay fares; see model::Health.
+const RELAYS: &str = "
+CREATE TABLE relays (
+    name TEXT PRIMARY KEY,
+    -- In microseconds.
+    used_to BIGINT NOT NULL DEFAULT 0,
+    rests BIGINT NOT NULL DEFAULT 0,
+    drops BIGINT NOT NULL DEFAULT 0,
+    rests_until BIGINT,
+    lines BIGINT,
+    widens_at BIGINT,
+    tried_by TEXT,
+    tried_until BIGINT
+)
+";
 
 /// Which content was ever worked with; the fact `revision` names the newest.
 const REVISIONS: &str = "

@@ -1,14 +1,16 @@
 //! Before anything is sent: `issue plan`, `approve`, `preview` and `test`.
 
+use std::sync::Arc;
+
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::clock;
 use crate::content::{Article, FIRST_NAME_MARKS};
 use crate::mail::{Compiled, Headers, ListHeaders, message_id, sign};
-use crate::model::{Cadence, DeliveryId, EmailAddress, IssueId, IssueKind, Newsletter, Viewer};
+use crate::model::{Cadence, Carries, DeliveryId, EmailAddress, IssueId, IssueKind, Newsletter, Viewer};
 use crate::publishing::{self, Office, Plan, Purpose, WaitsFor};
-use crate::relay::Envelope;
+use crate::relay::{Envelope, Relay};
 use crate::render::{LEAVE_TOKEN_SLOT, PREFERENCES_TOKEN_SLOT};
 
 use super::super::opened::Opened;
@@ -261,17 +263,19 @@ pub(super) async fn test(opened: &Opened, context: &Context, test: &Test) -> Don
     let sample = sample(opened, article, newsletter, Viewer::Member)?;
     let bytes = message(opened, newsletter, &sample, to.clone())?;
     let envelope = Envelope { from: newsletter.from.address.clone(), to };
+    let takes_issues = |relay: &&Arc<dyn Relay>| relay.carries() != Carries::Notices;
+    let relay = opened.relays.iter().find(takes_issues).unwrap_or(&opened.relays[0]);
     let failed = |failure: crate::relay::Failure| {
         Failure::ours(
-            format!("the relay {} did not take the mail: {failure}", opened.relay.name()),
+            format!("the relay {} did not take the mail: {failure}", relay.name()),
             "`pressrun doctor` checks the settings of the relay",
         )
     };
-    let mut session = opened.relay.connect().await.map_err(failed)?;
+    let mut session = relay.connect().await.map_err(failed)?;
     session.offer(&DeliveryId::new(clock::new_id()), &envelope, &bytes).await.map_err(failed)?;
     let reply = session.finish(None).await.map_err(failed)?;
     session.quit().await;
-    context.say(&format!("The relay {} took it: {} {}", opened.relay.name(), reply.code, reply.text));
+    context.say(&format!("The relay {} took it: {} {}", relay.name(), reply.code, reply.text));
     Ok(())
 }
 

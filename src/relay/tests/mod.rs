@@ -45,7 +45,16 @@ fn delivery() -> DeliveryId {
 }
 
 fn settings(port: u16, encryption: Encryption) -> SmtpRelay {
-    SmtpRelay { host: "localhost".to_owned(), port, encryption, login: None, connections: 1 }
+    SmtpRelay {
+        host: "localhost".to_owned(),
+        port,
+        encryption,
+        login: None,
+        connections: 1,
+        messages: 100,
+        rate: None,
+        carries: Carries::All,
+    }
 }
 
 /// Long enough for a busy machine, short enough for a test that fails.
