@@ -4,6 +4,8 @@
 //! file before each final dot and another after each answer; lines of all connections share a wait for the disk. There
 //! is no database, no template, no address but one. `delay` is a proxy that answers later.
 
+#![allow(clippy::expect_used, clippy::disallowed_methods, reason = "a program of its own to measure against")]
+
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};

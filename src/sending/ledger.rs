@@ -1,4 +1,4 @@
-//! What all connections want to be written, in as few transactions as the disk can do.
+//! What all connections want to be written, in as few transactions as the disk can do; and the lease that lets them.
 //!
 //! While one transaction is being made durable, notes and results gather for the next. They are written in the order in
 //! which they came: a note holds no sooner than every result of the same connection before it, so that a crash leaves at
@@ -14,7 +14,7 @@ use crate::counters;
 use crate::press::Edition;
 use crate::store::{Claimed, Fixed, Note, Outcome, Record, Said, StoreError};
 
-use super::Means;
+use super::{HOUSEKEEPING, LEASE, Means};
 
 /// What waits for its turn.
 enum Entry {
@@ -57,7 +57,17 @@ impl Ledger {
 
 async fn write(means: Means, owner: String, mut queue: mpsc::Receiver<Entry>) -> Result<(), StoreError> {
     let mut entries = Vec::with_capacity(TOGETHER);
-    while queue.recv_many(&mut entries, TOGETHER).await > 0 {
+    let mut renewals = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        tokio::select! {
+            count = queue.recv_many(&mut entries, TOGETHER) => if count == 0 { return Ok(()) },
+            // What is on the wire keeps its lease until its answer is recorded. It is renewed here, for two
+            // transactions at once over the same rows could wait for each other.
+            _ = renewals.tick() => {
+                again(|| means.store.renew_leases(&owner, clock::now() + LEASE)).await?;
+                continue;
+            }
+        }
         let (mut records, mut notes, mut answers) = (Vec::new(), Vec::new(), Vec::new());
         for entry in entries.drain(..) {
             match entry {
@@ -70,11 +80,21 @@ async fn write(means: Means, owner: String, mut queue: mpsc::Receiver<Entry>) ->
         }
         let edition: Arc<Edition> = Arc::clone(&means.edition.borrow());
         let durability = edition.settings.sending.durability;
-        let held = means.store.write_ledger(&owner, durability, (records, notes), clock::now()).await?;
+        let write = || means.store.write_ledger(&owner, durability, (records.clone(), notes.clone()), clock::now());
+        let held = again(write).await?;
         for (delivery, answer) in answers {
             // Whoever does not wait any more has dropped its line.
             let _ = answer.send(held.contains(&delivery));
         }
     }
-    Ok(())
+}
+
+/// Does it until the database does not give another's transaction way.
+async fn again<T, Doing: Future<Output = Result<T, StoreError>>>(work: impl Fn() -> Doing) -> Result<T, StoreError> {
+    loop {
+        match work().await {
+            Err(error) if error.gave_way() => {}
+            done => return done,
+        }
+    }
 }

@@ -120,16 +120,8 @@ async fn send_through(
     };
     drop(dispatcher);
     let mut results = vec![result];
-    let mut renewals = tokio::time::interval(HOUSEKEEPING);
-    loop {
-        // What is still on the wire keeps its lease until its answer is recorded.
-        tokio::select! {
-            ended = workers.join_next() => match ended {
-                Some(worker) => results.push(worker.unwrap_or(Err(StoreError::Closed))),
-                None => break,
-            },
-            _ = renewals.tick() => drop(means.store.renew_leases(&owner, clock::now() + LEASE).await?),
-        }
+    while let Some(ended) = workers.join_next().await {
+        results.push(ended.unwrap_or(Err(StoreError::Closed)));
     }
     // What was answered is recorded before anything is given back; why it cannot be is said first.
     results.insert(0, (&mut writing).await.unwrap_or(Err(StoreError::Closed)));
@@ -181,18 +173,17 @@ impl Dispatcher {
         }
     }
 
-    /// Renews our leases and takes back those of senders that died.
+    /// Takes back what senders had that died. What gives way to another transaction is done the next time.
     async fn keep_house(&self) -> Result<(), StoreError> {
         let now = clock::now();
-        self.means.store.renew_leases(&self.owner, now + LEASE).await?;
         let on_unknown = self.means.edition.borrow().settings.sending.on_unknown;
-        self.means.store.release_expired(now, on_unknown).await?;
+        let mut done = self.means.store.release_expired(now, on_unknown).await;
         if self.is_idle {
             for issue in self.issues().await? {
-                self.means.store.retire_unreachable(&issue, now).await?;
+                done = done.and(self.means.store.retire_unreachable(&issue, now).await);
             }
         }
-        Ok(())
+        if done.as_ref().is_err_and(StoreError::gave_way) { Ok(()) } else { done.map(drop) }
     }
 
     /// The issues that this sender works on.

@@ -73,6 +73,14 @@ impl StoreError {
         matches!(self, StoreError::Database(error)
             if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation))
     }
+
+    /// Whether PostgreSQL ended this transaction for another one's sake (40P01, 40001): nothing of it happened, and it
+    /// can be done again.
+    pub fn gave_way(&self) -> bool {
+        let StoreError::Database(error) = self else { return false };
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        matches!(code.as_deref(), Some("40P01" | "40001"))
+    }
 }
 
 /// Does a block of work in one transaction, by the way to write that is named: `transact!(self.write, |transaction| …)`.
