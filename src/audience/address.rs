@@ -3,7 +3,7 @@
 use crate::auth::{Asked, Asker, token_hash};
 use crate::model::{EmailAddress, SubscriberId};
 use crate::render::{Imprint, Moment, NoticeText};
-use crate::store::{Flow, MOVE_BACK_WITHIN, MOVE_WITHIN, NewAddress, Result, Unopened};
+use crate::store::{Flow, MOVE_BACK_WITHIN, MOVE_WITHIN, Result, Unopened};
 
 /// What the token is signed for that confirms a new address; the purpose of its flow.
 pub(super) const NEW_ADDRESS: &str = "new-address";
@@ -14,14 +14,9 @@ const SCOPES: [&str; 3] = ["new-address-client", "new-address", "new-address-add
 
 impl Asker<'_> {
     /// Asks for another address: the same rows whatever is known of it. `flow` is a new id of [`super::flow_id`].
-    pub async fn ask_to_move(
-        self,
-        (subscriber, email, language): (SubscriberId, EmailAddress, String),
-        flow: String,
-    ) -> Result<Asked> {
-        let (link, asking) = (self.keys.follow_up(NEW_ADDRESS, flow), self.asking(SCOPES, &email));
-        let new = NewAddress { subscriber, email, link, language, asking };
-        self.asked(self.store.ask_to_move(new, self.now).await?).await
+    pub async fn ask_to_move(self, whose: (SubscriberId, EmailAddress, String), flow: String) -> Result<Asked> {
+        let (link, asking) = (self.keys.follow_up(NEW_ADDRESS, flow), self.asking(SCOPES, &whose.1));
+        self.asked(self.store.ask_to_move(whose, link, asking, self.now).await?).await
     }
 
     /// The address that a link would move its account to, and whether that is back to the old one; none for a link that

@@ -30,9 +30,7 @@ use crate::config::{Settings, is_unfit};
 use crate::model::{
     Access, Cadence, Choices, EmailAddress, Newsletter, NewsletterId, Reading, SubscriberId, SubscriptionState, Viewer,
 };
-use crate::store::{
-    Choice, Confirmed, Confirming, Erasing, Flow, Request, Result, SignUp, Store, Subscription, Unopened,
-};
+use crate::store::{Choice, Confirmed, Confirming, Flow, Request, Result, SignUp, Store, Subscription, Unopened};
 use crate::zone::Zone;
 
 /// How long a confirmation link holds.
@@ -211,14 +209,9 @@ pub async fn erase(
     flow: String,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    let erasing = Erasing {
-        subscriber,
-        suppressed_as: format!("erased:{}", keys.sign("erased-address", email.key())),
-        email,
-        link: keys.follow_up(tokens::ERASED, flow),
-        language,
-    };
-    store.erase(erasing, now).await
+    let suppressed_as = format!("erased:{}", keys.sign("erased-address", email.key()));
+    let link = keys.follow_up(tokens::ERASED, flow);
+    store.erase((subscriber, email, language), suppressed_as, link, now).await
 }
 
 /// One word for where a person stands, over all their subscriptions.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::EmailAddress;
 use crate::render::{Imprint, Moment, NoticeText};
-use crate::store::{Flow, NewSignIn, Proof, Result, SignInRequest, Unopened, read_payload};
+use crate::store::{Flow, NewSignIn, Proof, Result, Unopened, read_payload};
 
 use super::session::{NewBrowser, begin};
 use super::{Asked, Asker, ServerKeys, mac, token_hash};
@@ -62,14 +62,10 @@ pub struct OpenLink {
 impl Asker<'_> {
     /// Asks for a link and a code: the same rows for any address. `dice` are 256 bits that nobody can guess.
     pub async fn ask_to_sign_in(self, sign_in: SignIn, dice: [u8; 32]) -> Result<Asked> {
-        let request = SignInRequest {
-            asking: self.asking(SCOPES, &sign_in.email),
-            sign_in: new_sign_in(self.keys, &sign_in.errand, token_hash(&sign_in.cookie), dice),
-            email: sign_in.email,
-            language: sign_in.language,
-            now: self.now,
-        };
-        self.asked(self.store.ask_to_sign_in(request).await?).await
+        let SignIn { email, errand, cookie, language } = sign_in;
+        let asking = self.asking(SCOPES, &email);
+        let sign_in = new_sign_in(self.keys, &errand, token_hash(&cookie), dice);
+        self.asked(self.store.ask_to_sign_in(sign_in, (email, language), asking, self.now).await?).await
     }
 
     /// For whom and with what this browser asked within the last hour.

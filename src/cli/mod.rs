@@ -176,7 +176,7 @@ impl From<SendError> for Failure {
     fn from(error: SendError) -> Failure {
         match error {
             SendError::Refused(refusal) => Failure::yours(refusal.problem, refusal.help),
-            SendError::Compose(error) => Failure::yours(error.to_string(), "`pressrun check` says where"),
+            error @ SendError::Compose(_) => Failure::yours(error.to_string(), "`pressrun check` says where"),
             SendError::Store(error) => error.into(),
         }
     }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::content::Article;
 use crate::model::{Cadence, IssueId, Newsletter, Viewer};
 use crate::press::Edition;
-use crate::render::Occasion;
+use crate::render::{Occasion, RenderError};
 
 /// What readers of an issue see.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,11 +17,6 @@ pub struct Composed {
     /// HTML and text with slots, for each viewer who sees something else than the one before.
     pub bodies: Vec<(Viewer, String, String)>,
 }
-
-/// Why an issue could not be rendered.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the mail cannot be rendered: {0}")]
-pub struct ComposeError(pub String);
 
 /// What an issue is for: a newsletter's readers of one cadence, at its moment.
 #[derive(Debug, Clone, Copy)]
@@ -42,13 +37,13 @@ pub fn compose(
     purpose: Purpose<'_>,
     articles: &[&Article],
     issue: &IssueId,
-) -> Result<Composed, ComposeError> {
+) -> Result<Composed, RenderError> {
     let web_address = format!("{}/issues/{issue}/", edition.base_url);
     let Purpose { newsletter, cadence, at, more } = purpose;
     let mut composed = Composed { subject: String::new(), web_page: String::new(), bodies: Vec::new() };
     for viewer in readers_apart(articles) {
         let occasion = Occasion { newsletter, cadence, at, more, web_address: &web_address, viewer };
-        let mail = edition.issue_mail(occasion, articles).map_err(|error| ComposeError(error.to_string()))?;
+        let mail = edition.issue_mail(occasion, articles)?;
         composed.bodies.push((viewer, mail.html, mail.text));
         // The one subject and the one page are seen by everybody.
         if viewer == Viewer::Anybody {

@@ -15,7 +15,7 @@ mod refusal;
 mod scheduler;
 mod seal;
 
-pub use compose::{ComposeError, Composed, Purpose, compose};
+pub use compose::{Composed, Purpose, compose};
 pub use editor::Sent;
 pub use plan::{Plan, Readers, Recipients, WaitsFor};
 pub use refusal::{Refusal, SendError};

@@ -1,9 +1,8 @@
 //! Why nothing was sent, and what to do about it.
 
 use crate::content::Article;
+use crate::render::RenderError;
 use crate::store::StoreError;
-
-use super::compose::ComposeError;
 
 /// What publishing was asked for, or why nothing was sent.
 pub(super) type Result<T> = std::result::Result<T, SendError>;
@@ -15,8 +14,8 @@ pub enum SendError {
     #[error("{0}")]
     Refused(Refusal),
     /// The words could not be rendered.
-    #[error(transparent)]
-    Compose(#[from] ComposeError),
+    #[error("the mail cannot be rendered: {0}")]
+    Compose(#[from] RenderError),
     /// The database did not do it.
     #[error(transparent)]
     Store(#[from] StoreError),

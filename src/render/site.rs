@@ -15,10 +15,9 @@ use crate::model::{Access, Portion, Reading, Viewer};
 
 use super::address::{Place, article_address, author_address, in_query, page_address, tag_address};
 use super::context::{
-    AuthorContext, Moment, NamedAddress, PageMeta, SiteContext, Story, Tongue, clipped, context, page_context,
-    preview_image,
+    AuthorContext, Moment, NamedAddress, PageMeta, SiteContext, Story, Tongue, clipped, page_context, preview_image,
 };
-use super::feed::Feed;
+use super::feed;
 use super::html;
 use super::pages::ReaderPage;
 use super::sample::Sample;
@@ -307,11 +306,11 @@ impl<'a> Desk<'a> {
     }
 
     fn feed(&self) -> Sheet {
-        self.sheet("site/feed.xml", "/feed.xml", None, context(&Feed::public(self.imprint, &self.articles)))
+        self.sheet("site/feed.xml", "/feed.xml", None, feed::public(self.imprint, &self.articles))
     }
 
     fn own_feed(&self, reading: &Reading) -> Sheet {
-        self.sheet("site/feed.xml", "/feed/", None, context(&Feed::private(self.imprint, &self.articles, reading)))
+        self.sheet("site/feed.xml", "/feed/", None, feed::private(self.imprint, &self.articles, reading))
     }
 
     fn rendered(&self, sheet: Sheet) -> Result<RenderedPage, RenderError> {

@@ -22,30 +22,20 @@ pub const MOVE_WITHIN: Duration = Duration::hours(24);
 /// How long the old address can be gone back to.
 pub const MOVE_BACK_WITHIN: Duration = Duration::hours(72);
 
-/// Everything that one request for another address writes. The token itself is not among it.
-#[derive(Debug, Clone)]
-pub struct NewAddress {
-    /// Whose account.
-    pub subscriber: SubscriberId,
-    /// The address that it is to have.
-    pub email: EmailAddress,
-    /// The flow of the notice to that address.
-    pub link: FollowUp,
-    /// The language of the page, as BCP 47 names it.
-    pub language: String,
-    /// What it counts against.
-    pub asking: Asking,
-}
-
 impl Store {
-    /// Writes a request for another address with its notice, in one transaction and with the same statements for any
-    /// address. Says for whom there was no room, if so; then nothing is written.
+    /// Writes a request for another address with its notice in some language (BCP 47), in one transaction and with the
+    /// same statements for any address. Says for whom there was no room, if so; then nothing is written.
     ///
     /// The person's earlier links to new addresses end. For an address that is somebody's, over its limit or without a
     /// mailbox, flow and notice are written all the same, but end at once; nothing that the person sees tells which.
-    pub async fn ask_to_move(&self, asked: NewAddress, now: DateTime<Utc>) -> Result<Option<NoRoom>> {
+    pub async fn ask_to_move(
+        &self,
+        (subscriber, email, language): (SubscriberId, EmailAddress, String),
+        link: FollowUp,
+        asking: Asking,
+        now: DateTime<Utc>,
+    ) -> Result<Option<NoRoom>> {
         transact!(self.write, |transaction| {
-            let NewAddress { subscriber, email, link, language, asking } = asked;
             if let Some(no_room) = asking.admit(transaction, now).await? {
                 return Ok(Some(no_room));
             }

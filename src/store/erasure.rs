@@ -7,27 +7,12 @@ use crate::model::{EmailAddress, SubscriberId};
 
 use super::audit::record_event;
 use super::billing::forget_payer;
-use super::database::{Result, Transaction};
+use super::database::{Result, Transaction, transact};
 use super::notices::{FollowUp, NewFlow, enter_flow};
 use super::open::Store;
 use super::sessions::{end_sessions, forget_flows};
 use super::subscribers::end_subscription;
 use super::values::{Row, values};
-
-/// An erasure, and the last mail about it.
-#[derive(Debug, Clone)]
-pub struct Erasing {
-    /// Whose.
-    pub subscriber: SubscriberId,
-    /// Their address.
-    pub email: EmailAddress,
-    /// What stands for the address among those not to be mailed: a keyed hash, from which nobody reads it back.
-    pub suppressed_as: String,
-    /// The flow of the last mail.
-    pub link: FollowUp,
-    /// The language of the last mail (BCP 47).
-    pub language: String,
-}
 
 /// What an export holds: its key, its columns and where they are from. The last word of a column is its name there; what
 /// ends in `_at` is a moment.
@@ -108,10 +93,25 @@ impl Store {
     }
 
     /// Takes a person away, in one transaction: subscriptions end, sessions and links are gone, and nothing that stays
-    /// says whose it was. The address is not mailed again but by its owner's own sign-up. One last mail is written.
-    /// False: there is no such person any more.
-    pub async fn erase(&self, erasing: Erasing, now: DateTime<Utc>) -> Result<bool> {
-        self.write(move |transaction| Box::pin(erase(transaction, erasing, now))).await
+    /// says whose it was. The address is not mailed again but by its owner's own sign-up: `suppressed_as` stands for it,
+    /// a keyed hash from which nobody reads it back. One last mail is written in the language (BCP 47), whose flow is
+    /// `link`. False: there is no such person any more.
+    pub async fn erase(
+        &self,
+        (who, email, language): (SubscriberId, EmailAddress, String),
+        suppressed_as: String,
+        link: FollowUp,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        transact!(self.write, |transaction| {
+            if !take_away(transaction, &who, (email.key(), &suppressed_as), now).await? {
+                return Ok(false);
+            }
+            record_event(transaction, "erased", (Some(&who), ""), "", now).await?;
+            let flow = NewFlow::new("erased", link, (email, language), now, Duration::hours(24));
+            enter_flow(transaction, flow, None).await?;
+            Ok(true)
+        })
     }
 }
 
@@ -128,8 +128,12 @@ fn object(mut row: Row, names: &[&str]) -> Result<Json> {
     Ok(Json::Object(object))
 }
 
-async fn erase(transaction: &mut Transaction, erasing: Erasing, now: DateTime<Utc>) -> Result<bool> {
-    let (who, key) = (&erasing.subscriber, erasing.email.key());
+async fn take_away(
+    transaction: &mut Transaction,
+    who: &SubscriberId,
+    (key, suppressed_as): (&str, &str),
+    now: DateTime<Utc>,
+) -> Result<bool> {
     let blank = concat!("UPDATE subscribers SET ", blank!(), " WHERE id = $1 AND email_key = $2");
     if transaction.execute(blank, values![who, key]).await? == 0 {
         return Ok(false);
@@ -156,10 +160,6 @@ async fn erase(transaction: &mut Transaction, erasing: Erasing, now: DateTime<Ut
     transaction.execute("DELETE FROM suppressions WHERE email_key = $1", values![key]).await?;
     let suppressed = "INSERT INTO suppressions (email_key, reason, at) VALUES ($1, 'request', $2)
         ON CONFLICT (email_key) DO NOTHING";
-    transaction.execute(suppressed, values![&erasing.suppressed_as, now]).await?;
-    record_event(transaction, "erased", (Some(who), ""), "", now).await?;
-    let to = (erasing.email, erasing.language);
-    let flow = NewFlow::new("erased", erasing.link, to, now, Duration::hours(24));
-    enter_flow(transaction, flow, None).await?;
+    transaction.execute(suppressed, values![suppressed_as, now]).await?;
     Ok(true)
 }

@@ -53,21 +53,6 @@ impl NewSignIn {
     }
 }
 
-/// Everything that one request to sign in writes.
-#[derive(Debug, Clone)]
-pub struct SignInRequest {
-    /// What is mailed.
-    pub sign_in: NewSignIn,
-    /// Who wants to sign in.
-    pub email: EmailAddress,
-    /// The language of its notice, as BCP 47 names it.
-    pub language: String,
-    /// What it counts against.
-    pub asking: Asking,
-    /// When it was asked for.
-    pub now: DateTime<Utc>,
-}
-
 /// What a reader brings to sign in.
 #[derive(Debug, Clone)]
 pub enum Proof {
@@ -94,15 +79,19 @@ macro_rules! is_live {
 }
 
 impl Store {
-    /// Writes a request to sign in with its notice, in one transaction and with the same statements for any address.
-    /// Says for whom there was no room, if so; then nothing is written.
+    /// Writes a request to sign in with its notice in some language (BCP 47), in one transaction and with the same
+    /// statements for any address. Says for whom there was no room, if so; then nothing is written.
     ///
     /// For an address that is unknown, over its limit or without a mailbox, flow and notice are written all the same,
     /// but end at once.
-    pub async fn ask_to_sign_in(&self, request: SignInRequest) -> Result<Option<NoRoom>> {
+    pub async fn ask_to_sign_in(
+        &self,
+        sign_in: NewSignIn,
+        (email, language): (EmailAddress, String),
+        asking: Asking,
+        now: DateTime<Utc>,
+    ) -> Result<Option<NoRoom>> {
         transact!(self.write, |transaction| {
-            let SignInRequest { email, asking, now, .. } = &request;
-            let (email, now) = (email.clone(), *now);
             if let Some(no_room) = asking.admit(transaction, now).await? {
                 return Ok(Some(no_room));
             }
@@ -116,7 +105,6 @@ impl Store {
             };
             record_event(transaction, event, (subscriber.as_ref(), &email.masked()), detail, now).await?;
             asking.count_mail(transaction, unsent.is_none(), now).await?;
-            let SignInRequest { sign_in, language, .. } = request;
             sign_in.enter(transaction, subscriber, (email, language), unsent, now).await?;
             Ok(None)
         })

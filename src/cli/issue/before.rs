@@ -9,7 +9,7 @@ use crate::clock;
 use crate::content::{Article, FIRST_NAME_MARKS};
 use crate::mail::{Compiled, Headers, ListHeaders, message_id, sign};
 use crate::model::{Cadence, Carries, DeliveryId, EmailAddress, IssueId, IssueKind, Newsletter, Viewer};
-use crate::publishing::{self, Office, Plan, Purpose, WaitsFor};
+use crate::publishing::{self, Office, Plan, Purpose, SendError, WaitsFor};
 use crate::relay::{Envelope, Relay};
 use crate::render::{LEAVE_TOKEN_SLOT, PREFERENCES_TOKEN_SLOT};
 
@@ -192,8 +192,7 @@ struct Sample {
 fn sample(opened: &Opened, article: &Article, newsletter: &Newsletter, viewer: Viewer) -> Done<Sample> {
     let purpose = Purpose { newsletter, cadence: Cadence::Instant, at: article.date.unwrap_or_default(), more: 0 };
     let issue = IssueId::new("preview");
-    let composed = publishing::compose(&opened.edition, purpose, &[article], &issue)
-        .map_err(|error| Failure::yours(error.to_string(), "`pressrun check` says where"))?;
+    let composed = publishing::compose(&opened.edition, purpose, &[article], &issue).map_err(SendError::Compose)?;
     let body = composed.bodies.into_iter().rfind(|(known, _, _)| *known <= viewer);
     let (_, html, text) = body.unwrap_or((viewer, String::new(), String::new()));
     let kill = |text: String| {
