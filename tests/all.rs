@@ -19,5 +19,6 @@ mod payments;
 mod relay;
 mod simulation;
 mod story;
+mod strangers;
 mod words;
 mod world;

@@ -10,6 +10,7 @@
 mod body;
 mod dkim;
 mod header;
+pub mod report;
 mod token;
 
 use aws_lc_rs::digest;

@@ -6,6 +6,7 @@
 mod access;
 mod address;
 mod cadence;
+mod cause;
 mod choices;
 mod delivery;
 mod errands;
@@ -23,6 +24,7 @@ mod words;
 pub use access::{Access, Opens, Portion, Reading, Viewer};
 pub use address::{AddressError, EmailAddress};
 pub use cadence::{Cadence, DigestTime, Rhythm};
+pub use cause::Cause;
 pub use choices::{Choices, Service, Wish};
 pub use delivery::{DeliveryState, Durability, OnUnknown, RetryPolicy};
 pub use errands::{ErrandKind, News};

@@ -1,13 +1,11 @@
 //! What a failure means: for the reader's mail, for the issue, for the relay.
 //!
-//! "5xx is a dead mailbox" is wrong more often than not, so the answer's phase, its code, its enhanced code (RFC 3463)
-//! and at two places its words decide together. What is our own fault leaves no mark on any reader.
-
-use std::ops::RangeInclusive;
+//! The phase and what the answer is about decide together. What is our own fault leaves no mark on any reader.
 
 use crate::model::Strain;
 
 use super::{Failure, FailureKind, Phase, Reply};
+use crate::model::Cause;
 
 /// What a failure means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,53 +54,32 @@ impl Failure {
     }
 }
 
-fn of_reply(phase: Phase, reply: &Reply) -> Verdict {
-    let of_codes = by_enhanced_code(reply).or_else(|| by_basic_code(reply.code));
-    match (phase, of_codes) {
-        // The size is announced with MAIL FROM; all else said before RCPT TO is about us.
-        (Phase::MailFrom, Some(Verdict::MessageTrouble)) => Verdict::MessageTrouble,
-        (phase, _) if phase < Phase::RcptTo => Verdict::RelayTrouble,
-        (Phase::RcptTo, _) if is_refusal_to_relay(reply) => Verdict::RelayTrouble,
-        // Said of a mailbox, and without a reason: its share is used up (RFC 5321, 4.2.3).
-        (Phase::RcptTo, Some(Verdict::MessageTrouble)) if reply.enhanced.is_none() => Verdict::NotNow,
-        (_, Some(Verdict::RefusedForGood)) if is_rate(reply) => Verdict::NotNow,
-        (_, Some(verdict)) => verdict,
-        (_, None) if reply.code < 500 => Verdict::NotNow,
-        (_, None) => Verdict::RefusedForGood,
+impl Reply {
+    /// What a reply that says no is about.
+    pub fn cause(&self) -> Cause {
+        Cause::of(Some(self.code), self.enhanced.as_deref(), &self.text)
     }
 }
 
-/// Which first digit of the basic code a row is about.
-#[derive(PartialEq)]
-enum Class {
-    Any,
-    Permanent,
-}
-
-/// Class, subject and details of an enhanced code that say more than the basic code; the first row that fits counts.
-const BY_ENHANCED_CODE: &[(Class, u16, RangeInclusive<u16>, Verdict)] = &[
-    (Class::Any, 1, 7..=8, Verdict::RelayTrouble), // our own address or its domain
-    (Class::Any, 7, 23..=27, Verdict::RelayTrouble), // SPF, reverse DNS, authentication
-    (Class::Any, 7, 29..=32, Verdict::RelayTrouble), // TLS, DKIM, DMARC, alignment
-    (Class::Any, 7, 40..=40, Verdict::RelayTrouble), // no DMARC record
-    (Class::Permanent, 7, 28..=28, Verdict::RelayTrouble), // too much at once
-    (Class::Permanent, 7, 500..=599, Verdict::RelayTrouble), // Microsoft: authentication and reputation
-    (Class::Permanent, 1, 0..=999, Verdict::RefusedForGood), // the mailbox, whatever the basic code
-    (Class::Permanent, 2, 2..=2, Verdict::NotNow), // mailbox full
-    (Class::Permanent, 2, 0..=999, Verdict::RefusedForGood), // the mailbox's state
-    (Class::Permanent, 3, 1..=1, Verdict::NotNow), // the whole mail system is full
-    (Class::Permanent, 3, 4..=4, Verdict::MessageTrouble), // too big
-    (Class::Permanent, 6, 7..=7, Verdict::RefusedForGood), // an address outside ASCII (RFC 6531)
-    (Class::Permanent, 6, 0..=999, Verdict::MessageTrouble), // the form of the message
-];
-
-fn by_enhanced_code(reply: &Reply) -> Option<Verdict> {
-    let mut numbers = reply.enhanced.as_deref()?.split('.').skip(1).map(str::parse::<u16>);
-    let (subject, detail) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-    let fits = |(class, its_subject, details, _): &&(Class, u16, RangeInclusive<u16>, Verdict)| {
-        (*class == Class::Any || reply.code >= 500) && *its_subject == subject && details.contains(&detail)
+fn of_reply(phase: Phase, reply: &Reply) -> Verdict {
+    let of_cause = match reply.cause() {
+        Cause::Authentication => Verdict::RelayTrouble,
+        Cause::Message => Verdict::MessageTrouble,
+        Cause::Later if reply.code >= 500 => Verdict::RefusedForGood,
+        Cause::Full | Cause::Rate | Cause::Later => Verdict::NotNow,
+        Cause::Gone | Cause::Inactive | Cause::Policy | Cause::Refused => Verdict::RefusedForGood,
     };
-    BY_ENHANCED_CODE.iter().find(fits).map(|(_, _, _, verdict)| *verdict)
+    let says_nothing = Cause::by_code(Some(reply.code), reply.enhanced.as_deref()).is_none();
+    let verdict = by_basic_code(reply.code).filter(|_| says_nothing && of_cause != Verdict::NotNow).unwrap_or(of_cause);
+    match (phase, verdict) {
+        // The size is announced with MAIL FROM; all else said before RCPT TO is about us.
+        (Phase::MailFrom, Verdict::MessageTrouble) => Verdict::MessageTrouble,
+        (phase, _) if phase < Phase::RcptTo => Verdict::RelayTrouble,
+        (Phase::RcptTo, _) if is_refusal_to_relay(reply) => Verdict::RelayTrouble,
+        // Said of a mailbox, and without a reason: its share is used up (RFC 5321, 4.2.3).
+        (Phase::RcptTo, Verdict::MessageTrouble) if reply.enhanced.is_none() => Verdict::NotNow,
+        (_, verdict) => verdict,
+    }
 }
 
 fn by_basic_code(code: u16) -> Option<Verdict> {
@@ -118,9 +95,4 @@ fn by_basic_code(code: u16) -> Option<Verdict> {
 fn is_refusal_to_relay(reply: &Reply) -> bool {
     let text = reply.text.to_ascii_lowercase();
     reply.code >= 500 && (text.contains("relay access denied") || text.contains("relaying denied"))
-}
-
-/// Gmail says 5.2.1 both of a mailbox that is closed and of one that gets too much at the moment.
-fn is_rate(reply: &Reply) -> bool {
-    reply.enhanced.as_deref() == Some("5.2.1") && reply.text.contains("receiving email at a rate")
 }
