@@ -54,6 +54,8 @@ pub mod billing;
 pub mod publishing;
 /// Deliveries become sent mail; retries and leases.
 pub mod sending;
+/// What comes back: bounces, complaints, and what follows from them.
+pub mod mailbox;
 
 // ── faces ──
 

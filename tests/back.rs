@@ -1,22 +1,64 @@
 //! What comes back: told from the mail that went out to what is known of its reader, on both databases.
 
+use chrono::TimeDelta;
 use pressrun::mail;
-use pressrun::model::Cadence;
+use pressrun::mailbox::{self, Kind};
+use pressrun::model::{Cadence, Cause, EmailAddress, IssueEvent, IssueState, SubscriptionState, SuppressionReason};
+use pressrun::relay::{Phase, Reply};
+use pressrun::store::{About, Returned, Said};
 
+use crate::relay::{Act, FinalDot, Memory};
 use crate::world::{World, on_both_databases};
 
 on_both_databases! {
     each_mail_names_its_delivery
+    a_dead_mailbox_is_not_mailed_again
+    a_forged_report_does_nothing
+    a_complaint_ends_everything_and_no_import_brings_it_back
+    a_full_mailbox_is_given_up_after_two_weeks
+    what_the_relay_says_of_a_mailbox_holds_for_later
+    too_many_dead_mailboxes_stop_a_newsletter_until_an_editor_looks
+    our_own_fault_stops_everything_at_once
+}
+
+impl World {
+    /// An article goes out to all readers of `main`; gives the mails.
+    async fn sends(&mut self, slug: &str) -> Vec<FinalDot> {
+        let before = self.relay.final_dots().len();
+        self.editor_writes(slug, "", "Text.");
+        self.editor_sends(slug).await.unwrap();
+        self.turn().await;
+        self.sender_works().await;
+        self.relay.final_dots().split_off(before)
+    }
+
+    /// A report about a mail comes to the address that it was sent from, or to another.
+    async fn hears(&self, dot: &FinalDot, to: Option<&str>, status: &str, said: &str) -> (Kind, bool) {
+        let report = format!(
+            "From: MAILER-DAEMON@mx.example.com\r\nSubject: Undelivered\r\n\
+             Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
+             --b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.com\r\n\r\n\
+             Final-Recipient: rfc822; {}\r\nAction: failed\r\nStatus: {status}\r\nDiagnostic-Code: smtp; {said}\r\n--b--\r\n",
+            dot.envelope.to
+        );
+        self.reads(to.unwrap_or(dot.envelope.from.as_str()), &report).await
+    }
+
+    async fn reads(&self, to: &str, mail: &str) -> (Kind, bool) {
+        mailbox::hear(&self.store, &self.keys, (to, mail.as_bytes()), self.now).await.unwrap()
+    }
+
+    async fn suppression(&self, dot: &FinalDot) -> Option<SuppressionReason> {
+        let key = dot.envelope.to.key();
+        self.store.suppressions_of(&[key]).await.unwrap().remove(key)
+    }
 }
 
 async fn each_mail_names_its_delivery(mut world: World) {
     world.readers(2, "main", Cadence::Instant).await;
-    world.editor_writes("first", "", "Text.");
-    world.editor_sends("first").await.unwrap();
-    world.sender_works().await;
-    let keys: Vec<_> = world.keys.all().collect();
-    let dots = world.relay.final_dots();
+    let dots = world.sends("first").await;
     assert_eq!(dots.len(), 2);
+    let keys: Vec<_> = world.keys.all().collect();
     for dot in dots {
         let sender = dot.envelope.from.as_str();
         assert!(sender.starts_with("bounces+") && sender.ends_with("@sample.example.com"), "{sender}");
@@ -25,4 +67,123 @@ async fn each_mail_names_its_delivery(mut world: World) {
             assert_eq!(mail::delivery_of(text, &keys), Some(dot.delivery.clone()), "{text}");
         }
     }
+}
+
+async fn a_dead_mailbox_is_not_mailed_again(mut world: World) {
+    world.readers(2, "main", Cadence::Instant).await;
+    let dots = world.sends("first").await;
+    assert_eq!(world.hears(&dots[0], None, "5.1.1", "550 5.1.1 User unknown").await, (Kind::Bounce, true));
+    assert_eq!(world.hears(&dots[0], None, "5.1.1", "550 5.1.1 User unknown").await, (Kind::Bounce, false));
+    assert_eq!(world.hears(&dots[1], None, "4.4.1", "connection timed out").await, (Kind::Bounce, false));
+    assert_eq!(world.suppression(&dots[0]).await, Some(SuppressionReason::HardBounce));
+    let returns = world.store.returns_of(&dots[0].delivery).await.unwrap();
+    let told: Vec<_> = returns.iter().map(|(cause, row)| (*cause, row.said.text.as_str())).collect();
+    assert_eq!(told, [(Cause::Gone, "550 5.1.1 User unknown")]);
+    let next = world.sends("second").await;
+    assert_eq!(next.iter().map(|dot| &dot.envelope.to).collect::<Vec<_>>(), [&dots[1].envelope.to]);
+}
+
+async fn a_forged_report_does_nothing(mut world: World) {
+    world.readers(1, "main", Cadence::Instant).await;
+    let dot = world.sends("first").await.remove(0);
+    let sender = dot.envelope.from.to_string();
+    let forged = sender.replace(&sender[41..57], "0123456789abcdef");
+    assert_ne!(forged, sender);
+    for to in ["bounces@sample.example.com", dot.envelope.to.as_str(), &forged] {
+        assert_eq!(world.hears(&dot, Some(to), "5.1.1", "550 User unknown").await, (Kind::Ignored, false), "{to}");
+    }
+    let letter =
+        format!("From: reader@example.org\r\nTo: {sender}\r\nSubject: Re: News\r\n\r\nUser unknown, I read.\r\n");
+    assert_eq!(world.reads(&sender, &letter).await, (Kind::Ignored, false));
+    assert_eq!(world.suppression(&dot).await, None);
+}
+
+async fn a_complaint_ends_everything_and_no_import_brings_it_back(mut world: World) {
+    world.readers(1, "main", Cadence::Instant).await;
+    world.readers(1, "other", Cadence::Instant).await;
+    let dot = world.sends("first").await.remove(0);
+    let message = String::from_utf8_lossy(&dot.message).into_owned();
+    let complaint = format!(
+        "From: feedback@example.com\r\nContent-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\nUser-Agent: x/1\r\nVersion: 1\r\n\
+         --b\r\nContent-Type: message/rfc822\r\n\r\n{message}\r\n--b--\r\n"
+    );
+    assert_eq!(world.reads("", &complaint).await, (Kind::Complaint, true));
+    let key = dot.envelope.to.key();
+    let person = world.store.subscribers_with(&[key]).await.unwrap().remove(0);
+    assert!(person.subscriptions.iter().all(|theirs| theirs.state == SubscriptionState::Ended), "{person:?}");
+    assert_eq!(person.suppression, Some(SuppressionReason::Complaint));
+    let flow = pressrun::audience::flow_id(pressrun::clock::random());
+    let who = (person.id, dot.envelope.to.clone());
+    assert!(pressrun::audience::erase(&world.store, &world.keys, who, "en".to_owned(), flow, world.now).await.unwrap());
+    assert_eq!(world.suppression(&dot).await, None, "nothing of the address is left");
+    world.imports(&format!("email,cadence\n{key},instant\n")).await;
+    assert_eq!(world.sends("second").await.len(), 0);
+}
+
+async fn a_full_mailbox_is_given_up_after_two_weeks(mut world: World) {
+    world.readers(1, "main", Cadence::Instant).await;
+    for (number, days) in [0, 7, 6, 1].into_iter().enumerate() {
+        world.now += TimeDelta::days(days);
+        let dot = world.sends(&format!("number-{number}")).await.remove(0);
+        let is_enough = number == 3;
+        assert_eq!(
+            world.hears(&dot, None, "5.2.2", "552 5.2.2 mailbox full").await,
+            (Kind::Bounce, is_enough),
+            "{number}"
+        );
+    }
+}
+
+async fn what_the_relay_says_of_a_mailbox_holds_for_later(mut world: World) {
+    world.readers(3, "main", Cadence::Instant).await;
+    let refusal = |to: &EmailAddress| match to.as_str() {
+        "instant-1@example.com" => Act::Refuse(Reply::parse("550 5.1.1 no such user").unwrap()),
+        "instant-2@example.com" => Act::Refuse(Reply::parse("550 5.7.1 looks like spam").unwrap()),
+        _ => Act::Accept,
+    };
+    world.relay = Memory::deciding(move |step| match (&step.phase, &step.mail) {
+        (Phase::RcptTo, Some((_, envelope))) => refusal(&envelope.to),
+        _ => Act::Accept,
+    });
+    world.sends("first").await;
+    let keys = ["instant-1@example.com", "instant-2@example.com", "instant-3@example.com"];
+    let suppressions: Vec<_> = world.store.suppressions_of(&keys).await.unwrap().into_iter().collect();
+    assert_eq!(suppressions, [("instant-1@example.com".to_owned(), SuppressionReason::HardBounce)]);
+}
+
+async fn too_many_dead_mailboxes_stop_a_newsletter_until_an_editor_looks(mut world: World) {
+    world.readers(200, "main", Cadence::Instant).await;
+    let dots = world.sends("first").await;
+    for dot in &dots[..10] {
+        assert!(world.store.stopped_newsletters().await.unwrap().is_empty());
+        world.hears(dot, None, "5.1.1", "550 5.1.1 User unknown").await;
+    }
+    world.hears(&dots[10], None, "5.1.1", "550 5.1.1 User unknown").await;
+    let stopped = world.store.stopped_newsletters().await.unwrap();
+    assert_eq!(stopped.keys().map(|newsletter| newsletter.as_str()).collect::<Vec<_>>(), ["main"]);
+    assert_eq!(world.sends("second").await.len(), 0, "what comes next waits");
+    let issue = world.store.issues().await.unwrap().into_iter().find(|issue| issue.subject.contains("second")).unwrap();
+    assert_eq!(issue.state, IssueState::Paused);
+    world.store.move_issue(&issue.id, IssueEvent::Resume, world.now).await.unwrap();
+    assert!(world.store.stopped_newsletters().await.unwrap().is_empty());
+    let before = world.relay.final_dots().len();
+    world.sender_works().await;
+    assert_eq!(world.relay.final_dots().len() - before, 189);
+    world.hears(&dots[11], None, "5.1.1", "550 5.1.1 User unknown").await;
+    assert!(world.store.stopped_newsletters().await.unwrap().is_empty(), "what the editor has seen counts no more");
+}
+
+async fn our_own_fault_stops_everything_at_once(mut world: World) {
+    world.readers(1, "main", Cadence::Instant).await;
+    let dot = world.sends("first").await.remove(0);
+    world.hears(&dot, None, "5.7.26", "550 5.7.26 unauthenticated").await;
+    assert!(world.store.stopped_newsletters().await.unwrap().is_empty(), "anybody may have written it");
+    let said =
+        Said { code: Some(550), enhanced: Some("5.7.26".to_owned()), text: String::new(), relay: "relay".to_owned() };
+    let about = About::Delivery(dot.delivery.clone());
+    let returned = Returned { id: "1".to_owned(), about, cause: Cause::Authentication, said, is_vouched: true };
+    world.store.take_back(returned, world.now).await.unwrap();
+    assert_eq!(world.store.stopped_newsletters().await.unwrap().len(), 2);
+    assert_eq!(world.suppression(&dot).await, None);
 }

@@ -16,8 +16,7 @@ fn bounces_of_strangers() {
         let (what, text) = match &read {
             None => ("nothing", ""),
             Some(Report::Passing) => ("passing", ""),
-            Some(Report::Complaint) => ("complaint", ""),
-            Some(Report::Failed(failed)) => (failed.cause.as_str(), &*failed.text),
+            Some(Report::Back(back)) => (back.cause.as_str(), &*back.text),
         };
         println!("judged {} {what} {text}", file.file_name().unwrap().to_string_lossy());
     }

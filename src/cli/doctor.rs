@@ -42,6 +42,10 @@ pub async fn run(doctor: &Doctor, context: &Context) -> Done<ExitCode> {
     findings.extend(opened.edition.settings.mail.relays.iter().map(relay));
     findings.extend(billing(&opened));
     findings.extend(database(&opened).await?);
+    let stopped = opened.store.stopped_newsletters().await?.into_iter();
+    findings.extend(stopped.map(|(newsletter, why)| {
+        Finding::problem("sending", format!("{newsletter} has stopped: {why}; `pressrun issue resume` lets it go on"))
+    }));
     if doctor.dns {
         let found = lookup::look_over(&subject(&opened, &doctor.leaves_from), doctor.dns_server).await;
         findings.extend(found.map_err(|error| {

@@ -4,6 +4,7 @@
 //! the machine's fault. The environment is read here, once.
 
 mod billing;
+mod bounces;
 mod build;
 mod check;
 mod config;
@@ -77,6 +78,7 @@ enum Command {
     Issue(issue::Issue),
     Digest(digest::Digest),
     Subscribers(subscribers::Subscribers),
+    Bounces(bounces::Bounces),
     Billing(billing::Billing),
     Db(db::Db),
     Dkim(dkim::Dkim),
@@ -237,6 +239,7 @@ fn obey(command: Command, context: &Context) -> Done<ExitCode> {
         Command::Serve(serve) => at_work(serve::run(serve, context))?,
         Command::Worker(worker) => at_work(serve::run(worker.into(), context))?,
         Command::Subscribers(subscribers) => at_work(subscribers::run(subscribers, context))?,
+        Command::Bounces(bounces) => at_work(bounces::run(bounces, context))?,
         Command::Billing(billing) => at_work(billing::run(billing, context))?,
         Command::Check(check) => return check::run(&check, context),
         Command::Config(config) => return config::run(&config, context),

@@ -20,6 +20,7 @@ use crate::config::{Relay, is_loopback};
 use crate::counters;
 use crate::diagnostic;
 use crate::files::{self, Watcher};
+use crate::mailbox;
 use crate::press::{self, Edition, Options};
 use crate::publishing::{self, Office, SendError};
 use crate::sending::{self, Means, Until};
@@ -127,6 +128,11 @@ pub async fn run(serve: Serve, context: &Context) -> Done {
     }
     if serve.roles.contains(&Role::Sender) {
         tasks.spawn(send(means, stopped.clone()));
+        let mail = &opened.edition.settings.mail;
+        if let Some((address, mailbox)) = mail.lmtp.zip(mail.bounces_to.clone()) {
+            let written = (opened.store.clone(), Arc::clone(&opened.keys));
+            tasks.spawn(crash_free(mailbox::serve_lmtp(bind(address).await?, written, mailbox, stopped.clone())));
+        }
     }
     // Without the web, the site is where the one that has it was reached.
     let bound_url = bound_url.or_else(|| Url::parse(&opened.edition.base_url).ok());
@@ -298,7 +304,7 @@ async fn send(means: Means, stopped: watch::Receiver<bool>) -> Done {
 }
 
 async fn crash_free(served: impl Future<Output = io::Result<()>>) -> Done {
-    served.await.map_err(|error| Failure::ours(format!("the web server stopped: {error}"), "start it again"))
+    served.await.map_err(|error| Failure::ours(format!("a server stopped listening: {error}"), "start it again"))
 }
 
 fn crashed() -> Failure {

@@ -20,7 +20,7 @@ pub use show::show;
 pub use values::{LONGEST_MAILBOX, is_language_tag, is_unfit, store_address};
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use chrono::Duration;
 use url::Url;
@@ -110,6 +110,10 @@ pub struct Mail {
     pub bounces_to: Option<EmailAddress>,
     /// What it is signed with.
     pub dkim: Dkim,
+    /// Where the mail server beside us brings what comes for it, by LMTP.
+    pub lmtp: Option<SocketAddr>,
+    /// What Postmark proves itself with.
+    pub postmark_password: Option<Secret>,
 }
 
 /// One of `[[mail.relays]]`.

@@ -43,8 +43,13 @@ pub fn secret_files_named(source: &Source) -> Vec<String> {
     let passwords = mail.sections("relays").into_iter().filter_map(|relay| relay.text("password-file"));
     let signing = mail.section("dkim").sections("keys").into_iter().filter_map(|key| key.text("key-file"));
     let billing = root.section("billing");
-    let keys =
-        [root.section("auth").text("secret-file"), billing.text("key-file"), billing.text("webhook-secret-file")];
+    let postmark = root.section("mail").text("postmark-password-file");
+    let keys = [
+        root.section("auth").text("secret-file"),
+        billing.text("key-file"),
+        billing.text("webhook-secret-file"),
+        postmark,
+    ];
     keys.into_iter().flatten().chain(passwords).chain(signing).collect()
 }
 
@@ -291,8 +296,18 @@ fn mail(section: Section<'_>, publication: &Publication, newsletters: &[Newslett
     if relays.is_empty() {
         relays.push(Relay::Outbox);
     }
-    let bounces_to = section.value("bounces-to", values::bounces_to);
-    Mail { relays, bounces_to, dkim: dkim(section.section("dkim"), newsletters) }
+    let mail = Mail {
+        relays,
+        bounces_to: section.value("bounces-to", values::bounces_to),
+        dkim: dkim(section.section("dkim"), newsletters),
+        lmtp: section.value("lmtp", values::loopback),
+        postmark_password: section.secret("postmark-password", "postmark-password-file").map(|(secret, _)| secret),
+    };
+    if mail.lmtp.is_some() && section.placed("bounces-to").is_none() {
+        let message = "mail is taken here for the mailbox of bounces, and there is none";
+        section.note("lmtp", Wrong::new(&codes::SETTINGS_MISSING, message, "add a line `bounces-to = \"…\"`"));
+    }
+    mail
 }
 
 fn relay(section: Section<'_>, publication: &Publication) -> Option<Relay> {

@@ -5,7 +5,9 @@ use toml::Value;
 use crate::model::{Cadence, Newsletter, Plan};
 
 use super::values::{WEEKDAYS, duration_text, rate_text, word_for};
-use super::{Auth, Author, Billing, DkimKey, Encryption, Link, Publication, Relay, Secret, Sending, Settings, Store};
+use super::{
+    Auth, Author, Billing, DkimKey, Encryption, Link, Mail, Publication, Relay, Secret, Sending, Settings, Store,
+};
 
 /// What holds in the end, as TOML that can be read again; secrets are `***`, what is not set is left out.
 pub fn show(settings: &Settings) -> String {
@@ -14,8 +16,7 @@ pub fn show(settings: &Settings) -> String {
     sections.extend(settings.authors.iter().map(|author| ("[[authors]]", author_lines(author))));
     sections.extend(settings.newsletters.iter().map(|newsletter| ("[[newsletters]]", newsletter_lines(newsletter))));
     sections.extend(settings.site.links.iter().map(|link| ("[[site.links]]", link_lines(link))));
-    let bounces_to = if_set(settings.mail.bounces_to.as_ref().map(ToString::to_string));
-    sections.push(("[mail]", vec![("bounces-to", bounces_to)]));
+    sections.push(("[mail]", mail(&settings.mail)));
     sections.extend(settings.mail.relays.iter().map(|one| ("[[mail.relays]]", relay(one))));
     let dkim = &settings.mail.dkim;
     sections.extend(dkim.domain.iter().map(|domain| ("[mail.dkim]", vec![("domain", is(domain.as_str()))])));
@@ -95,6 +96,14 @@ fn newsletter_lines(newsletter: &Newsletter) -> Lines {
 
 fn link_lines(link: &Link) -> Lines {
     vec![("title", is(&*link.title)), ("url", is(link.url.as_str()))]
+}
+
+fn mail(mail: &Mail) -> Lines {
+    vec![
+        ("bounces-to", if_set(mail.bounces_to.as_ref().map(ToString::to_string))),
+        ("lmtp", if_set(mail.lmtp.map(|address| address.to_string()))),
+        ("postmark-password", mail.postmark_password.as_ref().map(masked)),
+    ]
 }
 
 fn relay(relay: &Relay) -> Lines {

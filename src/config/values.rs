@@ -1,6 +1,6 @@
 //! One value at a time: text in; out comes what it stands for, or what is wrong with it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use chrono::{Duration, Weekday};
 use url::{Host, Url};
@@ -206,6 +206,15 @@ pub(super) fn bounces_to(text: &str) -> Result<EmailAddress, Wrong> {
     }
     let message = format!("the part before the `@` is longer than {LONGEST_MAILBOX} characters");
     Err(Wrong::new(&codes::SETTINGS_ADDRESS, message, "write a shorter one, such as `bounces@mail.example.com`"))
+}
+
+/// An address of this machine that nobody else reaches, with its port.
+pub(super) fn loopback(text: &str) -> Result<SocketAddr, Wrong> {
+    let address: Option<SocketAddr> = text.parse().ok();
+    address.filter(|address| address.ip().to_canonical().is_loopback()).ok_or_else(|| {
+        let help = "write an address of this machine with a port, such as `127.0.0.1:2424`";
+        Wrong::new(&codes::SETTINGS_ADDRESS, format!("`{text}` is not an address of this machine with a port"), help)
+    })
 }
 
 /// A relay's address: none is the outbox, else host, port and how the line is encrypted.

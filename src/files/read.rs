@@ -125,6 +125,26 @@ pub fn open_stream(path: &Path) -> Result<impl io::Read + Send + use<>, FilesErr
     Ok(BufReader::new(file))
 }
 
+/// The mails in a folder.
+pub struct Mails {
+    /// Each in a file of its own, by name.
+    pub files: Vec<PathBuf>,
+    /// In a maildir, the folder of those that somebody has seen.
+    pub seen: Option<PathBuf>,
+}
+
+/// Looks for mails in a folder: in a maildir those that are new, else all files.
+pub fn mails_in(folder: &Path) -> Result<Mails, FilesError> {
+    let seen = Some(folder.join("cur")).filter(|seen| seen.is_dir() && folder.join("new").is_dir());
+    let folder = if seen.is_some() { folder.join("new") } else { folder.to_path_buf() };
+    let refuse = FilesError::at("read", &folder);
+    let entries = fs::read_dir(&folder).map_err(&refuse)?;
+    let paths: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>().map_err(&refuse)?;
+    let mut files: Vec<PathBuf> = paths.into_iter().filter(|path| path.is_file()).collect();
+    files.sort();
+    Ok(Mails { files, seen })
+}
+
 /// Reads a secret from the file `name`, relative to `root` unless absolute, without the line's end.
 pub fn read_secret(root: &Path, name: &str) -> Result<String, FilesError> {
     let text = read_text("read the secret in", &root.join(name), LONGEST_SECRET)?;

@@ -23,17 +23,15 @@ const KEPT: usize = 512;
 /// What a mail that came back says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
-    /// The mail did not arrive and is not tried any more.
-    Failed(Failed),
+    /// The mail did not arrive and is not tried any more, or its reader calls it spam.
+    Back(Back),
     /// It is still being tried, or arrived.
     Passing,
-    /// The reader calls it spam.
-    Complaint,
 }
 
-/// Why a mail did not arrive.
+/// Why a mail came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failed {
+pub struct Back {
     /// What it is about.
     pub cause: Cause,
     /// The basic code, if one is quoted.
@@ -59,7 +57,8 @@ pub fn read(bytes: &[u8]) -> Option<Report> {
     let (parts, words) = (parts(&message), words_of(&message));
     let of_type = |wanted: &str| parts.iter().find(|(media_type, _)| media_type == wanted).map(|(_, text)| text);
     if let Some(feedback) = of_type("message/feedback-report") {
-        return is_complaint(feedback).then_some(Report::Complaint);
+        let back = Back { cause: Cause::Complaint, code: None, enhanced: None, text: String::new() };
+        return is_complaint(feedback).then_some(Report::Back(back));
     }
     if let Some(status) = of_type("message/delivery-status").or_else(|| of_type("message/global-delivery-status"))
         && let Some(report) = of_status(status, &words)
@@ -118,14 +117,14 @@ fn of_status(status: &str, words: &str) -> Option<Report> {
             let said = field(block, "diagnostic-code");
             let said = said.split_once(';').map_or(said, |(_, said)| said);
             let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-            return Some(Report::Failed(failed(status, &said, words)));
+            return Some(Report::Back(failed(status, &said, words)));
         }
     }
     is_report.then_some(Report::Passing)
 }
 
 /// `status` is that of the server that reports, `said` the words of the one that refused.
-fn failed(status: &str, said: &str, words: &str) -> Failed {
+fn failed(status: &str, said: &str, words: &str) -> Back {
     let status = codes_in(status).1;
     let (code, enhanced) = codes_in(said);
     let is_better = |enhanced: &String| Cause::by_code(code, Some(enhanced)).is_some();
@@ -139,7 +138,7 @@ fn failed(status: &str, said: &str, words: &str) -> Failed {
         cause = Cause::of(code, enhanced.as_deref(), words);
     }
     let text = if said.is_empty() { words } else { said };
-    Failed { cause, code, enhanced, text: text.chars().filter(|one| !one.is_control()).take(KEPT).collect() }
+    Back { cause, code, enhanced, text: text.chars().filter(|one| !one.is_control()).take(KEPT).collect() }
 }
 
 /// Basic and enhanced code of an answer that is quoted somewhere in a text.
@@ -217,7 +216,7 @@ fn of_words(message: &Message<'_>, words: &str) -> Option<Report> {
     if says(words, TRYING) {
         return Some(Report::Passing);
     }
-    Some(Report::Failed(failed("", words, words)))
+    Some(Report::Back(failed("", words, words)))
 }
 
 /// What a mail says to people, in small letters on one line, without what it returns.
@@ -272,7 +271,7 @@ mod tests {
     #[track_caller]
     fn check(mail: &str, expected: Option<Cause>) {
         let cause = match read(mail.as_bytes()) {
-            Some(Report::Failed(failed)) => Some(failed.cause),
+            Some(Report::Back(back)) => Some(back.cause),
             _ => None,
         };
         assert_eq!(cause, expected, "{mail}");
@@ -318,7 +317,7 @@ mod tests {
                  User-Agent: Example/1\r\nVersion: 1\r\n--b--\r\n"
             )
         };
-        assert_eq!(read(feedback("abuse").as_bytes()), Some(Report::Complaint));
+        check(&feedback("abuse"), Some(Cause::Complaint));
         assert_eq!(read(feedback("not-spam").as_bytes()), None);
         assert_eq!(read(feedback("auth-failure").as_bytes()), None);
     }

@@ -5,6 +5,8 @@
 
 use std::ops::RangeInclusive;
 
+use chrono::{DateTime, Duration, Utc};
+
 use super::words;
 
 words! {
@@ -28,6 +30,8 @@ words! {
         Later = "later",
         /// For good, without a reason that we know.
         Refused = "refused",
+        /// Nothing was refused: the reader calls it spam.
+        Complaint = "complaint",
     }
 }
 
@@ -44,10 +48,9 @@ const BY_CODE: &[(Class, u16, RangeInclusive<u16>, Cause)] = &[
     (Class::Any, 7, 23..=27, Cause::Authentication), // SPF, reverse DNS, authentication
     (Class::Any, 7, 29..=32, Cause::Authentication), // TLS, DKIM, DMARC, alignment
     (Class::Any, 7, 40..=40, Cause::Authentication), // no DMARC record
-    (Class::Permanent, 7, 28..=28, Cause::Authentication), // too much at once
     (Class::Permanent, 7, 500..=599, Cause::Authentication), // Microsoft: authentication and reputation
-    (Class::Any, 7, 28..=28, Cause::Rate),
-    (Class::Any, 4, 5..=5, Cause::Rate), // congestion
+    (Class::Any, 7, 28..=28, Cause::Rate),         // too much at once
+    (Class::Any, 4, 5..=5, Cause::Rate),           // congestion
     (Class::Any, 2, 2..=2, Cause::Full),
     (Class::Any, 3, 1..=1, Cause::Full), // the whole mail system
     (Class::Permanent, 1, 1..=3, Cause::Gone),
@@ -234,6 +237,14 @@ impl Cause {
     pub fn is_hard(self) -> bool {
         matches!(self, Cause::Gone | Cause::Inactive)
     }
+
+    /// Whether a mailbox that is full is full for good: three issues in a row, over two weeks. `latest_first` says of
+    /// each issue when it was sealed and whether it found the mailbox full.
+    pub fn is_full_for_good(latest_first: &[(DateTime<Utc>, bool)]) -> bool {
+        let in_a_row: Vec<_> = latest_first.iter().take_while(|(_, is_full)| *is_full).map(|(at, _)| *at).collect();
+        let over = in_a_row.first().zip(in_a_row.last()).map(|(latest, first)| *latest - *first);
+        in_a_row.len() >= 3 && over.is_some_and(|time| time >= Duration::days(14))
+    }
 }
 
 /// The basic code decides where there is one: Gmail says `421 5.7.32`.
@@ -276,5 +287,14 @@ mod tests {
         for (code, enhanced, text, expected) in table {
             assert_eq!(Cause::of(*code, *enhanced, text), *expected, "{code:?} {enhanced:?} {text}");
         }
+    }
+
+    #[test]
+    fn a_full_mailbox_is_given_up_after_three_issues_over_two_weeks() {
+        let at = |days: i64| DateTime::UNIX_EPOCH + Duration::days(days);
+        assert!(Cause::is_full_for_good(&[(at(14), true), (at(7), true), (at(0), true)]));
+        assert!(!Cause::is_full_for_good(&[(at(14), true), (at(0), true)]));
+        assert!(!Cause::is_full_for_good(&[(at(13), true), (at(7), true), (at(0), true)]));
+        assert!(!Cause::is_full_for_good(&[(at(21), true), (at(14), true), (at(7), false), (at(0), true)]));
     }
 }

@@ -18,6 +18,7 @@ mod newsletter;
 mod plan;
 mod relay;
 mod subscription;
+mod tally;
 mod upcoming;
 mod words;
 
@@ -38,5 +39,6 @@ pub use newsletter::{Newsletter, Sender};
 pub use plan::{Every, Plan};
 pub use relay::{Carries, Health, Leave, Rate, Strain};
 pub use subscription::{SubscriptionState, SuppressionReason, meets_topics};
+pub use tally::Tally;
 pub use upcoming::next_mails;
 pub(crate) use words::words;

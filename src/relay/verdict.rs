@@ -64,10 +64,11 @@ impl Reply {
 fn of_reply(phase: Phase, reply: &Reply) -> Verdict {
     let of_cause = match reply.cause() {
         Cause::Authentication => Verdict::RelayTrouble,
+        Cause::Rate if reply.enhanced.as_deref() == Some("5.7.28") => Verdict::RelayTrouble,
         Cause::Message => Verdict::MessageTrouble,
         Cause::Later if reply.code >= 500 => Verdict::RefusedForGood,
         Cause::Full | Cause::Rate | Cause::Later => Verdict::NotNow,
-        Cause::Gone | Cause::Inactive | Cause::Policy | Cause::Refused => Verdict::RefusedForGood,
+        Cause::Gone | Cause::Inactive | Cause::Policy | Cause::Refused | Cause::Complaint => Verdict::RefusedForGood,
     };
     let says_nothing = Cause::by_code(Some(reply.code), reply.enhanced.as_deref()).is_none();
     let verdict = by_basic_code(reply.code).filter(|_| says_nothing && of_cause != Verdict::NotNow).unwrap_or(of_cause);

@@ -154,7 +154,13 @@ fn settings() -> Settings {
                 url: "https://social.example.com/@wire".parse().unwrap(),
             }],
         },
-        mail: Mail { relays: vec![Relay::Outbox], bounces_to: None, dkim: Dkim::default() },
+        mail: Mail {
+            relays: vec![Relay::Outbox],
+            bounces_to: None,
+            lmtp: None,
+            postmark_password: None,
+            dkim: Dkim::default(),
+        },
         sending: Sending {
             on_unknown: OnUnknown::default(),
             durability: Durability::default(),

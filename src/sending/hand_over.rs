@@ -8,9 +8,9 @@ use tokio::sync::watch;
 
 use crate::clock;
 use crate::counters;
-use crate::model::{IssueEvent, OnUnknown, RetryPolicy};
+use crate::model::{Cause, IssueEvent, OnUnknown, RetryPolicy};
 use crate::relay::{Failure, FailureKind, Phase, Reply, Session, Verdict};
-use crate::store::{Claimed, Content, Outcome, Said, StoreError};
+use crate::store::{About, Claimed, Consequence, Content, Outcome, Returned, Said, StoreError};
 
 use super::Means;
 use super::composer::{ComposeError, Composed, Composer, Kind};
@@ -177,6 +177,11 @@ impl HandOver {
                 if failure.phase < Phase::RcptTo { Outcome::Untouched(until) } else { self.later(claimed, kind) }
             }
         };
+        if let FailureKind::Reply(reply) = &failure.kind
+            && failure.phase >= Phase::RcptTo
+        {
+            self.take_back(claimed, reply.cause(), &outcome, &said).await?;
+        }
         self.record(claimed, outcome, said).await
     }
 
@@ -184,6 +189,28 @@ impl HandOver {
     async fn record(&self, claimed: &Claimed, outcome: Outcome, said: Said) -> Result<(), StoreError> {
         self.route.in_hand.fetch_sub(1, Ordering::Relaxed);
         self.ledger.record(claimed, outcome, said).await
+    }
+
+    /// What a refusal means beyond this delivery: a mailbox that is not there is not mailed again, and where our
+    /// authentication fails, nobody is.
+    async fn take_back(
+        &self,
+        claimed: &Claimed,
+        cause: Cause,
+        outcome: &Outcome,
+        said: &Said,
+    ) -> Result<(), StoreError> {
+        let is_over = matches!(outcome, Outcome::Failed(_)) && (cause.is_hard() || cause == Cause::Full);
+        if !is_over && cause != Cause::Authentication {
+            return Ok(());
+        }
+        let (id, about) = (format!("{}|{cause}", claimed.id), About::Delivery(claimed.id.clone()));
+        let returned = Returned { id, about, cause, said: said.clone(), is_vouched: true };
+        if let Some(Consequence { stopped: Some(why), .. }) = self.means.store.take_back(returned, clock::now()).await?
+        {
+            tracing::error!(why, "sending has stopped; `issue resume` lets it go on");
+        }
+        Ok(())
     }
 
     /// The relay refuses the message itself: no reader is to blame, so the issue waits for an editor.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Map, Value as Json, json};
 
-use crate::model::{EmailAddress, SubscriberId};
+use crate::model::{EmailAddress, SubscriberId, SuppressionReason};
 
 use super::audit::record_event;
 use super::billing::forget_payer;
@@ -54,6 +54,12 @@ const HELD: &[(&str, &str, &str)] = &[
         "issues",
         "i.newsletter, i.subject, d.email, d.state, d.reason, d.date_at AS dated_at, d.finished_at",
         "FROM issues i CROSS JOIN deliveries d WHERE d.issue = i.id AND d.subscriber = $1 ORDER BY d.id",
+    ),
+    (
+        "what_came_back",
+        "r.cause, r.source, r.text, r.at AS came_at",
+        "FROM issues i CROSS JOIN deliveries d JOIN returns r ON r.delivery = d.id
+            WHERE d.issue = i.id AND d.subscriber = $1 ORDER BY r.at, r.id",
     ),
     (
         "notices",
@@ -149,6 +155,8 @@ async fn take_away(
     for sql in [
         "UPDATE attempts SET text = '' WHERE delivery IN (
             SELECT id FROM deliveries WHERE issue IN (SELECT id FROM issues) AND subscriber = $1)",
+        "UPDATE returns SET text = '' WHERE delivery IN (
+            SELECT id FROM deliveries WHERE issue IN (SELECT id FROM issues) AND subscriber = $1)",
         "UPDATE deliveries SET email = 'erased', email_key = 'erased', first_name = ''
             WHERE issue IN (SELECT id FROM issues) AND subscriber = $1",
         "UPDATE audit SET who = '' WHERE subscriber = $1",
@@ -157,9 +165,10 @@ async fn take_away(
         transaction.execute(sql, values![who]).await?;
     }
     forget_payer(transaction, who, now).await?;
-    transaction.execute("DELETE FROM suppressions WHERE email_key = $1", values![key]).await?;
-    let suppressed = "INSERT INTO suppressions (email_key, reason, at) VALUES ($1, 'request', $2)
+    let before = "DELETE FROM suppressions WHERE email_key = $1 RETURNING reason";
+    let reason = transaction.row(before, values![key]).await?.unwrap_or(SuppressionReason::Request);
+    let suppressed = "INSERT INTO suppressions (email_key, reason, at) VALUES ($1, $2, $3)
         ON CONFLICT (email_key) DO NOTHING";
-    transaction.execute(suppressed, values![suppressed_as, now]).await?;
+    transaction.execute(suppressed, values![suppressed_as, reason, now]).await?;
     Ok(true)
 }

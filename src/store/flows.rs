@@ -199,7 +199,7 @@ impl Store {
 
     /// Uses a flow and makes its subscriptions active, in one transaction: of many at once, exactly one gets an answer.
     ///
-    /// What is new owes nothing older than now. The reader's own act lifts a suppression that was not a bounce.
+    /// What is new owes nothing older than now. The reader's own act lifts a suppression that was an editor's.
     /// Whoever confirms for the first time is written a mail of welcome.
     pub async fn confirm(&self, confirming: Confirming, now: DateTime<Utc>) -> Result<Result<Confirmed, Unopened>> {
         transact!(self.write, |transaction| {
@@ -216,10 +216,15 @@ impl Store {
             choices.retain(|choice| offered.contains(&choice.newsletter));
             choices.sort_by(|one, other| one.newsletter.cmp(&other.newsletter)); // locks have one order
             let subscriber = enter_subscriber(transaction, &email, &person, now).await?;
-            let lift = "DELETE FROM suppressions WHERE email_key = $1 AND reason <> 'hard-bounce'";
+            let lift = "DELETE FROM suppressions WHERE email_key = $1 AND reason = 'request'";
             transaction.execute(lift, values![email.key()]).await?;
             for erased in erased_as {
-                transaction.execute(lift, values![erased]).await?;
+                // Whoever confirms has a mailbox. A complaint holds for ever, and again under the address itself.
+                let lift = "DELETE FROM suppressions WHERE email_key = $1 AND reason <> 'complaint'";
+                transaction.execute(lift, values![&erased]).await?;
+                let keep = "INSERT INTO suppressions (email_key, reason, at)
+                    SELECT $1, reason, at FROM suppressions WHERE email_key = $2 ON CONFLICT (email_key) DO NOTHING";
+                transaction.execute(keep, values![email.key(), &erased]).await?;
             }
             let earlier = "SELECT 1 FROM consents WHERE subscriber = $1 AND event = 'confirmed'";
             let is_first = !transaction.has_any(earlier, values![&subscriber]).await?;
@@ -250,7 +255,10 @@ async fn why_unsent(transaction: &mut Transaction, sign_up: &mut SignUp) -> Resu
         // Counts for nothing, or else whoever floods an address would keep it shut for its owner.
         sign_up.asking.address.scope = "over-limit";
     }
+    let complained = "SELECT 1 FROM suppressions WHERE email_key = $1 AND reason = 'complaint'";
+    let complained = transaction.has_any(complained, values![sign_up.request.email.key()]).await?;
     let unsent = sign_up.asking.why_unsent(transaction, &sign_up.request.email, sign_up.now).await?;
+    let unsent = unsent.or(complained.then_some("suppressed"));
     Ok(if is_refused { unsent.or(Some("limit")) } else { unsent })
 }
 

@@ -76,8 +76,12 @@ impl Store {
         self.rows("SELECT id FROM issues WHERE state = 'sealing' ORDER BY created_at", vec![]).await
     }
 
-    /// Lets every sealed issue begin whose moment has come, unless all sending is held. Says how many began.
+    /// Lets every sealed issue begin whose moment has come, unless all sending is held; those of newsletters that have
+    /// stopped are paused. Says how many began.
     pub async fn start_due_issues(&self, now: DateTime<Utc>) -> Result<u64> {
+        let stopped = "UPDATE issues SET state = 'paused' WHERE state = 'sealed' AND send_at <= $1
+            AND newsletter IN (SELECT id FROM newsletters WHERE stopped_for IS NOT NULL)";
+        self.execute(stopped, values![now]).await?;
         let sql = "UPDATE issues SET state = 'sending', started_at = COALESCE(started_at, $1)
             WHERE state = 'sealed' AND send_at <= $1 AND NOT EXISTS (SELECT 1 FROM facts WHERE name = 'hold')";
         self.execute(sql, values![now]).await
@@ -226,6 +230,11 @@ async fn move_issue(
     let finished_at = (after == IssueState::Cancelled).then_some(now);
     let sql = "UPDATE issues SET state = $2, finished_at = $3 WHERE id = $1";
     transaction.execute(sql, values![&issue, after, finished_at]).await?;
+    if event == IssueEvent::Resume {
+        let go_on = "UPDATE newsletters SET stopped_for = NULL, watched_from = $2 WHERE stopped_for IS NOT NULL
+            AND id IN (SELECT newsletter FROM issues WHERE id = $1)";
+        transaction.execute(go_on, values![&issue, now]).await?;
+    }
     if event == IssueEvent::Cancel {
         let stop = "UPDATE deliveries SET state = 'suppressed', reason = 'cancelled', due_at = NULL, finished_at = $2
             WHERE issue = $1 AND (state IN ('queued', 'deferred') OR (state = 'sending' AND noted_at IS NULL))";

@@ -26,6 +26,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { version: 8, sql: SIGNATURES, first: None },
     Step { version: 9, sql: NAMES, first: None },
     Step { version: 10, sql: RELAYS, first: None },
+    Step { version: 11, sql: RETURNS, first: None },
 ];
 
 /// How each relay fares; see model::Health.
@@ -42,6 +43,28 @@ CREATE TABLE relays (
     tried_by TEXT,
     tried_until BIGINT
 )
+";
+
+/// What came back of the mails that went out: appended, never changed.
+const RETURNS: &str = "
+CREATE TABLE returns (
+    -- What makes two reports the same.
+    id TEXT PRIMARY KEY,
+    -- NULL: of no mail that is known, but of an address.
+    delivery TEXT REFERENCES deliveries (id),
+    newsletter TEXT REFERENCES newsletters (id),
+    at BIGINT NOT NULL,
+    cause TEXT NOT NULL,
+    source TEXT NOT NULL,
+    code BIGINT,
+    enhanced TEXT,
+    text TEXT NOT NULL
+);
+CREATE INDEX returns_by_delivery ON returns (delivery, at);
+CREATE INDEX returns_by_newsletter ON returns (newsletter, at);
+-- Why a newsletter waits for its editors, and since when what comes back counts.
+ALTER TABLE newsletters ADD COLUMN stopped_for TEXT;
+ALTER TABLE newsletters ADD COLUMN watched_from BIGINT NOT NULL DEFAULT 0
 ";
 
 /// Which content was ever worked with; the fact `revision` names the newest.

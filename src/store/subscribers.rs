@@ -255,20 +255,7 @@ impl Store {
         reason: SuppressionReason,
         now: DateTime<Utc>,
     ) -> Result<u64> {
-        transact!(self.write, |transaction| {
-            let rows = email_keys.iter().map(|key| values![key, reason, now]).collect();
-            let head = "INSERT INTO suppressions (email_key, reason, at) VALUES";
-            let new = transaction.insert_many(head, rows, "ON CONFLICT (email_key) DO NOTHING").await?;
-            let waiting = listed!(
-                "UPDATE deliveries SET state = 'suppressed', reason = 'suppressed', due_at = NULL, finished_at = $2
-                WHERE state IN ('queued', 'deferred') AND issue IN (
-                    SELECT id FROM issues WHERE state IN ('sealing', 'sealed', 'sending', 'paused'))
-                AND subscriber IN (SELECT s.id FROM listed JOIN subscribers s ON s.email_key = listed.value)"
-            );
-            let keys = serde_json::json!(email_keys).to_string();
-            transaction.execute(waiting, values![keys, now]).await?;
-            Ok(new)
-        })
+        transact!(self.write, |transaction| { suppress(transaction, &email_keys, reason, now).await })
     }
 
     /// The addresses, under their keys, that are not to be mailed and are no subscriber's; without those of people who
@@ -290,6 +277,27 @@ impl Store {
             keep_wishes(transaction, &newcomers, now).await
         })
     }
+}
+
+/// As [`Store::suppress`].
+pub(super) async fn suppress(
+    transaction: &mut Transaction,
+    email_keys: &[String],
+    reason: SuppressionReason,
+    now: DateTime<Utc>,
+) -> Result<u64> {
+    let rows = email_keys.iter().map(|key| values![key, reason, now]).collect();
+    let head = "INSERT INTO suppressions (email_key, reason, at) VALUES";
+    let new = transaction.insert_many(head, rows, "ON CONFLICT (email_key) DO NOTHING").await?;
+    let waiting = listed!(
+        "UPDATE deliveries SET state = 'suppressed', reason = 'suppressed', due_at = NULL, finished_at = $2
+        WHERE state IN ('queued', 'deferred') AND issue IN (
+            SELECT id FROM issues WHERE state IN ('sealing', 'sealed', 'sending', 'paused'))
+        AND subscriber IN (SELECT s.id FROM listed JOIN subscribers s ON s.email_key = listed.value)"
+    );
+    let keys = serde_json::json!(email_keys).to_string();
+    transaction.execute(waiting, values![keys, now]).await?;
+    Ok(new)
 }
 
 /// A goodbye: once, with its record, and with everything that waits for it.

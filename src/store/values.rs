@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use crate::model::{
-    AgreementId, ArticleId, Cadence, CustomerId, DeliveryId, DeliveryState, EmailAddress, Every, InvoiceState, IssueId,
-    IssueKind, IssueState, MembershipState, NewsletterId, PlanId, SubscriberId, SubscriptionId, SubscriptionState,
-    SuppressionReason, Viewer,
+    AgreementId, ArticleId, Cadence, Cause, CustomerId, DeliveryId, DeliveryState, EmailAddress, Every, InvoiceState,
+    IssueId, IssueKind, IssueState, MembershipState, NewsletterId, PlanId, SubscriberId, SubscriptionId,
+    SubscriptionState, SuppressionReason, Viewer,
 };
 
 use super::database::{Result, StoreError};
@@ -197,6 +197,7 @@ macro_rules! words {
 }
 words!(
     Cadence,
+    Cause,
     DeliveryState,
     Every,
     InvoiceState,

@@ -16,6 +16,7 @@ mod origin;
 mod outbox;
 mod patience;
 mod readers;
+mod returns;
 mod server;
 mod sign_in;
 mod sign_up;
@@ -128,6 +129,7 @@ routes! { |visit, part, body|
     "/billing/ending": POST => billing::ending(visit, body).await;
     "/billing/switch": POST => billing::switch(visit, body).await;
     "/webhooks/stripe": POST => billing::heard(visit, body).await;
+    "/webhooks/mail/{provider}": POST => returns::heard(visit, part, body).await;
     "/issues/{id}/": GET => site::issue(visit, part).await;
     "/outbox/": GET => outbox::list(visit).await;
     "/outbox/{id}/": GET => outbox::mail(visit, part).await;

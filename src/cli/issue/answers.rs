@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use crate::model::{DeliveryState, EmailAddress, IssueId};
+use crate::model::{Cause, DeliveryState, EmailAddress, IssueId, IssueState};
 use crate::store::{AttemptRow, IssueRow, Said, StoreError};
 
 use super::super::opened::Opened;
@@ -19,6 +19,8 @@ pub(super) struct Status {
     kind: &'static str,
     subject: String,
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_for: Option<String>,
     total: i64,
     #[serde(flatten)]
     counts: BTreeMap<DeliveryState, i64>,
@@ -35,6 +37,15 @@ struct Why {
     reason: String,
     message_id: Option<String>,
     attempts: Vec<Attempt>,
+    /// What came back after the relay had taken it, or with its refusal.
+    returns: Vec<Return>,
+}
+
+#[derive(Debug, Serialize)]
+struct Return {
+    cause: Cause,
+    #[serde(flatten)]
+    said: Attempt,
 }
 
 #[derive(Debug, Serialize)]
@@ -59,7 +70,12 @@ pub(super) async fn counts(opened: &Opened, issue: &IssueId) -> Result<BTreeMap<
 /// Counts an issue's deliveries.
 pub(super) async fn count(opened: &Opened, issue: &IssueRow) -> Result<Status, StoreError> {
     let counts = counts(opened, &issue.id).await?;
+    let mut stopped = match issue.state {
+        IssueState::Paused => opened.store.stopped_newsletters().await?,
+        _ => BTreeMap::new(),
+    };
     Ok(Status {
+        paused_for: stopped.remove(&issue.newsletter),
         issue: issue.id.to_string(),
         newsletter: issue.newsletter.to_string(),
         kind: issue.kind.as_str(),
@@ -79,7 +95,8 @@ impl Status {
         let counts = self.counts.iter().filter(|(_, count)| **count > 0);
         let counts: Vec<String> = counts.map(|(state, count)| format!("{count} {state}")).collect();
         let counts = if counts.is_empty() { "nobody".to_owned() } else { counts.join(", ") };
-        format!("{}  {:<9}  {}  {}: {}", self.issue, self.state, self.newsletter, self.subject, counts)
+        let why = self.paused_for.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
+        format!("{}  {:<9}  {}  {}: {}{why}", self.issue, self.state, self.newsletter, self.subject, counts)
     }
 }
 
@@ -130,12 +147,15 @@ pub(super) async fn why(opened: &Opened, context: &Context, issue: &IssueRow, ad
     let nothing = Why { issue: issue.id.to_string(), address: email.to_string(), ..Why::default() };
     let why = match delivery {
         Some(delivery) => {
+            let attempt = |AttemptRow { at, said }| Attempt { at: time(at), said };
             let attempts = opened.store.attempts(&delivery.id).await?.into_iter();
+            let returns = opened.store.returns_of(&delivery.id).await?.into_iter();
             Why {
                 state: Some(delivery.state.as_str()),
                 reason: delivery.reason.unwrap_or_else(|| meaning(delivery.state).to_owned()),
                 message_id: delivery.message_id,
-                attempts: attempts.map(|AttemptRow { at, said }| Attempt { at: time(at), said }).collect(),
+                attempts: attempts.map(attempt).collect(),
+                returns: returns.map(|(cause, row)| Return { cause, said: attempt(row) }).collect(),
                 ..nothing
             }
         }
@@ -165,6 +185,9 @@ fn tell(why: &Why) -> String {
     for Attempt { at, said } in &why.attempts {
         let code = said.code.map_or(String::new(), |code| format!("{code} "));
         text.push_str(&format!("\n{at}  {}  {code}{}", said.relay, said.text));
+    }
+    for Return { cause, said: Attempt { at, said } } in &why.returns {
+        text.push_str(&format!("\n{at}  came back ({cause}) by {}: {}", said.relay, said.text));
     }
     text
 }

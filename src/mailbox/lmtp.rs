@@ -1,0 +1,160 @@
+//! A small LMTP server (RFC 2033) for the mail server beside this program, which brings what comes for the mailbox of
+//! bounces.
+//!
+//! It takes mail for that mailbox only, says yes to a mail when it is written down, and "not now" when it cannot be.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+use crate::auth::ServerKeys;
+use crate::clock;
+use crate::mail::report;
+use crate::model::EmailAddress;
+use crate::store::Store;
+
+/// So many lines are open at once.
+const CONNECTIONS: usize = 16;
+/// A line of a command is no longer (RFC 5321, 4.5.3.1.4, with room for extensions).
+const LINE: u64 = 2_048;
+/// How long to wait for the other side (RFC 5321, 4.5.3.2.7).
+const PATIENCE: Duration = Duration::from_secs(300);
+/// So many recipients of one mail.
+const RECIPIENTS: usize = 100;
+
+/// Takes mail for `mailbox` at `listener` until `stopped`.
+pub async fn serve_lmtp(
+    listener: TcpListener,
+    (store, keys): (Store, Arc<ServerKeys>),
+    mailbox: EmailAddress,
+    mut stopped: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
+        let (stream, _) = tokio::select! {
+            accepted = listener.accept() => accepted?,
+            _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
+        };
+        let talk = Talk { store: store.clone(), keys: Arc::clone(&keys), mailbox: mailbox.clone(), to: Vec::new() };
+        tokio::spawn(async move {
+            let (reader, writer) = stream.into_split();
+            if let Err(error) = talk.listen(BufReader::new(reader), writer).await {
+                tracing::debug!(%error, "a line of LMTP ended");
+            }
+            drop(place);
+        });
+    }
+}
+
+/// One conversation.
+struct Talk {
+    store: Store,
+    keys: Arc<ServerKeys>,
+    mailbox: EmailAddress,
+    /// Whom the mail is for that comes next.
+    to: Vec<String>,
+}
+
+impl Talk {
+    async fn listen(
+        mut self,
+        mut reader: impl AsyncBufRead + Unpin,
+        mut writer: impl AsyncWrite + Unpin,
+    ) -> io::Result<()> {
+        writer.write_all(b"220 pressrun LMTP\r\n").await?;
+        while let Some(line) = read_line(&mut reader).await? {
+            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+            let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
+            let answer = match verb.as_str() {
+                "LHLO" => "250-pressrun\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250 8BITMIME\r\n".to_owned(),
+                "MAIL" | "RSET" => {
+                    self.to.clear();
+                    "250 2.0.0 ok\r\n".to_owned()
+                }
+                "RCPT" => self.recipient(&line),
+                "DATA" if self.to.is_empty() => "503 5.5.1 nobody to bring it to\r\n".to_owned(),
+                "DATA" => {
+                    writer.write_all(b"354 go ahead\r\n").await?;
+                    let Some(mail) = read_mail(&mut reader).await else { return Ok(()) };
+                    self.hear(&mail).await
+                }
+                "NOOP" => "250 2.0.0 ok\r\n".to_owned(),
+                "QUIT" => {
+                    writer.write_all(b"221 2.0.0 bye\r\n").await?;
+                    return Ok(());
+                }
+                _ => "500 5.5.2 no such command\r\n".to_owned(),
+            };
+            writer.write_all(answer.as_bytes()).await?;
+        }
+        Ok(())
+    }
+
+    /// `RCPT TO:<bounces+TOKEN@mail.example.com>`: the mailbox, with or without what names a delivery.
+    fn recipient(&mut self, line: &str) -> String {
+        let address =
+            line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or("", |(address, _)| address);
+        let (local, domain) = address.rsplit_once('@').unwrap_or_default();
+        let plain = format!("{}@{domain}", local.split('+').next().unwrap_or_default());
+        if !plain.eq_ignore_ascii_case(self.mailbox.as_str()) {
+            return "550 5.1.1 no such mailbox here\r\n".to_owned();
+        }
+        if self.to.len() >= RECIPIENTS {
+            return "452 4.5.3 too many recipients\r\n".to_owned();
+        }
+        self.to.push(address.to_owned());
+        "250 2.1.5 ok\r\n".to_owned()
+    }
+
+    /// One answer for each recipient (RFC 2033, 4.2).
+    async fn hear(&mut self, mail: &[u8]) -> String {
+        let mut answers = String::new();
+        for to in std::mem::take(&mut self.to) {
+            answers += match super::hear(&self.store, &self.keys, (&to, mail), clock::now()).await {
+                Ok(_) => "250 2.0.0 read\r\n",
+                Err(error) => {
+                    tracing::error!(%error, "a mail that came back cannot be written down; it is asked for again");
+                    "451 4.3.0 not now\r\n"
+                }
+            };
+        }
+        answers
+    }
+}
+
+/// A line with its end; none: the other side is gone, silent, or says more than fits on a line.
+async fn read_line(reader: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    let mut bounded = reader.take(LINE);
+    match tokio::time::timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await {
+        Ok(read) => read.map(|_| line.ends_with(b"\n").then_some(line)),
+        Err(_) => Ok(None),
+    }
+}
+
+/// A mail up to its final dot, without the dots that were doubled (RFC 5321, 4.5.2). Of one that is longer than anybody
+/// reads, the rest is passed over. None: the other side is gone or silent.
+async fn read_mail(reader: &mut (impl AsyncBufRead + Unpin)) -> Option<Vec<u8>> {
+    let (mut mail, mut line) = (Vec::new(), Vec::new());
+    loop {
+        let is_start = line.is_empty() || line.ends_with(b"\n");
+        line.clear();
+        let mut bounded = reader.take(64 * 1024);
+        match tokio::time::timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await {
+            Ok(Ok(1..)) => {}
+            _ => return None,
+        }
+        if is_start && matches!(line.as_slice(), b".\r\n" | b".\n") {
+            return Some(mail);
+        }
+        let text = line.strip_prefix(b".").filter(|_| is_start).unwrap_or(&line);
+        if mail.len() < report::MOST {
+            mail.extend_from_slice(text);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What comes back by mail or from a provider, and what follows from it.
+//!
+//! A mail is heeded only if it holds a token that this publication made for a delivery, and only for that delivery. A
+//! provider is heeded if it proves that it is ours. What was heard once counts once. Everything is bounded, and nothing
+//! that comes in is answered by a mail.
+
+mod lmtp;
+mod postmark;
+
+use std::io::{BufRead, Read as _};
+
+use chrono::{DateTime, Utc};
+
+use crate::auth::ServerKeys;
+use crate::mail::report::{self, Back, Report};
+use crate::model::{Cause, DeliveryId};
+use crate::store::{About, Returned, Said, Store, StoreError};
+
+pub use lmtp::serve_lmtp;
+pub use postmark::{Event, event};
+
+/// What a mail was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A report that a mail of ours did not arrive.
+    Bounce,
+    /// A reader's complaint.
+    Complaint,
+    /// Anything else, and whatever nobody proves.
+    Ignored,
+}
+
+/// Reads a mail that was brought for `to` and does what follows from it. Says what it was, and whether somebody is not
+/// mailed any more because of it.
+pub async fn hear(
+    store: &Store,
+    keys: &ServerKeys,
+    (to, mail): (&str, &[u8]),
+    now: DateTime<Utc>,
+) -> Result<(Kind, bool), StoreError> {
+    let keys: Vec<&[u8]> = keys.all().collect();
+    let Some(Report::Back(back)) = report::read(mail) else { return Ok((Kind::Ignored, false)) };
+    let Some(delivery) = report::named(mail, to, &keys) else { return Ok((Kind::Ignored, false)) };
+    let kind = if back.cause == Cause::Complaint { Kind::Complaint } else { Kind::Bounce };
+    let is_suppressed = take_back(store, of_report(&delivery, back), now).await?;
+    Ok((kind, is_suppressed))
+}
+
+/// Two reports of the same about one delivery are one.
+fn of_report(delivery: &DeliveryId, back: Back) -> Returned {
+    let Back { cause, code, enhanced, text } = back;
+    let id = format!("{delivery}|{}", if cause == Cause::Complaint { "complaint" } else { "report" });
+    let said = Said { code: code.map(i64::from), enhanced, text, relay: "report".to_owned() };
+    Returned { id, about: About::Delivery(delivery.clone()), cause, said, is_vouched: false }
+}
+
+/// Writes what came back, and says loudly if that stops anything. Says whether somebody is not mailed any more.
+pub async fn take_back(store: &Store, returned: Returned, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let Some(consequence) = store.take_back(returned, now).await? else { return Ok(false) };
+    if let Some(why) = consequence.stopped {
+        tracing::error!(why, "sending has stopped; `issue resume` lets it go on");
+    }
+    Ok(consequence.is_suppressed)
+}
+
+/// The next mail of `source`: all of it or, in an mbox (RFC 4155), up to the next line that begins with `From `. What is
+/// longer than anybody reads is passed over. None: there is no more.
+pub fn next_mail(source: &mut impl BufRead) -> std::io::Result<Option<Vec<u8>>> {
+    let (mut mail, mut line, mut any) = (Vec::new(), Vec::new(), false);
+    loop {
+        // A line that is longer than this comes in pieces, of which only the first can begin a mail.
+        let is_start = line.is_empty() || line.ends_with(b"\n");
+        line.clear();
+        if source.by_ref().take(64 * 1024).read_until(b'\n', &mut line)? == 0 {
+            return Ok(any.then_some(mail));
+        }
+        if is_start && line.starts_with(b"From ") {
+            if any {
+                return Ok(Some(mail));
+            }
+            continue;
+        }
+        any = true;
+        if mail.len() < report::MOST {
+            mail.extend_from_slice(&line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_mbox_is_many_mails_and_anything_else_is_one() {
+        let mails = |text: &[u8]| {
+            let (mut source, mut found) = (text, Vec::new());
+            while let Some(mail) = next_mail(&mut source).unwrap() {
+                found.push(String::from_utf8_lossy(&mail).into_owned());
+            }
+            found
+        };
+        assert_eq!(
+            mails(b"From a\nA: b\n\ntext\n\nFrom b\nC: d\n\nFromage\n"),
+            ["A: b\n\ntext\n\n", "C: d\n\nFromage\n"]
+        );
+        assert_eq!(mails(b"A: b\n\ntext"), ["A: b\n\ntext"]);
+        assert_eq!(mails(b""), [""; 0]);
+        let huge = mails(&[&b"A: b\n\n"[..], &vec![b'x'; 3 * report::MOST]].concat());
+        assert!(huge.len() == 1 && huge[0].len() <= report::MOST + 64 * 1024);
+    }
+}
