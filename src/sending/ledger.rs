@@ -1,13 +1,16 @@
 //! What all connections want to be written, in as few transactions as the disk can do; and the lease that lets them.
 //!
-//! While one transaction is being made durable, notes and results gather for the next. They are written in the order in
-//! which they came: a note holds no sooner than every result of the same connection before it, so that a crash leaves at
-//! most one mail for each connection of which nobody knows whether it arrived.
+//! While one transaction is being made durable, notes and results gather for the next. The note of a connection waits
+//! for a transaction after that of its result before: a crash leaves at most one mail for each connection of which
+//! nobody knows whether it arrived, and mostly of none.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::clock;
 use crate::counters;
@@ -16,17 +19,21 @@ use crate::store::{Claimed, Fixed, Note, Outcome, Record, Said, StoreError};
 
 use super::{HOUSEKEEPING, LEASE, Means};
 
-/// What waits for its turn.
+/// What waits for its turn, and of which connection it is.
 enum Entry {
-    Note(Note, oneshot::Sender<bool>),
-    Record(Record),
+    Note(usize, Note, oneshot::Sender<Option<Instant>>),
+    Record(usize, Record),
 }
 
 /// Where a connection has its notes and results written.
 #[derive(Clone)]
 pub(super) struct Ledger {
     entries: mpsc::Sender<Entry>,
+    connection: usize,
 }
+
+/// A note that is older was asked for before this process slept: much may have changed since, such as a goodbye.
+const FRESH: Duration = Duration::from_secs(3);
 
 /// So many entries go into one transaction at most, so that whoever reads the web waits for no longer one.
 const TOGETHER: usize = 256;
@@ -36,31 +43,41 @@ impl Ledger {
     /// with an error when that cannot be done: then nothing is answered any more.
     pub fn open(means: &Means, owner: String) -> (Ledger, JoinHandle<Result<(), StoreError>>) {
         let (entries, queue) = mpsc::channel(TOGETHER);
-        (Ledger { entries }, tokio::spawn(write(means.clone(), owner, queue)))
+        (Ledger { entries, connection: 0 }, tokio::spawn(write(means.clone(), owner, queue)))
+    }
+
+    /// The same for one of its connections.
+    pub fn of(&self, connection: usize) -> Ledger {
+        Ledger { connection, ..self.clone() }
     }
 
     /// Makes the intent durable before the final dot is written. False: the dot must not be written.
     pub async fn note(&self, claimed: &Claimed, fixed: &Fixed) -> Result<bool, StoreError> {
         let (answer, answered) = oneshot::channel();
         let note = Note { claim: claimed.claim(), fixed: fixed.clone() };
-        self.entries.send(Entry::Note(note, answer)).await.map_err(|_| StoreError::Closed)?;
-        answered.await.map_err(|_| StoreError::Closed)
+        self.entries.send(Entry::Note(self.connection, note, answer)).await.map_err(|_| StoreError::Closed)?;
+        let began = answered.await.map_err(|_| StoreError::Closed)?;
+        Ok(began.is_some_and(|began| began.elapsed() < FRESH))
     }
 
-    /// Has the result written before the next note of whoever asks.
+    /// Has the result written before the next note of the same connection.
     pub async fn record(&self, claimed: &Claimed, outcome: Outcome, said: Said) -> Result<(), StoreError> {
         counters::RESULTS.count(outcome.word());
         let record = Record { claim: claimed.claim(), outcome, said };
-        self.entries.send(Entry::Record(record)).await.map_err(|_| StoreError::Closed)
+        self.entries.send(Entry::Record(self.connection, record)).await.map_err(|_| StoreError::Closed)
     }
 }
 
 async fn write(means: Means, owner: String, mut queue: mpsc::Receiver<Entry>) -> Result<(), StoreError> {
-    let mut entries = Vec::with_capacity(TOGETHER);
+    let (mut entries, mut early) = (Vec::with_capacity(TOGETHER), Vec::new());
     let mut renewals = tokio::time::interval(HOUSEKEEPING);
     loop {
         tokio::select! {
-            count = queue.recv_many(&mut entries, TOGETHER) => if count == 0 { return Ok(()) },
+            count = queue.recv_many(&mut entries, TOGETHER), if early.is_empty() => if count == 0 { return Ok(()) },
+            () = std::future::ready(()), if !early.is_empty() => {
+                entries.append(&mut early);
+                entries.extend(std::iter::from_fn(|| queue.try_recv().ok()).take(TOGETHER));
+            }
             // What is on the wire keeps its lease until its answer is recorded. It is renewed here, for two
             // transactions at once over the same rows could wait for each other.
             _ = renewals.tick() => {
@@ -69,10 +86,15 @@ async fn write(means: Means, owner: String, mut queue: mpsc::Receiver<Entry>) ->
             }
         }
         let (mut records, mut notes, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut recorded = HashSet::new();
         for entry in entries.drain(..) {
             match entry {
-                Entry::Record(record) => records.push(record),
-                Entry::Note(note, answer) => {
+                Entry::Record(connection, record) => {
+                    recorded.insert(connection);
+                    records.push(record);
+                }
+                Entry::Note(connection, ..) if recorded.contains(&connection) => early.push(entry),
+                Entry::Note(_, note, answer) => {
                     answers.push((note.claim.0.clone(), answer));
                     notes.push(note);
                 }
@@ -81,10 +103,11 @@ async fn write(means: Means, owner: String, mut queue: mpsc::Receiver<Entry>) ->
         let edition: Arc<Edition> = Arc::clone(&means.edition.borrow());
         let durability = edition.settings.sending.durability;
         let write = || means.store.write_ledger(&owner, durability, (records.clone(), notes.clone()), clock::now());
+        let began = Instant::now();
         let held = again(write).await?;
         for (delivery, answer) in answers {
             // Whoever does not wait any more has dropped its line.
-            let _ = answer.send(held.contains(&delivery));
+            let _ = answer.send(held.contains(&delivery).then_some(began));
         }
     }
 }

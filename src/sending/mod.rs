@@ -104,9 +104,9 @@ async fn send_through(
     let (work, queue) = flume::bounded::<Claimed>(CLAIM);
     let (ledger, mut writing) = Ledger::open(&means, owner.clone());
     let mut workers = JoinSet::new();
-    for _ in 0..route.connections {
+    for connection in 0..route.connections {
         let (route, composer) = (Arc::clone(&route), Arc::clone(&composer));
-        let hand_over = HandOver::new(means.clone(), route, composer, ledger.clone(), queue.clone());
+        let hand_over = HandOver::new(means.clone(), route, composer, ledger.of(connection), queue.clone());
         workers.spawn(work_off(hand_over, stop.clone()));
     }
     drop((ledger, queue));
