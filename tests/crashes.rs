@@ -138,6 +138,12 @@ async fn a_sender_dies_at_every_step(mut world: World) {
 async fn dies(world: &World, issue: &IssueId, doomed: &Arc<Notify>, delay: Duration) -> bool {
     let (address, means, until) = (world.address.clone(), world.means(), Until::NoneDue(issue.clone()));
     let doomed = Arc::clone(doomed);
+    // What was called out in the life before may not have been heard.
+    tokio::select! {
+        biased;
+        () = doomed.notified() => {}
+        () = std::future::ready(()) => {}
+    }
     let life = tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let is_dead = runtime.block_on(async {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use chrono::TimeDelta;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::clock;
 use crate::counters;
@@ -177,16 +177,30 @@ impl HandOver {
                 if failure.phase < Phase::RcptTo { Outcome::Untouched(until) } else { self.later(claimed, kind) }
             }
         };
+        let written = self.recorded(claimed, outcome.clone(), said.clone()).await?;
         if let FailureKind::Reply(reply) = &failure.kind
             && failure.phase >= Phase::RcptTo
         {
+            // What follows for the mailbox comes after what became of this mail: else a crash in between would leave a
+            // delivery that was refused and says that it was never tried.
+            written.await.map_err(|_| StoreError::Closed)?;
             self.take_back(claimed, reply.cause(), &outcome, &said).await?;
         }
-        self.record(claimed, outcome, said).await
+        Ok(())
     }
 
     /// What became of a delivery, which is in nobody's hands from now on.
     async fn record(&self, claimed: &Claimed, outcome: Outcome, said: Said) -> Result<(), StoreError> {
+        self.recorded(claimed, outcome, said).await.map(drop)
+    }
+
+    /// The same, for whoever waits until it is written.
+    async fn recorded(
+        &self,
+        claimed: &Claimed,
+        outcome: Outcome,
+        said: Said,
+    ) -> Result<oneshot::Receiver<()>, StoreError> {
         self.route.in_hand.fetch_sub(1, Ordering::Relaxed);
         self.ledger.record(claimed, outcome, said).await
     }

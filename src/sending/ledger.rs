@@ -22,7 +22,7 @@ use super::{HOUSEKEEPING, LEASE, Means};
 /// What waits for its turn, and of which connection it is.
 enum Entry {
     Note(usize, Note, oneshot::Sender<Option<Instant>>),
-    Record(usize, Record),
+    Record(usize, Record, oneshot::Sender<()>),
 }
 
 /// Where a connection has its notes and results written.
@@ -60,11 +60,19 @@ impl Ledger {
         Ok(began.is_some_and(|began| began.elapsed() < FRESH))
     }
 
-    /// Has the result written before the next note of the same connection.
-    pub async fn record(&self, claimed: &Claimed, outcome: Outcome, said: Said) -> Result<(), StoreError> {
+    /// Has the result written before the next note of the same connection. Whoever has to know when, waits for what this
+    /// gives.
+    pub async fn record(
+        &self,
+        claimed: &Claimed,
+        outcome: Outcome,
+        said: Said,
+    ) -> Result<oneshot::Receiver<()>, StoreError> {
+        let (answer, answered) = oneshot::channel();
         counters::RESULTS.count(outcome.word());
         let record = Record { claim: claimed.claim(), outcome, said };
-        self.entries.send(Entry::Record(self.connection, record)).await.map_err(|_| StoreError::Closed)
+        self.entries.send(Entry::Record(self.connection, record, answer)).await.map_err(|_| StoreError::Closed)?;
+        Ok(answered)
     }
 }
 
@@ -85,13 +93,14 @@ async fn write(means: Means, owner: String, mut queue: mpsc::Receiver<Entry>) ->
                 continue;
             }
         }
-        let (mut records, mut notes, mut answers) = (Vec::new(), Vec::new(), Vec::new());
-        let mut recorded = HashSet::new();
+        let (mut records, mut written, mut recorded) = (Vec::new(), Vec::new(), HashSet::new());
+        let (mut notes, mut answers) = (Vec::new(), Vec::new());
         for entry in entries.drain(..) {
             match entry {
-                Entry::Record(connection, record) => {
+                Entry::Record(connection, record, answer) => {
                     recorded.insert(connection);
                     records.push(record);
+                    written.push(answer);
                 }
                 Entry::Note(connection, ..) if recorded.contains(&connection) => early.push(entry),
                 Entry::Note(_, note, answer) => {
@@ -105,8 +114,11 @@ async fn write(means: Means, owner: String, mut queue: mpsc::Receiver<Entry>) ->
         let write = || means.store.write_ledger(&owner, durability, (records.clone(), notes.clone()), clock::now());
         let began = Instant::now();
         let held = again(write).await?;
+        // Whoever does not wait any more has dropped its line, or never did.
+        for answer in written {
+            let _ = answer.send(());
+        }
         for (delivery, answer) in answers {
-            // Whoever does not wait any more has dropped its line.
             let _ = answer.send(held.contains(&delivery).then_some(began));
         }
     }
