@@ -167,16 +167,20 @@ async fn copy(context: &Context, to: &str) -> Done {
     Ok(())
 }
 
-/// Waits until whatever was on the wire when sending was held has its answer, or its sender is known to be dead.
+/// Waits until whatever was on the wire when sending was held has its answer, or its sender is known to be dead. What has
+/// neither is not copied: there it would be sent again, although its answer may come here.
 async fn come_to_rest(store: &Store, on_unknown: OnUnknown) -> Done {
     for _ in 0..40 {
         store.release_expired(clock::now(), on_unknown).await?;
         if !store.is_sending().await? {
-            break;
+            return Ok(());
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    Ok(())
+    Err(Failure::ours(
+        "mail is still on the wire, so nothing was copied",
+        "its relay may take ten minutes to answer; run this again then. All sending is held meanwhile",
+    ))
 }
 
 async fn check(context: &Context) -> Done<ExitCode> {
