@@ -33,39 +33,38 @@ pub struct Record {
     pub said: Said,
 }
 
-/// The members of each listed array, by name.
+/// The members of each listed array, by name: the claim first.
 ///
 /// Statements look for what is listed by its id: with a bare `lease_owner = $2`, SQLite would rather go through
 /// everything that the owner has claimed.
-macro_rules! listed_notes {
-    ($then:expr) => {
+macro_rules! listed_claims {
+    ($members:expr, $then:expr) => {
         listed!(
             "jsonb_array_elements",
             concat!(
-                ", l AS MATERIALIZED (SELECT value ->> 0 AS delivery, CAST(value ->> 1 AS BIGINT) AS epoch,
-                    CAST(value ->> 2 AS BIGINT) AS date_at, value ->> 3 AS key_id, value ->> 4 AS message_id,
-                    value ->> 5 AS signed_by, value ->> 6 AS first_name
-                FROM listed) ",
+                ", l AS MATERIALIZED (SELECT value ->> 0 AS delivery, CAST(value ->> 1 AS BIGINT) AS epoch, ",
+                $members,
+                " FROM listed) ",
                 $then
             )
         )
     };
 }
 
-macro_rules! listed_records {
-    ($then:expr) => {
-        listed!(
-            "jsonb_array_elements",
-            concat!(
-                ", l AS MATERIALIZED (SELECT value ->> 0 AS delivery, CAST(value ->> 1 AS BIGINT) AS epoch,
-                    value ->> 2 AS becomes, CAST(value ->> 3 AS BIGINT) AS due_at, value ->> 4 AS reason,
-                    CAST(value ->> 5 AS BIGINT) AS tries, CAST(value ->> 6 AS BIGINT) AS drops,
-                    value ->> 7 AS relay, CAST(value ->> 8 AS BIGINT) AS code, value ->> 9 AS enhanced,
-                    value ->> 10 AS text
-                FROM listed) ",
-                $then
-            )
-        )
+/// What follows the claim in a note.
+macro_rules! of_note {
+    () => {
+        "CAST(value ->> 2 AS BIGINT) AS date_at, value ->> 3 AS key_id, value ->> 4 AS message_id,
+        value ->> 5 AS signed_by, value ->> 6 AS first_name"
+    };
+}
+
+/// What follows the claim in a record.
+macro_rules! of_record {
+    () => {
+        "value ->> 2 AS becomes, CAST(value ->> 3 AS BIGINT) AS due_at, value ->> 4 AS reason,
+        CAST(value ->> 5 AS BIGINT) AS tries, CAST(value ->> 6 AS BIGINT) AS drops, value ->> 7 AS relay,
+        CAST(value ->> 8 AS BIGINT) AS code, value ->> 9 AS enhanced, value ->> 10 AS text"
     };
 }
 
@@ -106,14 +105,17 @@ async fn write_notes(
     notes: &[Note],
     now: DateTime<Utc>,
 ) -> Result<Vec<DeliveryId>> {
-    let sql = listed_notes!(concat!(
-        "UPDATE deliveries AS d SET noted_at = $3, date_at = l.date_at, key_id = l.key_id, message_id = l.message_id,
+    let sql = listed_claims!(
+        of_note!(),
+        concat!(
+            "UPDATE deliveries AS d SET noted_at = $3, date_at = l.date_at, key_id = l.key_id, message_id = l.message_id,
             signed_by = l.signed_by, first_name = l.first_name
         FROM l WHERE d.id = l.delivery AND d.epoch = l.epoch AND d.state = 'sending' AND d.lease_until > $3
         AND COALESCE(d.lease_owner, '') = $2 AND ",
-        may_be_mailed!(),
-        " RETURNING id"
-    ));
+            may_be_mailed!(),
+            " RETURNING id"
+        )
+    );
     let listed = as_json(&notes.iter().map(note_row).collect::<Vec<_>>())?;
     transaction.rows(sql, values![listed, owner, now]).await
 }
@@ -125,7 +127,8 @@ async fn write_records(
     now: DateTime<Utc>,
 ) -> Result<BTreeSet<DeliveryId>> {
     // A yes that comes after the lease ended is still a yes, as long as nobody claimed again.
-    let sql = listed_records!(
+    let sql = listed_claims!(
+        of_record!(),
         "UPDATE deliveries AS d SET state = l.becomes, due_at = l.due_at, reason = l.reason,
             attempts = d.attempts + l.tries, drops = CASE l.drops WHEN 1 THEN d.drops + 1 ELSE 0 END,
             finished_at = CASE WHEN l.due_at IS NULL THEN $3 END,
@@ -152,7 +155,8 @@ async fn write_records(
     let spoke =
         |record: &&Record| changed.contains(&record.claim.0) && !matches!(record.outcome, Outcome::Untouched(_));
     let attempts = as_json(&records.iter().filter(spoke).map(record_row).collect::<Vec<_>>())?;
-    let sql = listed_records!(
+    let sql = listed_claims!(
+        of_record!(),
         "INSERT INTO attempts (delivery, epoch, at, relay, code, enhanced, text)
         SELECT delivery, epoch, $2, relay, code, enhanced, text FROM l WHERE true
         ON CONFLICT (delivery, epoch) DO UPDATE SET at = excluded.at, relay = excluded.relay,
