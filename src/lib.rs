@@ -37,7 +37,7 @@ pub mod store;
 pub mod relay;
 /// The payment provider (Stripe).
 pub mod payments;
-/// Questions to DNS about our own domains, and what their answers mean for mail.
+/// Questions to DNS about our own domains, and what their answers mean for mail; fetching from the web.
 pub mod lookup;
 
 // ── what happens when ──

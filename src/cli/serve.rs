@@ -160,7 +160,8 @@ fn web_state(
     let keys = Arc::clone(&opened.keys);
     let outbox = shows_outbox(&opened.edition, bound).then(|| data(context.root()).join("outbox"));
     let till = opened.till()?;
-    Ok(AppState { store: opened.store.clone(), keys, editions, base_url, bound, till, outbox })
+    let sns = mailbox::Sns::default();
+    Ok(AppState { store: opened.store.clone(), keys, editions, base_url, bound, till, sns, outbox })
 }
 
 /// Mails are shown only where nobody else can see them: on loopback, while the outbox is the relay and the publication

@@ -114,6 +114,27 @@ pub struct Mail {
     pub lmtp: Option<SocketAddr>,
     /// What Postmark proves itself with.
     pub postmark_password: Option<Secret>,
+    /// Where SES tells of bounces and complaints.
+    pub ses_topic: Option<Topic>,
+}
+
+/// A topic of Amazon's SNS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// Its name in the world, `arn:aws:sns:REGION:ACCOUNT:NAME`.
+    pub arn: String,
+    /// The host that speaks for it.
+    pub host: String,
+}
+
+impl Topic {
+    /// `address`, if it is at the host that speaks for the topic, encrypted, and nothing else.
+    pub fn address(&self, address: &str) -> Option<Url> {
+        let address = Url::parse(address).ok()?;
+        let is_plain = address.username().is_empty() && address.password().is_none() && address.port().is_none();
+        let is_theirs = address.scheme() == "https" && address.host_str() == Some(&*self.host) && is_plain;
+        is_theirs.then_some(address)
+    }
 }
 
 /// One of `[[mail.relays]]`.

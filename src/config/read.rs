@@ -302,6 +302,7 @@ fn mail(section: Section<'_>, publication: &Publication, newsletters: &[Newslett
         dkim: dkim(section.section("dkim"), newsletters),
         lmtp: section.value("lmtp", values::loopback),
         postmark_password: section.secret("postmark-password", "postmark-password-file").map(|(secret, _)| secret),
+        ses_topic: section.value("ses-topic", values::topic),
     };
     if mail.lmtp.is_some() && section.placed("bounces-to").is_none() {
         let message = "mail is taken here for the mailbox of bounces, and there is none";

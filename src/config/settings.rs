@@ -80,6 +80,7 @@ pub(super) static SETTINGS: &[(&str, Kind, &str)] = &[
     ("mail.lmtp", Kind::Text, "\"127.0.0.1:2424\""),
     ("mail.postmark-password", Kind::Secret, "\"…\""),
     ("mail.postmark-password-file", Kind::Text, "\"secrets/postmark\""),
+    ("mail.ses-topic", Kind::Text, "\"arn:aws:sns:eu-west-1:123456789012:bounces\""),
     ("mail.relays[].url", Kind::Text, "\"smtp://mail.example.com:587\""),
     ("mail.relays[].user", Kind::Text, "\"news\""),
     ("mail.relays[].password", Kind::Secret, "\"…\""),

@@ -103,6 +103,7 @@ fn mail(mail: &Mail) -> Lines {
         ("bounces-to", if_set(mail.bounces_to.as_ref().map(ToString::to_string))),
         ("lmtp", if_set(mail.lmtp.map(|address| address.to_string()))),
         ("postmark-password", mail.postmark_password.as_ref().map(masked)),
+        ("ses-topic", if_set(mail.ses_topic.as_ref().map(|topic| &*topic.arn))),
     ]
 }
 

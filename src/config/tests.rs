@@ -81,6 +81,7 @@ fn what_is_shown_reads_the_same_again() {
         url = "https://social.example/@news"
         [mail]
         bounces-to = "bounces@mail.example.com"
+        ses-topic = "arn:aws:sns:eu-west-1:123456789012:bounces"
         [[mail.relays]]
         url = "smtp://mail.example.com"
         [sending]
@@ -146,6 +147,8 @@ trusted-proxies = ["10.0.0.0/33"]
 fn the_place_is_the_value_that_is_wrong() {
     check("[publication]\n  titel = 'x'\n", &["settings/unknown-key 2:3"]);
     check("[publikation]\n", &["settings/unknown-key 1:2"]);
+    check("[mail]\nses-topic = 'arn:aws:sqs:eu-west-1:1:a'\n", &["settings/value 2:13"]);
+    check("[mail]\nses-topic = 'arn:aws:sns:x.evil.example.com/:1:a'\n", &["settings/value 2:13"]);
     check("[publication]\ntitle = true\n", &["settings/type 2:9"]);
     check("[publication]\ntitle = \"a\\nb\"\n", &["settings/value 2:9"]);
     check("[publication]\ntitle = ' '\n", &["settings/value 2:9"]);

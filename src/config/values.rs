@@ -9,7 +9,7 @@ use crate::diagnostic::{Wrong, codes, did_you_mean, nearest};
 use crate::model::{EmailAddress, Money, Rate};
 use crate::zone::Zone;
 
-use super::{Encryption, Network, Secret, Store, is_loopback};
+use super::{Encryption, Network, Secret, Store, Topic, is_loopback};
 
 /// How lengths of time are written, in seconds, from the longest.
 const UNITS: [(&str, i64); 4] = [("d", 24 * 60 * 60), ("h", 60 * 60), ("m", 60), ("s", 1)];
@@ -215,6 +215,28 @@ pub(super) fn loopback(text: &str) -> Result<SocketAddr, Wrong> {
         let help = "write an address of this machine with a port, such as `127.0.0.1:2424`";
         Wrong::new(&codes::SETTINGS_ADDRESS, format!("`{text}` is not an address of this machine with a port"), help)
     })
+}
+
+/// A topic of SNS by its ARN; its host is that of its region.
+pub(super) fn topic(text: &str) -> Result<Topic, Wrong> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let is_word = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    match parts.as_slice() {
+        ["arn", partition, "sns", region, account, name]
+            if [partition, account, name].iter().all(|part| is_word(part))
+                && is_word(region)
+                && !region.contains('.') =>
+        {
+            let suffix = if *partition == "aws-cn" { ".cn" } else { "" };
+            Ok(Topic { arn: text.to_owned(), host: format!("sns.{region}.amazonaws.com{suffix}") })
+        }
+        _ => {
+            let help = "write it as the SNS console shows it, such as `arn:aws:sns:eu-west-1:123456789012:bounces`";
+            Err(Wrong::new(&codes::SETTINGS_VALUE, format!("`{text}` is not the ARN of a topic of SNS"), help))
+        }
+    }
 }
 
 /// A relay's address: none is the outbox, else host, port and how the line is encrypted.

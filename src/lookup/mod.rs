@@ -1,4 +1,5 @@
-//! Questions to DNS about our own domains: what would make receivers refuse our mail, and what to publish instead.
+//! Questions to DNS about our own domains: what would make receivers refuse our mail, and what to publish instead; and
+//! what others have published about themselves in the web.
 //!
 //! Judging is apart from asking: a judgement is made of what is known, what it lacked is asked, and it is made again,
 //! until it lacks nothing. The judges ask nobody.
@@ -7,6 +8,7 @@ mod dkim;
 mod dmarc;
 mod dns;
 mod hosts;
+mod http;
 mod records;
 mod spf;
 
@@ -19,6 +21,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
+pub use http::{FetchError, fetch};
 use records::{Kind, Records};
 
 /// What is looked into.

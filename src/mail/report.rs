@@ -57,8 +57,7 @@ pub fn read(bytes: &[u8]) -> Option<Report> {
     let (parts, words) = (parts(&message), words_of(&message));
     let of_type = |wanted: &str| parts.iter().find(|(media_type, _)| media_type == wanted).map(|(_, text)| text);
     if let Some(feedback) = of_type("message/feedback-report") {
-        let back = Back { cause: Cause::Complaint, code: None, enhanced: None, text: String::new() };
-        return is_complaint(feedback).then_some(Report::Back(back));
+        return is_complaint(feedback).then(|| Report::Back(complaint()));
     }
     if let Some(status) = of_type("message/delivery-status").or_else(|| of_type("message/global-delivery-status"))
         && let Some(report) = of_status(status, &words)
@@ -66,6 +65,11 @@ pub fn read(bytes: &[u8]) -> Option<Report> {
         return Some(report);
     }
     of_words(&message, &words)
+}
+
+/// A reader calls it spam.
+pub fn complaint() -> Back {
+    Back { cause: Cause::Complaint, code: None, enhanced: None, text: String::new() }
 }
 
 fn bounded(bytes: &[u8]) -> &[u8] {
@@ -114,13 +118,16 @@ fn of_status(status: &str, words: &str) -> Option<Report> {
         let (action, status) = (field(block, "action").to_ascii_lowercase(), field(block, "status"));
         is_report |= !action.is_empty() || !status.is_empty();
         if action.starts_with("fail") || action.is_empty() && status.starts_with('5') {
-            let said = field(block, "diagnostic-code");
-            let said = said.split_once(';').map_or(said, |(_, said)| said);
-            let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-            return Some(Report::Back(failed(status, &said, words)));
+            return Some(Report::Back(refused(status, field(block, "diagnostic-code"), words)));
         }
     }
     is_report.then_some(Report::Passing)
+}
+
+/// What a recipient's `Status` and `Diagnostic-Code` mean (RFC 3464, 2.3), and `words` where they say nothing.
+pub fn refused(status: &str, diagnostic: &str, words: &str) -> Back {
+    let said = diagnostic.split_once(';').map_or(diagnostic, |(_, said)| said);
+    failed(status, &said.split_whitespace().collect::<Vec<_>>().join(" "), words)
 }
 
 /// `status` is that of the server that reports, `said` the words of the one that refused.

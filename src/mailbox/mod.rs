@@ -6,6 +6,8 @@
 
 mod lmtp;
 mod postmark;
+mod ses;
+mod sns;
 
 use std::io::{BufRead, Read as _};
 
@@ -13,11 +15,23 @@ use chrono::{DateTime, Utc};
 
 use crate::auth::ServerKeys;
 use crate::mail::report::{self, Back, Report};
-use crate::model::{Cause, DeliveryId};
+use crate::model::Cause;
 use crate::store::{About, Returned, Said, Store, StoreError};
 
 pub use lmtp::serve_lmtp;
-pub use postmark::{Event, event};
+pub use postmark::event;
+pub use sns::Sns;
+
+/// What a provider's request is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Something came back.
+    Returned(Returned),
+    /// Something else, that asks for nothing.
+    Other,
+    /// Not the provider's, or nothing that it would say; and why.
+    Refused(&'static str),
+}
 
 /// What a mail was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,16 +56,17 @@ pub async fn hear(
     let Some(Report::Back(back)) = report::read(mail) else { return Ok((Kind::Ignored, false)) };
     let Some(delivery) = report::named(mail, to, &keys) else { return Ok((Kind::Ignored, false)) };
     let kind = if back.cause == Cause::Complaint { Kind::Complaint } else { Kind::Bounce };
-    let is_suppressed = take_back(store, of_report(&delivery, back), now).await?;
-    Ok((kind, is_suppressed))
+    // Two reports of the same about one delivery are one.
+    let id = format!("{delivery}|{}", if kind == Kind::Complaint { "complaint" } else { "report" });
+    let returned = Returned { is_vouched: false, ..returned(id, About::Delivery(delivery), back, "report") };
+    Ok((kind, take_back(store, returned, now).await?))
 }
 
-/// Two reports of the same about one delivery are one.
-fn of_report(delivery: &DeliveryId, back: Back) -> Returned {
+/// What a provider reports, whose word counts.
+fn returned(id: String, about: About, back: Back, source: &str) -> Returned {
     let Back { cause, code, enhanced, text } = back;
-    let id = format!("{delivery}|{}", if cause == Cause::Complaint { "complaint" } else { "report" });
-    let said = Said { code: code.map(i64::from), enhanced, text, relay: "report".to_owned() };
-    Returned { id, about: About::Delivery(delivery.clone()), cause, said, is_vouched: false }
+    let said = Said { code: code.map(i64::from), enhanced, text, relay: source.to_owned() };
+    Returned { id, about, cause, said, is_vouched: true }
 }
 
 /// Writes what came back, and says loudly if that stops anything. Says whether somebody is not mailed any more.

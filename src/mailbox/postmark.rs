@@ -9,19 +9,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 
 use crate::config::Secret;
+use crate::mail::report::Back;
 use crate::model::{Cause, EmailAddress};
-use crate::store::{About, Returned, Said};
+use crate::store::About;
 
-/// What a request is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// Something came back.
-    Returned(Returned),
-    /// Something else, that asks for nothing.
-    Other,
-    /// Not Postmark's, or nothing that it would say.
-    Refused,
-}
+use super::{Event, returned};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -42,16 +34,16 @@ pub fn event(authorization: &str, body: &[u8], secret: &Secret) -> Event {
     let password = password.as_deref().map(|text| text.splitn(2, |byte| *byte == b':').nth(1).unwrap_or_default());
     let is_theirs = |password| verify_slices_are_equal(password, secret.reveal().as_bytes()).is_ok();
     if !password.is_some_and(is_theirs) {
-        return Event::Refused;
+        return Event::Refused("its password is wrong");
     }
-    let Ok(told) = serde_json::from_slice::<Told>(body) else { return Event::Refused };
+    let unread = Event::Refused("it is not in the form of an event");
+    let Ok(told) = serde_json::from_slice::<Told>(body) else { return unread };
     let Some(cause) = cause(&told) else { return Event::Other };
     let address = told.email.as_deref().and_then(|email| EmailAddress::parse(email).ok());
-    let (Some(id), Some(address)) = (told.id, address) else { return Event::Refused };
+    let (Some(id), Some(address)) = (told.id, address) else { return unread };
     let text = told.details.chars().filter(|one| !one.is_control()).take(512).collect();
-    let said = Said { code: None, enhanced: None, text, relay: "postmark".to_owned() };
-    let id = format!("postmark|{id}");
-    Event::Returned(Returned { id, about: About::Address(address), cause, said, is_vouched: true })
+    let back = Back { cause, code: None, enhanced: None, text };
+    Event::Returned(returned(format!("postmark|{id}"), About::Address(address), back, "postmark"))
 }
 
 /// What Postmark's types of bounces are about; none: nothing that concerns the reader or us.
@@ -102,12 +94,14 @@ mod tests {
         for wrong in
             ["", "Basic", "Basic x", &format!("Basic {}", BASE64.encode("postmark:wrong")), &BASE64.encode("x")]
         {
-            assert_eq!(event(wrong, bounce.as_bytes(), &secret), Event::Refused, "{wrong}");
+            let refused = event(wrong, bounce.as_bytes(), &secret);
+            assert!(matches!(refused, Event::Refused(_)), "{wrong}");
         }
         for wrong in
             ["", "{}", "[]", r#"{"RecordType": "Bounce", "Type": "HardBounce", "Email": "no address", "ID": 1}"#]
         {
-            assert_eq!(event(&authorization, wrong.as_bytes(), &secret), Event::Refused, "{wrong}");
+            let refused = event(&authorization, wrong.as_bytes(), &secret);
+            assert!(matches!(refused, Event::Refused(_)), "{wrong}");
         }
     }
 }

@@ -159,6 +159,7 @@ fn settings() -> Settings {
             bounces_to: None,
             lmtp: None,
             postmark_password: None,
+            ses_topic: None,
             dkim: Dkim::default(),
         },
         sending: Sending {

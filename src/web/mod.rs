@@ -46,6 +46,7 @@ use crate::auth::ServerKeys;
 use crate::billing::Till;
 use crate::clock;
 use crate::counters;
+use crate::mailbox::Sns;
 use crate::press::Edition;
 use crate::render::{FieldError, Imprint, ReaderPage, Words, reader_page};
 use crate::store::{Store, StoreError};
@@ -66,6 +67,8 @@ pub struct AppState {
     pub bound: SocketAddr,
     /// Where money is dealt with; none: nothing is sold.
     pub till: Option<Till>,
+    /// Hears what SES says of our mail.
+    pub sns: Sns,
     /// The folder of the outbox, if it is the relay and only this machine can ask.
     pub outbox: Option<PathBuf>,
 }

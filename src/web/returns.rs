@@ -12,17 +12,32 @@ use super::{Answered, Problem, Visit, answer, form};
 /// No message is longer.
 const LONGEST_MESSAGE: usize = 1 << 20;
 
-/// A provider's message. It proves itself by what both know, not by where it comes from.
+/// A provider's message. It proves itself by what both know or by its signature, not by where it comes from.
 pub(super) async fn heard(visit: &Visit, provider: &str, body: Incoming) -> Answered {
-    let password = visit.edition.settings.mail.postmark_password.as_ref().filter(|_| provider == "postmark");
-    let Some(password) = password else { return Err(Problem::NotFound) };
-    let message = form::within(body, LONGEST_MESSAGE).await?;
-    let proof = visit.headers.get(AUTHORIZATION).and_then(|proof| proof.to_str().ok()).unwrap_or_default();
-    match mailbox::event(proof, &message, password) {
-        Event::Returned(returned) => drop(mailbox::take_back(&visit.state.store, returned, clock::now()).await?),
+    let (mail, state) = (&visit.edition.settings.mail, &visit.state);
+    let (password, topic) = (mail.postmark_password.as_ref(), mail.ses_topic.as_ref());
+    let event = match (provider, password, topic) {
+        ("postmark", Some(password), _) => {
+            let proof = visit.headers.get(AUTHORIZATION).and_then(|proof| proof.to_str().ok()).unwrap_or_default();
+            mailbox::event(proof, &form::within(body, LONGEST_MESSAGE).await?, password)
+        }
+        ("ses", _, Some(topic)) => {
+            let message = form::within(body, LONGEST_MESSAGE).await?;
+            match state.sns.event(&message, topic, &state.keys, clock::now()).await {
+                Ok(event) => event,
+                Err(error) => {
+                    tracing::warn!(%error, "SNS was not reached; its message is asked for again");
+                    return Ok(answer::text(StatusCode::SERVICE_UNAVAILABLE, "not now\n"));
+                }
+            }
+        }
+        _ => return Err(Problem::NotFound),
+    };
+    match event {
+        Event::Returned(returned) => drop(mailbox::take_back(&state.store, returned, clock::now()).await?),
         Event::Other => {}
-        Event::Refused => {
-            tracing::warn!("a message that says it is the mail provider's was refused");
+        Event::Refused(why) => {
+            tracing::warn!(why, "a message that says it is the mail provider's was refused");
             return Ok(answer::text(StatusCode::FORBIDDEN, "this is not what was agreed\n"));
         }
     }

@@ -1,6 +1,7 @@
 //! Requests as they come over the wire, against a real listener.
 
 mod billing;
+mod returns;
 mod sign_in;
 
 use tempfile::TempDir;
@@ -96,7 +97,7 @@ impl Site {
         let keys = Arc::new(ServerKeys::new(*b"key", []));
         let till = billing::till(&editions.borrow().settings, &store, &keys);
         let outbox = Some(folder.path().join("data/outbox"));
-        let state = Arc::new(AppState { store, keys, editions, base_url, bound, till, outbox });
+        let state = Arc::new(AppState { store, keys, editions, base_url, bound, till, sns: Sns::default(), outbox });
         let (stop, stopped) = watch::channel(false);
         let served = tokio::spawn(serve(state.clone(), listener, stopped));
         Site { state, _edition: sender, stop, served, _folders: (folder, database) }
