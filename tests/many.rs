@@ -55,6 +55,8 @@ async fn what_was_copied_goes_on_where_it_was(mut world: World) {
         let said = Said { relay: "there".to_owned(), code: Some(250), enhanced: None, text: "2.0.0 taken".to_owned() };
         assert!(record(&world.store, delivery, "there", Outcome::Sent, said, now).await);
     }
+    let left = vec![(Some(issue.clone()), 50)];
+    assert_eq!(world.store.waiting_deliveries().await.unwrap(), left, "in the queue, and in its hands");
     // To a file, and from there to a database like the first.
     let file = Store::open(&StoreAddress::Sqlite(world.path("file.db"))).await.unwrap();
     let first = copied(&world.store, &file).await;
@@ -67,6 +69,7 @@ async fn what_was_copied_goes_on_where_it_was(mut world: World) {
     there.end_leases(clock::now(), OnUnknown::Resend).await.unwrap();
     let expected = [(DeliveryState::Unknown, 5), (DeliveryState::Sent, 10), (DeliveryState::Queued, 45)];
     assert_eq!(counts(&there).await, expected);
+    assert_eq!(there.waiting_deliveries().await.unwrap(), left);
     assert!(!there.is_sending().await.unwrap());
     there.settle(Home { url: "https://sample.example.com".to_owned(), host: "there".to_owned() }).await.unwrap();
     world.store = there;

@@ -330,9 +330,13 @@ impl Store {
 
     /// How many deliveries would go once a hold is lifted, by issue (none: notices).
     pub async fn waiting_deliveries(&self) -> Result<Vec<(Option<IssueId>, i64)>> {
-        let sql = "SELECT d.issue, COUNT(*) FROM deliveries d LEFT JOIN issues i ON i.id = d.issue
-            WHERE d.due_at IS NOT NULL AND d.state IN ('queued', 'deferred', 'unknown', 'sending')
-            AND (i.id IS NULL OR i.state IN ('sealing', 'sealed', 'sending')) GROUP BY d.issue";
+        // Each half has an index of its own, and whatever is at rest is in neither.
+        let sql = "SELECT d.issue, CAST(SUM(d.waiting) AS BIGINT) FROM (
+                SELECT issue, COUNT(*) AS waiting FROM deliveries WHERE state IN ('queued', 'deferred', 'unknown')
+                    AND due_at IS NOT NULL GROUP BY issue
+                UNION ALL SELECT issue, COUNT(*) FROM deliveries WHERE state = 'sending' GROUP BY issue
+            ) AS d LEFT JOIN issues i ON i.id = d.issue
+            WHERE i.id IS NULL OR i.state IN ('sealing', 'sealed', 'sending') GROUP BY d.issue";
         self.rows(sql, vec![]).await
     }
 
