@@ -10,7 +10,7 @@ use crate::clock;
 use crate::model::Money;
 use crate::store::Membership;
 
-use super::opened::{Opened, open};
+use super::opened::{OpenedStore, open_store};
 use super::{Context, Done, Failure, Format};
 
 /// Show memberships and money
@@ -32,7 +32,7 @@ enum Command {
 
 /// Runs the command.
 pub async fn run(billing: Billing, context: &Context) -> Done {
-    let opened = open(context, None).await?;
+    let opened = open_store(context).await?;
     match billing.command {
         Command::Figures => {
             let figures = figures(&opened.store, clock::now()).await?;
@@ -85,7 +85,7 @@ const COLUMNS: [&str; 11] = [
     "customer",
 ];
 
-async fn export(opened: &Opened, context: &Context) -> Done {
+async fn export(opened: &OpenedStore, context: &Context) -> Done {
     let broken = |error: csv::Error| Failure::ours(format!("the list cannot be written: {error}"), "try again");
     let (mut after, mut header) = (String::new(), Some(COLUMNS.map(str::to_owned)));
     loop {

@@ -4,10 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use crate::clock;
 use crate::config as settings;
 use crate::diagnostic::{self, has_errors};
-use crate::press::{self, Options};
+use crate::press;
 
 use super::{Context, Done};
 
@@ -27,13 +26,10 @@ enum Command {
 /// Prints them; what is wrong with them is said beside.
 pub fn run(config: &Config, context: &Context) -> Done<ExitCode> {
     let Command::Show = config.command;
-    let options = Options { environment: context.environment.clone(), ..Options::default() };
-    let edition = press::load(context.root(), &options, clock::now())?;
-    context.print(&settings::show(&edition.settings))?;
-    let of_settings = |file: &str| file == crate::files::SETTINGS_FILE || file.starts_with("PRESSRUN_");
-    let wrong: Vec<_> = edition.diagnostics.iter().filter(|one| of_settings(&one.file)).cloned().collect();
+    let (known, wrong, sources) = press::read_settings(context.root(), &context.environment)?;
+    context.print(&settings::show(&known))?;
     if !wrong.is_empty() {
-        context.say(&diagnostic::human(&wrong, &edition.sources, false));
+        context.say(&diagnostic::human(&wrong, &sources, false));
     }
     Ok(ExitCode::from(u8::from(has_errors(&wrong))))
 }

@@ -12,10 +12,10 @@ use crate::config;
 use crate::diagnostic::Wrong;
 use crate::files;
 use crate::model::OnUnknown;
-use crate::press::{self, Options};
+use crate::press;
 use crate::store::{self, Copied, Store, StoreAddress};
 
-use super::opened::{address, open};
+use super::opened::{open, open_store};
 use super::{Context, Done, Failure};
 
 /// Back the database up, restore it, move it, look it over
@@ -75,7 +75,7 @@ async fn migrate(context: &Context) -> Done {
 }
 
 async fn backup(context: &Context, file: &Path) -> Done {
-    let opened = open(context, None).await?;
+    let opened = open_store(context).await?;
     if opened.store.is_postgres() {
         return Err(postgres("pg_dump --format=custom"));
     }
@@ -101,9 +101,8 @@ async fn backup(context: &Context, file: &Path) -> Done {
 }
 
 async fn restore(context: &Context, file: &Path) -> Done {
-    let options = Options { environment: context.environment.clone(), ..Options::default() };
-    let edition = press::load(context.root(), &options, clock::now())?;
-    let StoreAddress::Sqlite(place) = address(context.root(), &edition) else {
+    let (settings, ..) = press::read_settings(context.root(), &context.environment)?;
+    let StoreAddress::Sqlite(place) = StoreAddress::of(context.root(), &settings.store) else {
         return Err(postgres("pg_restore, into a new database,"));
     };
     store::look_over(file).await.map_err(|error| {

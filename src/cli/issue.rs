@@ -10,9 +10,9 @@ use clap::{Args, Subcommand};
 
 use crate::content::Article;
 use crate::model::{IssueEvent, IssueId, Newsletter};
-use crate::store::IssueRow;
+use crate::store::{IssueRow, Store};
 
-use super::opened::{Opened, open};
+use super::opened::{Opened, open, open_store};
 use super::{Context, Done, Failure};
 
 pub(super) use before::{Excluded, excluded};
@@ -85,31 +85,33 @@ enum Command {
 
 /// Runs the command.
 pub async fn run(issue: Issue, context: &Context) -> Done<ExitCode> {
-    let opened = open(context, None).await?;
+    let opened = || open(context, None);
     match issue.command {
-        Command::List => answers::list(&opened, context).await?,
-        Command::Show { issue } => answers::show(&opened, context, &find(&opened, &issue).await?).await?,
-        Command::Plan { article } => before::plan(&opened, context, article.as_deref()).await?,
-        Command::Approve { plan } => before::approve(&opened, context, &plan).await?,
-        Command::Preview(preview) => before::preview(&opened, context, &preview).await?,
-        Command::Test(test) => before::test(&opened, context, &test).await?,
-        Command::Send(send) => return sending::send(opened, context, send).await,
-        Command::Pause { issue } => sending::change(&opened, context, &issue, IssueEvent::Pause).await?,
-        Command::Resume(resume) => sending::resume(&opened, context, &resume).await?,
-        Command::Cancel { what } => sending::cancel(&opened, context, &what).await?,
-        Command::Status { issue } => answers::status(&opened, context, &find(&opened, &issue).await?).await?,
-        Command::Retry { issue } => sending::retry(&opened, context, &find(&opened, &issue).await?).await?,
+        Command::List => answers::list(&open_store(context).await?.store, context).await?,
+        Command::Show { issue } => answers::show(&opened().await?, context, &issue).await?,
+        Command::Plan { article } => before::plan(&opened().await?, context, article.as_deref()).await?,
+        Command::Approve { plan } => before::approve(&opened().await?, context, &plan).await?,
+        Command::Preview(preview) => before::preview(&opened().await?, context, &preview).await?,
+        Command::Test(test) => before::test(&opened().await?, context, &test).await?,
+        Command::Send(send) => return sending::send(opened().await?, context, send).await,
+        Command::Pause { issue } => sending::change(&opened().await?, context, &issue, IssueEvent::Pause).await?,
+        Command::Resume(resume) => sending::resume(&opened().await?, context, &resume).await?,
+        Command::Cancel { what } => sending::cancel(&opened().await?, context, &what).await?,
+        Command::Status { issue } => {
+            let opened = open_store(context).await?;
+            answers::status(&opened.store, context, &find(&opened.store, &issue).await?).await?;
+        }
+        Command::Retry { issue } => sending::retry(&opened().await?, context, &issue).await?,
         Command::Why { issue, address } => {
-            answers::why(&opened, context, &find(&opened, &issue).await?, &address).await?;
+            answers::why(&open_store(context).await?.store, context, &issue, &address).await?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// An issue by its id.
-async fn find(opened: &Opened, id: &str) -> Done<IssueRow> {
-    opened
-        .store
+async fn find(store: &Store, id: &str) -> Done<IssueRow> {
+    store
         .issue(&IssueId::new(id))
         .await?
         .ok_or_else(|| Failure::yours(format!("there is no issue `{id}`"), "`pressrun issue list` shows all of them"))

@@ -1,4 +1,4 @@
-//! A publication opened for work: its edition, its database, its keys, its relay.
+//! A publication opened for work: its edition, its database, its keys, its relay; or the database alone.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,9 +10,9 @@ use url::Url;
 use crate::auth::ServerKeys;
 use crate::billing::Till;
 use crate::clock;
-use crate::config;
+use crate::config::{self, Settings};
 use crate::content::fingerprint;
-use crate::diagnostic::{self, Diagnostic, Severity};
+use crate::diagnostic::{self, Severity};
 use crate::files::{self, FilesError, Lock};
 use crate::mail;
 use crate::payments::Provider;
@@ -42,22 +42,41 @@ pub(super) struct Opened {
     _lock: Option<Lock>,
 }
 
+/// All that a command needs which reads no article, however many there are.
+pub(super) struct OpenedStore {
+    /// What publish.toml and the environment say.
+    pub settings: Settings,
+    /// The database, its schema up to date.
+    pub store: Store,
+    /// As that of [`Opened`].
+    lock: Option<Lock>,
+}
+
+/// Opens the database alone, which is made the first time. With settings that cannot be read, nothing that touches
+/// readers goes on: not with another database, key or relay than the editor meant.
+pub(super) async fn open_store(context: &Context) -> Done<OpenedStore> {
+    let (settings, mut wrong, sources) = press::read_settings(context.root(), &context.environment)?;
+    wrong.retain(|one| one.severity() == Severity::Error);
+    if !wrong.is_empty() {
+        context.say(diagnostic::human(&wrong, &sources, false).trim_end());
+        return Err(Failure::yours("the settings are wrong, so nothing was opened", "mend what is shown above"));
+    }
+    files::create_private_folder(&data(context.root()))?;
+    let address = StoreAddress::of(context.root(), &settings.store);
+    let lock = lock(&address)?;
+    Ok(OpenedStore { settings, store: Store::open(&address).await?, lock })
+}
+
 /// Opens the publication. The first time, its database and its key are made.
 pub(super) async fn open(context: &Context, bound_url: Option<Url>) -> Done<Opened> {
-    let mut options = Options { environment: context.environment.clone(), bound_url, ..Options::default() };
-    let mut edition = press::load(context.root(), &options, clock::now())?;
-    refuse_wrong_settings(&edition, context)?;
-    files::create_private_folder(&data(context.root()))?;
-    let lock = lock(context.root(), &edition)?;
-    let store = Store::open(&address(context.root(), &edition)).await?;
-    // Links of a publication without a url lead to where `serve` is reached, whichever command makes them.
-    if options.bound_url.is_none() && edition.settings.publication.url.is_none() {
-        let bound_url = store.bound_url().await?.filter(|url| *url != edition.base_url);
-        if let Some(bound_url) = bound_url.and_then(|url| Url::parse(&url).ok()) {
-            options.bound_url = Some(bound_url);
-            edition = press::load(context.root(), &options, clock::now())?;
-        }
-    }
+    let OpenedStore { settings, store, lock } = open_store(context).await?;
+    let bound_url = match bound_url {
+        // Links of a publication without a url lead to where `serve` is reached, whichever command makes them.
+        None if settings.publication.url.is_none() => store.bound_url().await?.and_then(|url| Url::parse(&url).ok()),
+        bound_url => bound_url,
+    };
+    let options = Options { environment: context.environment.clone(), bound_url, ..Options::default() };
+    let edition = press::load(context.root(), &options, clock::now())?;
     let home = home(&edition, &store).await?;
     let moved = match store.home().await? {
         None => store.settle(home.clone()).await.map(|()| None)?,
@@ -109,31 +128,14 @@ impl Opened {
     }
 }
 
-/// With settings that cannot be read, nothing that touches readers goes on: not with another database, key or relay
-/// than the editor meant.
-fn refuse_wrong_settings(edition: &Edition, context: &Context) -> Done {
-    let of_settings = |one: &&Diagnostic| one.severity() == Severity::Error && one.code.name.starts_with("settings/");
-    let wrong: Vec<Diagnostic> = edition.diagnostics.iter().filter(of_settings).cloned().collect();
-    if wrong.is_empty() {
-        return Ok(());
-    }
-    context.say(diagnostic::human(&wrong, &edition.sources, false).trim_end());
-    Err(Failure::yours("the settings are wrong, so nothing was opened", "mend what is shown above"))
-}
-
 /// Where all lies that the program writes.
 pub(super) fn data(root: &Path) -> PathBuf {
     root.join("data")
 }
 
-/// Where the database is, by the settings.
-pub(super) fn address(root: &Path, edition: &Edition) -> StoreAddress {
-    StoreAddress::of(root, &edition.settings.store)
-}
-
 /// A database file is in use as long as this is kept.
-fn lock(root: &Path, edition: &Edition) -> Done<Option<Lock>> {
-    let StoreAddress::Sqlite(path) = address(root, edition) else { return Ok(None) };
+fn lock(address: &StoreAddress) -> Done<Option<Lock>> {
+    let StoreAddress::Sqlite(path) = address else { return Ok(None) };
     let busy = |error: FilesError| match error.kind() {
         io::ErrorKind::WouldBlock => {
             Failure::ours(error.to_string(), "a `pressrun db restore` is writing it; wait until it is done")

@@ -12,7 +12,9 @@ mod write;
 
 pub use error::FilesError;
 pub use place::{Lock, absolute, host_name, lock_alone, lock_shared};
-pub use read::{Mails, Refusal, Refused, TextFile, Tree, mails_in, open_stream, read_media, read_secret, read_tree};
+pub use read::{
+    Mails, Refusal, Refused, TextFile, Tree, mails_in, open_stream, read_media, read_secret, read_settings, read_tree,
+};
 pub use watch::{Watcher, watch};
 pub use write::{
     copy, create_folder, create_private_folder, make_private, read_if_there, remove, remove_if_there, rename_durably,

@@ -27,8 +27,6 @@ const MOST_ENTRIES: usize = 200_000;
 /// What is in a publication's folder. Paths are relative to it, with `/` between folders, and sorted.
 #[derive(Debug, Default)]
 pub struct Tree {
-    /// The text of publish.toml; none: there is no such file.
-    pub settings: Option<String>,
     /// Markdown files under `content/`, but for pages.
     pub articles: Vec<TextFile>,
     /// Markdown files under `content/pages/`.
@@ -87,11 +85,11 @@ impl From<io::Error> for Refusal {
 
 /// Reads the publication in `root`.
 ///
-/// A missing `templates/` is empty; a missing `content/` is refused, for a disk that is not mounted looks the same. A folder that is not there, or a publish.toml that cannot be read, is
-/// an error; anything else that cannot be read is refused and listed.
+/// A missing `templates/` is empty; a missing `content/` is refused, for a disk that is not mounted looks the same. A
+/// folder that is not there is an error; anything else that cannot be read is refused and listed.
 pub fn read_tree(root: &Path) -> Result<Tree, FilesError> {
     let root = root.canonicalize().map_err(FilesError::at("open", root))?;
-    let mut tree = Tree { settings: read_settings(&root.join(SETTINGS_FILE))?, ..Tree::default() };
+    let mut tree = Tree::default();
     for folder in [CONTENT, TEMPLATES] {
         read_folder(&root, folder, &mut tree);
     }
@@ -151,8 +149,9 @@ pub fn read_secret(root: &Path, name: &str) -> Result<String, FilesError> {
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn read_settings(path: &Path) -> Result<Option<String>, FilesError> {
-    match read_text("read", path, LONGEST_TEXT) {
+/// The text of publish.toml in `root`; none: there is no such file. That it cannot be read is an error.
+pub fn read_settings(root: &Path) -> Result<Option<String>, FilesError> {
+    match read_text("read", &root.join(SETTINGS_FILE), LONGEST_TEXT) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         read => read.map(Some),
     }

@@ -44,7 +44,7 @@ fn every_file_has_its_place() {
         ("notes.md", "notes"),
     ]);
     let tree = read_tree(folder.path()).unwrap();
-    assert_eq!(tree.settings.as_deref(), Some("[publication]"));
+    assert_eq!(read_settings(folder.path()).unwrap().as_deref(), Some("[publication]"));
     assert_eq!(paths(&tree.articles), ["content/2026/a.md", "content/2026/b.md"]);
     assert_eq!(paths(&tree.pages), ["content/pages/about.md"]);
     assert_eq!(paths(&tree.templates), ["templates/site/page.html"]);
@@ -67,7 +67,7 @@ fn a_picture_is_measured_without_being_decoded() {
 fn a_folder_without_words_is_not_an_empty_publication() {
     let folder = publication(&[]);
     let tree = read_tree(folder.path()).unwrap();
-    assert!(tree.settings.is_none() && tree.articles.is_empty());
+    assert!(read_settings(folder.path()).unwrap().is_none() && tree.articles.is_empty());
     assert_eq!(tree.refused.iter().map(|refused| refused.path.as_str()).collect::<Vec<_>>(), ["content"]);
     let error = read_tree(&folder.path().join("missing")).unwrap_err();
     assert!(error.to_string().ends_with("missing`: there is no such file or folder"), "{error}");
@@ -136,7 +136,7 @@ fn a_pipe_is_not_opened() {
 fn settings_that_are_not_text_are_an_error() {
     let folder = publication(&[]);
     write_atomically(&folder.path().join("publish.toml"), b"\xff\xfe").unwrap();
-    let error = read_tree(folder.path()).unwrap_err();
+    let error = read_settings(folder.path()).unwrap_err();
     assert!(error.to_string().ends_with("publish.toml`: it is not UTF-8 text"), "{error}");
     assert_eq!(error.help(), "save the file as UTF-8");
 }

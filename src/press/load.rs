@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -46,20 +45,16 @@ pub struct Options {
 /// Whatever an editor did wrong is in the edition's diagnostics, and the rest is there all the same; only a folder
 /// that is no publication, or cannot be read, is an error.
 pub fn load(root: &Path, options: &Options, now: DateTime<Utc>) -> Result<Edition, PressError> {
-    let mut tree = files::read_tree(root).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => PressError::NoPublication(root.to_path_buf()),
-        _ => PressError::Files(error),
-    })?;
-    let text = tree.settings.take().ok_or_else(|| PressError::NoPublication(root.to_path_buf()))?;
-    let mut diagnostics: Vec<Diagnostic> = tree.refused.iter().map(refused).collect();
-    let settings = note(&mut diagnostics, read_settings(root, &text, options));
+    let (settings, mut diagnostics, text) = read_settings(root, &options.environment)?;
+    let tree = files::read_tree(root)?;
+    diagnostics.extend(tree.refused.iter().map(refused));
     let article = |file: &TextFile| content::read_article(&file.path, &file.bytes, &settings);
     let articles = note(&mut diagnostics, read_each(&tree.articles, article));
     let page = |file: &TextFile| content::read_page(&file.path, &file.bytes, &settings);
     let pages = note(&mut diagnostics, read_each(&tree.pages, page));
     let theme = note(&mut diagnostics, Theme::load(&templates(&tree)));
     let mut sources = sources(&tree, &articles, &pages);
-    sources.insert(SETTINGS_FILE.to_owned(), text.into());
+    sources.extend(text);
     let content_revision = content_revision(&settings, &tree, &articles, &pages);
     let revision = fingerprint(format!("{content_revision}\n{settings:?}").as_bytes());
     let media = media(&tree);
@@ -117,13 +112,19 @@ fn refused(refused: &Refused) -> Diagnostic {
     }
 }
 
-fn read_settings(root: &Path, text: &str, options: &Options) -> (Settings, Vec<Diagnostic>) {
-    let mut source =
-        config::Source { text: text.to_owned(), environment: options.environment.clone(), ..Default::default() };
+/// Reads what publish.toml in `root` and the environment say, for work that needs no article: the settings, what is wrong
+/// with them, and the text that this points into. Errors are those of [`load`].
+pub fn read_settings(
+    root: &Path,
+    environment: &[(String, String)],
+) -> Result<(Settings, Vec<Diagnostic>, Sources), PressError> {
+    let text = files::read_settings(root)?.ok_or_else(|| PressError::NoPublication(root.to_path_buf()))?;
+    let mut source = config::Source { text, environment: environment.to_vec(), ..Default::default() };
     // A secret that cannot be read is missing, which the settings complain about.
     let read = |name: String| files::read_secret(root, &name).ok().map(|secret| (name, secret));
     source.secret_files = config::secret_files_named(&source).into_iter().filter_map(read).collect();
-    config::read(&source)
+    let (settings, diagnostics) = config::read(&source);
+    Ok((settings, diagnostics, Sources::from([(SETTINGS_FILE.to_owned(), source.text.into())])))
 }
 
 /// Reads files in as many threads as there are processors, where that is worth it; the order stays.

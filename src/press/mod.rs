@@ -9,7 +9,7 @@ mod mails;
 mod site;
 
 pub use build::{Built, build};
-pub use load::{Options, load};
+pub use load::{Options, load, read_settings};
 pub use site::{CachePolicy, Gzip, Site, SitePage};
 
 use std::collections::BTreeMap;

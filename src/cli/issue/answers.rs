@@ -6,10 +6,11 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use crate::model::{Cause, DeliveryState, EmailAddress, IssueId, IssueState};
-use crate::store::{AttemptRow, IssueRow, Said, StoreError};
+use crate::store::{AttemptRow, IssueRow, Said, Store, StoreError};
 
 use super::super::opened::Opened;
 use super::super::{Context, Done, Failure};
+use super::find;
 
 /// Where an issue stands: `total` is the sum of the counts.
 #[derive(Debug, Clone, Serialize)]
@@ -61,17 +62,17 @@ pub(super) fn time(at: DateTime<Utc>) -> String {
 }
 
 /// How many of an issue's deliveries are in each state, whether there are any or not.
-pub(super) async fn counts(opened: &Opened, issue: &IssueId) -> Result<BTreeMap<DeliveryState, i64>, StoreError> {
+pub(super) async fn counts(store: &Store, issue: &IssueId) -> Result<BTreeMap<DeliveryState, i64>, StoreError> {
     let mut counts = BTreeMap::from(DeliveryState::ALL.map(|state| (state, 0)));
-    counts.extend(opened.store.count_deliveries(issue).await?);
+    counts.extend(store.count_deliveries(issue).await?);
     Ok(counts)
 }
 
 /// Counts an issue's deliveries.
-pub(super) async fn count(opened: &Opened, issue: &IssueRow) -> Result<Status, StoreError> {
-    let counts = counts(opened, &issue.id).await?;
+pub(super) async fn count(store: &Store, issue: &IssueRow) -> Result<Status, StoreError> {
+    let counts = counts(store, &issue.id).await?;
     let mut stopped = match issue.state {
-        IssueState::Paused => opened.store.stopped_newsletters().await?,
+        IssueState::Paused => store.stopped_newsletters().await?,
         _ => BTreeMap::new(),
     };
     Ok(Status {
@@ -100,20 +101,20 @@ impl Status {
     }
 }
 
-pub(super) async fn list(opened: &Opened, context: &Context) -> Done {
-    for issue in opened.store.issues().await? {
-        let status = count(opened, &issue).await?;
+pub(super) async fn list(store: &Store, context: &Context) -> Done {
+    for issue in store.issues().await? {
+        let status = count(store, &issue).await?;
         context.answer(&status, |status| status.line())?;
     }
     Ok(())
 }
 
-pub(super) async fn status(opened: &Opened, context: &Context, issue: &IssueRow) -> Done {
-    let status = count(opened, issue).await?;
+pub(super) async fn status(store: &Store, context: &Context, issue: &IssueRow) -> Done {
+    let status = count(store, issue).await?;
     context.answer(&status, Status::line)
 }
 
-pub(super) async fn show(opened: &Opened, context: &Context, issue: &IssueRow) -> Done {
+pub(super) async fn show(opened: &Opened, context: &Context, issue: &str) -> Done {
     #[derive(Serialize)]
     struct Shown {
         #[serde(flatten)]
@@ -122,8 +123,9 @@ pub(super) async fn show(opened: &Opened, context: &Context, issue: &IssueRow) -
         articles: Vec<String>,
         page: String,
     }
+    let issue = find(&opened.store, issue).await?;
     let shown = Shown {
-        status: count(opened, issue).await?,
+        status: count(&opened.store, &issue).await?,
         plan: issue.plan.clone(),
         articles: opened.store.issue_titles(&issue.id).await?,
         page: format!("{}/issues/{}/", opened.edition.base_url, issue.id),
@@ -140,16 +142,17 @@ pub(super) async fn show(opened: &Opened, context: &Context, issue: &IssueRow) -
     })
 }
 
-pub(super) async fn why(opened: &Opened, context: &Context, issue: &IssueRow, address: &str) -> Done {
+pub(super) async fn why(store: &Store, context: &Context, issue: &str, address: &str) -> Done {
+    let issue = find(store, issue).await?;
     let email = EmailAddress::parse(address)
         .map_err(|error| Failure::yours(error.to_string(), "give the reader's address as they wrote it"))?;
-    let delivery = opened.store.delivery_to(&issue.id, email.key()).await?;
+    let delivery = store.delivery_to(&issue.id, email.key()).await?;
     let nothing = Why { issue: issue.id.to_string(), address: email.to_string(), ..Why::default() };
     let why = match delivery {
         Some(delivery) => {
             let attempt = |AttemptRow { at, said }| Attempt { at: time(at), said };
-            let attempts = opened.store.attempts(&delivery.id).await?.into_iter();
-            let returns = opened.store.returns_of(&delivery.id).await?.into_iter();
+            let attempts = store.attempts(&delivery.id).await?.into_iter();
+            let returns = store.returns_of(&delivery.id).await?.into_iter();
             Why {
                 state: Some(delivery.state.as_str()),
                 reason: delivery.reason.unwrap_or_else(|| meaning(delivery.state).to_owned()),
@@ -159,7 +162,7 @@ pub(super) async fn why(opened: &Opened, context: &Context, issue: &IssueRow, ad
                 ..nothing
             }
         }
-        None => Why { reason: opened.store.why_not_in_audience(&issue.id, email.key()).await?.to_owned(), ..nothing },
+        None => Why { reason: store.why_not_in_audience(&issue.id, email.key()).await?.to_owned(), ..nothing },
     };
     context.answer(&why, tell)
 }

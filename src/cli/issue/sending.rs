@@ -191,7 +191,7 @@ async fn send_issue(opened: &Opened, context: &Context, issue: &IssueId, until: 
     let (_keep, edition) = watch::channel(Arc::clone(&opened.edition));
     let (stop, stopped) = watch::channel(false);
     let mut sender = tokio::spawn(sending::send(opened.means(edition), until, stopped));
-    let progress = Progress::begin(context, issue, &answers::counts(opened, issue).await?);
+    let progress = Progress::begin(context, issue, &answers::counts(&opened.store, issue).await?);
     let mut each_second = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
@@ -199,7 +199,7 @@ async fn send_issue(opened: &Opened, context: &Context, issue: &IssueId, until: 
                 result.map_err(|_| Failure::ours("the sender stopped", "run the command again; it goes on"))??;
                 break;
             }
-            _ = each_second.tick(), if progress.is_shown => progress.show(&answers::counts(opened, issue).await?),
+            _ = each_second.tick(), if progress.is_shown => progress.show(&answers::counts(&opened.store, issue).await?),
             () = told_to_stop() => {
                 let _ = stop.send(true);
                 context.say("Stopping; what is on the wire is finished. Run the command again and it goes on.");
@@ -208,7 +208,7 @@ async fn send_issue(opened: &Opened, context: &Context, issue: &IssueId, until: 
     }
     drop(progress);
     let Some(row) = opened.store.issue(issue).await? else { return Ok(2) };
-    answers::status(opened, context, &row).await?;
+    answers::status(&opened.store, context, &row).await?;
     Ok(match row.state {
         IssueState::Finished => 0,
         IssueState::Paused | IssueState::Cancelled => 1,
@@ -217,7 +217,7 @@ async fn send_issue(opened: &Opened, context: &Context, issue: &IssueId, until: 
 }
 
 pub(super) async fn change(opened: &Opened, context: &Context, issue: &str, event: IssueEvent) -> Done {
-    let issue = super::find(opened, issue).await?;
+    let issue = super::find(&opened.store, issue).await?;
     opened.office().finish_sealings().await?;
     match opened.store.move_issue(&issue.id, event, clock::now()).await? {
         Some((_, Some(after))) => {
@@ -302,7 +302,8 @@ pub(super) async fn cancel(opened: &Opened, context: &Context, what: &str) -> Do
     Ok(())
 }
 
-pub(super) async fn retry(opened: &Opened, context: &Context, issue: &IssueRow) -> Done {
+pub(super) async fn retry(opened: &Opened, context: &Context, issue: &str) -> Done {
+    let issue = super::find(&opened.store, issue).await?;
     if issue.state == IssueState::Cancelled {
         return Err(Failure::yours(
             format!("issue `{}` is cancelled", issue.id),
