@@ -1,11 +1,11 @@
 //! What comes back: told from the mail that went out to what is known of its reader, on both databases.
 
 use chrono::TimeDelta;
-use pressrun::mail;
 use pressrun::mailbox::{self, Kind};
 use pressrun::model::{Cadence, Cause, EmailAddress, IssueEvent, IssueState, SubscriptionState, SuppressionReason};
 use pressrun::relay::{Phase, Reply};
 use pressrun::store::{About, Returned, Said};
+use pressrun::{audience, mail};
 
 use crate::relay::{Act, FinalDot, Memory};
 use crate::world::{World, on_both_databases};
@@ -19,6 +19,7 @@ on_both_databases! {
     what_the_relay_says_of_a_mailbox_holds_for_later
     too_many_dead_mailboxes_stop_a_newsletter_until_an_editor_looks
     our_own_fault_stops_everything_at_once
+    a_notice_that_came_back_is_forgotten_with_its_reader
 }
 
 impl World {
@@ -113,9 +114,9 @@ async fn a_complaint_ends_everything_and_no_import_brings_it_back(mut world: Wor
     let person = world.store.subscribers_with(&[key]).await.unwrap().remove(0);
     assert!(person.subscriptions.iter().all(|theirs| theirs.state == SubscriptionState::Ended), "{person:?}");
     assert_eq!(person.suppression, Some(SuppressionReason::Complaint));
-    let flow = pressrun::audience::flow_id(pressrun::clock::random());
+    let flow = audience::flow_id(pressrun::clock::random());
     let who = (person.id, dot.envelope.to.clone());
-    assert!(pressrun::audience::erase(&world.store, &world.keys, who, "en".to_owned(), flow, world.now).await.unwrap());
+    assert!(audience::erase(&world.store, &world.keys, who, "en".to_owned(), flow, world.now).await.unwrap());
     assert_eq!(world.suppression(&dot).await, None, "nothing of the address is left");
     world.imports(&format!("email,cadence\n{key},instant\n")).await;
     assert_eq!(world.sends("second").await.len(), 0);
@@ -186,4 +187,17 @@ async fn our_own_fault_stops_everything_at_once(mut world: World) {
     world.store.take_back(returned, world.now).await.unwrap();
     assert_eq!(world.store.stopped_newsletters().await.unwrap().len(), 2);
     assert_eq!(world.suppression(&dot).await, None);
+}
+
+async fn a_notice_that_came_back_is_forgotten_with_its_reader(world: World) {
+    world.somebody_signs_up("newcomer@example.com").await;
+    let claimed = world.store.claim(None, "test", world.now, world.now, 1).await.unwrap().remove(0);
+    let said = Said { code: Some(550), enhanced: None, text: String::new(), relay: "report".to_owned() };
+    let about = About::Delivery(claimed.id);
+    let returned = Returned { id: "1".to_owned(), about, cause: Cause::Gone, said, is_vouched: false };
+    assert!(world.store.take_back(returned, world.now).await.unwrap().is_some());
+    let person = world.store.subscribers_with(&["newcomer@example.com"]).await.unwrap().remove(0);
+    let who = (person.id, EmailAddress::parse("newcomer@example.com").unwrap());
+    let flow = audience::flow_id(pressrun::clock::random());
+    assert!(audience::erase(&world.store, &world.keys, who, "en".to_owned(), flow, world.now).await.unwrap());
 }

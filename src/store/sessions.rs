@@ -143,9 +143,14 @@ pub(super) async fn forget_flows(transaction: &mut Transaction, ids: &[String]) 
         "DELETE FROM attempts WHERE delivery IN (
             SELECT d.id FROM deliveries d JOIN listed ON d.flow = listed.value)"
     );
+    // What came back counts once for ever, but not with what was said of whom.
+    let returns = listed!(
+        "UPDATE returns SET delivery = NULL, text = '' WHERE delivery IN (
+            SELECT d.id FROM deliveries d JOIN listed ON d.flow = listed.value)"
+    );
     let deliveries = listed!("DELETE FROM deliveries WHERE flow IN (SELECT value FROM listed)");
     let flows = listed!("DELETE FROM flows WHERE id IN (SELECT value FROM listed)");
-    for sql in [attempts, deliveries, flows] {
+    for sql in [attempts, returns, deliveries, flows] {
         transaction.execute(sql, values![&ids]).await?;
     }
     Ok(())
