@@ -1,6 +1,10 @@
 //! What comes back: told from the mail that went out to what is known of its reader, on both databases.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::TimeDelta;
+use pressrun::config::Secret;
+use pressrun::mailbox::Event;
 use pressrun::mailbox::{self, Kind};
 use pressrun::model::{Cadence, Cause, EmailAddress, IssueEvent, IssueState, SubscriptionState, SuppressionReason};
 use pressrun::relay::{Phase, Reply};
@@ -8,7 +12,7 @@ use pressrun::store::{About, Returned, Said};
 use pressrun::{audience, mail};
 
 use crate::relay::{Act, FinalDot, Memory};
-use crate::world::{World, on_both_databases};
+use crate::world::{World, on_both_databases, run_sql};
 
 on_both_databases! {
     each_mail_names_its_delivery
@@ -20,6 +24,7 @@ on_both_databases! {
     too_many_dead_mailboxes_stop_a_newsletter_until_an_editor_looks
     our_own_fault_stops_everything_at_once
     a_notice_that_came_back_is_forgotten_with_its_reader
+    what_a_provider_says_again_counts_once
 }
 
 impl World {
@@ -200,4 +205,23 @@ async fn a_notice_that_came_back_is_forgotten_with_its_reader(world: World) {
     let who = (person.id, EmailAddress::parse("newcomer@example.com").unwrap());
     let flow = audience::flow_id(pressrun::clock::random());
     assert!(audience::erase(&world.store, &world.keys, who, "en".to_owned(), flow, world.now).await.unwrap());
+}
+
+async fn what_a_provider_says_again_counts_once(mut world: World) {
+    world.readers(1, "main", Cadence::Instant).await;
+    let dot = world.sends("first").await.remove(0);
+    let said = format!(
+        r#"{{"RecordType": "Bounce", "Type": "HardBounce", "ID": 42, "Email": "{}", "BouncedAt": "2026-01-07T12:00:00Z"}}"#,
+        dot.envelope.to
+    );
+    let authorization = format!("Basic {}", BASE64.encode("postmark:a password"));
+    let hears = async || match mailbox::event(&authorization, said.as_bytes(), &Secret::new("a password")) {
+        Event::Returned(returned) => mailbox::take_back(&world.store, returned, world.now).await.unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert!(hears().await);
+    run_sql(&world.address, "DELETE FROM suppressions".to_owned()).await;
+    assert!(!hears().await);
+    assert_eq!(world.suppression(&dot).await, None, "whoever sends it again changes nothing");
+    assert_eq!(world.store.returns_of(&dot.delivery).await.unwrap().len(), 1);
 }
