@@ -8,7 +8,7 @@ use pressrun::mailbox::Event;
 use pressrun::mailbox::{self, Kind};
 use pressrun::model::{Cadence, Cause, EmailAddress, IssueEvent, IssueState, SubscriptionState, SuppressionReason};
 use pressrun::relay::{Phase, Reply};
-use pressrun::store::{About, Returned, Said};
+use pressrun::store::{About, Content, Returned, Said};
 use pressrun::{audience, mail};
 
 use crate::relay::{Act, FinalDot, Memory};
@@ -52,6 +52,18 @@ impl World {
 
     async fn reads(&self, to: &str, mail: &str) -> (Kind, bool) {
         mailbox::hear(&self.store, &self.keys, (to, mail.as_bytes()), self.now).await.unwrap()
+    }
+
+    /// The mails that are not an issue's and wait to be sent: to whom, and their subject and text.
+    async fn notices(&self) -> Vec<(String, String, String)> {
+        let (mut notices, until) = (Vec::new(), self.now + TimeDelta::minutes(1));
+        for claimed in self.store.claim(None, "test", self.now, until, 10).await.unwrap() {
+            let Content::Notice { flow } = &claimed.content else { panic!("an issue's") };
+            let flow = self.store.flow(flow).await.unwrap().unwrap();
+            let mail = audience::notice(&self.edition(), &self.keys, &flow).unwrap().mail;
+            notices.push((claimed.to.to_string(), mail.subject, mail.text));
+        }
+        notices
     }
 
     async fn suppression(&self, dot: &FinalDot) -> Option<SuppressionReason> {
@@ -168,6 +180,11 @@ async fn too_many_dead_mailboxes_stop_a_newsletter_until_an_editor_looks(mut wor
     world.hears(&dots[10], None, "5.1.1", "550 5.1.1 User unknown").await;
     let stopped = world.store.stopped_newsletters().await.unwrap();
     assert_eq!(stopped.keys().map(|newsletter| newsletter.as_str()).collect::<Vec<_>>(), ["main"]);
+    let [(to, subject, text)] = &world.notices().await[..] else { panic!("one mail to the editors") };
+    assert_eq!((to.as_str(), subject.as_str()), ("main@sample.example.com", "Sending has stopped: Main"));
+    assert!(text.contains("Too many mailboxes to which Main goes do not exist."), "{text}");
+    world.hears(&dots[11], None, "5.1.1", "550 5.1.1 User unknown").await;
+    assert_eq!(world.notices().await.len(), 0, "they were told");
     assert_eq!(world.sends("second").await.len(), 0, "what comes next waits");
     let issue = world.store.issues().await.unwrap().into_iter().find(|issue| issue.subject.contains("second")).unwrap();
     assert_eq!(issue.state, IssueState::Paused);
@@ -175,12 +192,15 @@ async fn too_many_dead_mailboxes_stop_a_newsletter_until_an_editor_looks(mut wor
     assert!(world.store.stopped_newsletters().await.unwrap().is_empty());
     let before = world.relay.final_dots().len();
     world.sender_works().await;
-    assert_eq!(world.relay.final_dots().len() - before, 189);
-    world.hears(&dots[11], None, "5.1.1", "550 5.1.1 User unknown").await;
+    assert_eq!(world.relay.final_dots().len() - before, 188);
+    world.hears(&dots[12], None, "5.1.1", "550 5.1.1 User unknown").await;
     assert!(world.store.stopped_newsletters().await.unwrap().is_empty(), "what the editor has seen counts no more");
 }
 
 async fn our_own_fault_stops_everything_at_once(mut world: World) {
+    let settings = std::fs::read_to_string(world.path("publish.toml")).unwrap();
+    let answered = settings.replacen("id = \"main\"", "id = \"main\"\nreply-to = \"desk@sample.example.com\"", 1);
+    std::fs::write(world.path("publish.toml"), answered).unwrap();
     world.readers(1, "main", Cadence::Instant).await;
     let dot = world.sends("first").await.remove(0);
     world.hears(&dot, None, "5.7.26", "550 5.7.26 unauthenticated").await;
@@ -191,6 +211,9 @@ async fn our_own_fault_stops_everything_at_once(mut world: World) {
     let returned = Returned { id: "1".to_owned(), about, cause: Cause::Authentication, said, is_vouched: true };
     world.store.take_back(returned, world.now).await.unwrap();
     assert_eq!(world.store.stopped_newsletters().await.unwrap().len(), 2);
+    let [(to, _, text)] = &world.notices().await[..] else { panic!("nothing of the other was ever sent") };
+    assert_eq!(to, "desk@sample.example.com");
+    assert!(text.contains("Mails of Main are refused because of our authentication or DNS."), "{text}");
     assert_eq!(world.suppression(&dot).await, None);
 }
 

@@ -2,6 +2,8 @@
 
 use chrono::Duration;
 
+use super::Cause;
+
 /// What became of a newsletter's mails within [`Tally::WINDOW`], or since an editor let it go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
@@ -19,18 +21,19 @@ impl Tally {
     /// What is counted; Gmail asks for a week below its limit.
     pub const WINDOW: Duration = Duration::days(7);
 
-    /// Why the newsletter has to stop, if it has to. Small numbers say nothing; and one reader, who can write reports
-    /// about their own mails only, stops nothing.
-    pub fn trouble(self) -> Option<String> {
+    /// Why the newsletter has to stop, if it has to: what it is about, and in figures. Small numbers say nothing; and one
+    /// reader, who can write reports about their own mails only, stops nothing.
+    pub fn trouble(self) -> Option<(Cause, String)> {
         let tried = self.sent + self.hard;
         if self.complaints >= 5 && self.sent >= 1_000 && self.complaints * 1_000 >= self.sent * 3 {
-            return Some(format!("{} of {} mails were called spam; 0.3 % is the most", self.complaints, self.sent));
+            let figures = format!("{} of {} mails were called spam; 0.3 % is the most", self.complaints, self.sent);
+            return Some((Cause::Complaint, figures));
         }
         if tried >= 200 && self.hard * 20 >= tried {
-            return Some(format!("{} of {tried} mailboxes do not exist; 5 % is the most", self.hard));
+            return Some((Cause::Gone, format!("{} of {tried} mailboxes do not exist; 5 % is the most", self.hard)));
         }
-        (self.authentication >= 10)
-            .then(|| format!("{} mails were refused because of our authentication or DNS", self.authentication))
+        let figures = format!("{} mails were refused because of our authentication or DNS", self.authentication);
+        (self.authentication >= 10).then_some((Cause::Authentication, figures))
     }
 }
 

@@ -34,6 +34,13 @@ pub enum NoticeText {
     Erased {},
     /// What happened to a membership or to money.
     Bill(Box<BillText>),
+    /// Tells editors that too much comes back.
+    Stopped {
+        /// `complaint`, `authentication` or `gone`.
+        what: String,
+        /// The titles of what has stopped.
+        newsletters: String,
+    },
     /// Lets a reader sign in.
     SignIn {
         /// The link, from scheme to token.
@@ -120,6 +127,7 @@ fn letter(imprint: &Imprint<'_>, text: &NoticeText, at: DateTime<Utc>) -> Letter
         NoticeText::Welcome { .. } => "welcome",
         NoticeText::Erased {} => "erased",
         NoticeText::Bill(_) => "bill",
+        NoticeText::Stopped { .. } => "stopped",
         NoticeText::SignIn { .. } => "sign-in",
         NoticeText::Address { .. } => "address",
     };
@@ -147,6 +155,7 @@ pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
             plans_address: text("https://example.com/plans"),
         }))
     };
+    let stopped = |what: &str| NoticeText::Stopped { what: text(what), newsletters: title.clone() };
     let bills = ["begun", "paid", "failed", "given-back", "cancelled", "ended"];
     let bills = bills.into_iter().flat_map(|what| [bill(what, true), bill(what, false)]);
     let notices = [
@@ -173,6 +182,9 @@ pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
         },
         address(false),
         address(true),
+        stopped("complaint"),
+        stopped("authentication"),
+        stopped("gone"),
     ];
     notices.into_iter().chain(bills).flat_map(|text| letter(&sample.imprint, &text, sample.at).samples()).collect()
 }

@@ -609,7 +609,7 @@ fn every_template_is_tried_with_something_of_everything() {
     let (theme, _) = Theme::load(&[]);
     let samples: Vec<_> = theme.samples(theme.english()).collect();
     let names: std::collections::BTreeSet<_> = samples.iter().map(|(name, _)| name).collect();
-    assert_eq!(names.len(), 54, "{names:?}");
+    assert_eq!(names.len(), 57, "{names:?}");
     let pages: String = samples.into_iter().map(|(_, page)| page.unwrap()).collect();
     for words in ["portrait", "figcaption", "Related", "All articles", "Updated", ">Read on</a>", "the rest", "Undo"] {
         assert!(pages.to_lowercase().contains(&words.to_lowercase()), "{words}");

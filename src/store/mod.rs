@@ -58,7 +58,7 @@ pub use memberships::{Bought, Membership, Standings};
 pub use notes::{Note, Record};
 pub use notices::FollowUp;
 pub use open::{Store, StoreAddress};
-pub use returns::{About, Consequence, Returned};
+pub use returns::{About, Consequence, Returned, Stopped};
 pub use sealing::{Audience, Count, Sealing};
 pub use sessions::{NewSession, Session};
 pub use sign_ins::{NewSignIn, Proof};

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
 
+use crate::clock;
 use crate::model::{
     Cause, DeliveryId, EmailAddress, NewsletterId, SubscriberId, SubscriptionId, SuppressionReason, Tally,
 };
 
 use super::database::{Result, Transaction, transact};
 use super::deliveries::{AttemptRow, Said};
+use super::notices::{FollowUp, NewFlow, enter_flow};
 use super::open::Store;
 use super::subscribers::{end_subscription, suppress};
 use super::values::values;
@@ -47,13 +50,22 @@ pub struct Consequence {
     pub stopped: Option<String>,
 }
 
+/// What editors are told of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// What it is about, in the word of its [`Cause`].
+    pub what: String,
+    /// What has stopped.
+    pub newsletters: Vec<NewsletterId>,
+}
+
 /// The delivery, its reader's address and id, and its newsletter, as far as there are.
 type Theirs = (Option<DeliveryId>, String, Option<SubscriberId>, Option<NewsletterId>);
 
 impl Store {
     /// Appends what came back and does what follows, in one transaction: a mailbox that is not there, or full for good,
     /// is suppressed; a complaint suppresses and ends all subscriptions; too much of either stops the newsletter, our
-    /// own faults stop all of them. None: it was known, or the delivery is not ours.
+    /// own faults stop all of them, and the editors of what stops are written to. None: it was known, or the delivery is not ours.
     pub async fn take_back(&self, returned: Returned, now: DateTime<Utc>) -> Result<Option<Consequence>> {
         transact!(self.write, |transaction| {
             let Some(theirs) = whose(transaction, &returned.about).await? else { return Ok(None) };
@@ -146,39 +158,60 @@ async fn end_all(transaction: &mut Transaction, email_key: &str, now: DateTime<U
     Ok(())
 }
 
-/// Stops what has to stop: says why, if anything did. Its issues are paused; `issue resume` lets it go on.
+/// Stops what has to stop, and tells its editors: says why, if anything did. Its issues are paused; `issue resume` lets
+/// it go on.
 async fn stop(
     transaction: &mut Transaction,
     returned: &Returned,
     newsletter: Option<NewsletterId>,
     now: DateTime<Utc>,
 ) -> Result<Option<String>> {
-    if returned.cause == Cause::Authentication && returned.is_vouched {
+    let (trouble, newsletter) = if returned.cause == Cause::Authentication && returned.is_vouched {
         let code = returned.said.enhanced.as_deref().unwrap_or("no code");
         let why = format!("mail is refused because of our authentication or DNS ({code})");
-        let sql = "UPDATE newsletters SET stopped_for = $1 WHERE stopped_for IS NULL";
-        return stop_with(transaction, sql, values![&why], why.clone()).await;
-    }
-    let counts = returned.cause.is_hard() || matches!(returned.cause, Cause::Complaint | Cause::Authentication);
-    let Some(newsletter) = newsletter.filter(|_| counts) else { return Ok(None) };
-    let Some(why) = tally(transaction, &newsletter, now).await?.trouble() else { return Ok(None) };
-    let sql = "UPDATE newsletters SET stopped_for = $1 WHERE stopped_for IS NULL AND id = $2";
-    stop_with(transaction, sql, values![&why, &newsletter], why.clone()).await
-}
-
-async fn stop_with(
-    transaction: &mut Transaction,
-    sql: &'static str,
-    values: Vec<super::values::Value>,
-    why: String,
-) -> Result<Option<String>> {
-    if transaction.execute(sql, values).await? == 0 {
+        (Some((Cause::Authentication, why)), None)
+    } else {
+        let counts = returned.cause.is_hard() || matches!(returned.cause, Cause::Complaint | Cause::Authentication);
+        let Some(newsletter) = newsletter.filter(|_| counts) else { return Ok(None) };
+        (tally(transaction, &newsletter, now).await?.trouble(), Some(newsletter))
+    };
+    let Some((cause, why)) = trouble else { return Ok(None) };
+    let sql =
+        "UPDATE newsletters SET stopped_for = $1 WHERE stopped_for IS NULL AND id = COALESCE($2, id) RETURNING id";
+    let stopped: Vec<NewsletterId> = transaction.rows(sql, values![&why, newsletter.as_ref()]).await?;
+    if stopped.is_empty() {
         return Ok(None);
     }
     let issues = "UPDATE issues SET state = 'paused' WHERE state IN ('sealed', 'sending')
         AND newsletter IN (SELECT id FROM newsletters WHERE stopped_for IS NOT NULL)";
     transaction.execute(issues, values![]).await?;
+    tell_editors(transaction, cause, stopped, now).await?;
     Ok(Some(why))
+}
+
+/// Writes a mail to where answers to the latest issue of each newsletter go, and one only to each address.
+async fn tell_editors(
+    transaction: &mut Transaction,
+    cause: Cause,
+    stopped: Vec<NewsletterId>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let sql =
+        "SELECT COALESCE(reply_to, from_email) FROM issues WHERE newsletter = $1 ORDER BY created_at DESC LIMIT 1";
+    let mut editors: BTreeMap<String, (EmailAddress, Vec<NewsletterId>)> = BTreeMap::new();
+    for newsletter in stopped {
+        if let Some(address) = transaction.row::<EmailAddress>(sql, values![&newsletter]).await? {
+            editors.entry(address.key().to_owned()).or_insert((address, Vec::new())).1.push(newsletter);
+        }
+    }
+    for (address, newsletters) in editors.into_values() {
+        // Nothing can be done by a link in it, so that its token is nobody's.
+        let link = FollowUp { flow: clock::new_id(), token_hash: clock::new_id() };
+        let flow = NewFlow::new("stopped", link, (address, String::new()), now, Duration::days(1));
+        let payload = serde_json::json!(Stopped { what: cause.to_string(), newsletters }).to_string();
+        enter_flow(transaction, NewFlow { payload, ..flow }, None).await?;
+    }
+    Ok(())
 }
 
 async fn tally(transaction: &mut Transaction, newsletter: &NewsletterId, now: DateTime<Utc>) -> Result<Tally> {

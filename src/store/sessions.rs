@@ -101,9 +101,9 @@ impl Store {
         })
     }
 
-    /// Forgets sessions whose time is over, links to sign in and to addresses that ended more than a day ago with their
-    /// notices, what happened to accounts more than a year ago, by strangers a week, and which events of the payment
-    /// provider's were heard more than 31 days ago; at most a few hundred of each.
+    /// Forgets sessions whose time is over, links to sign in and to addresses and news of stops that ended more than a
+    /// day ago with their notices, what happened to accounts more than a year ago, by strangers a week, and which events
+    /// of the payment provider's were heard more than 31 days ago; at most a few hundred of each.
     /// Says whether there may be more.
     pub async fn forget_the_past(&self, now: DateTime<Utc>) -> Result<bool> {
         transact!(self.write, |transaction| {
@@ -122,7 +122,8 @@ impl Store {
                 most = gone.max(most);
             }
             let flows = "SELECT id FROM flows WHERE expires_at < $1
-                AND purpose IN ('sign-in', 'erased', 'new-address', 'old-address') ORDER BY expires_at LIMIT $2";
+                AND purpose IN ('sign-in', 'erased', 'new-address', 'old-address', 'stopped')
+                ORDER BY expires_at LIMIT $2";
             let flows = transaction.rows(flows, values![now - Duration::days(1), AT_ONCE]).await?;
             forget_flows(transaction, &flows).await?;
             let most = most.max(u64::try_from(flows.len()).unwrap_or(0));

@@ -332,6 +332,15 @@ erased-mail-kind = تم المحو
 erased-mail-text = مُحي كل ما كانت { $publication } تحفظه عنك. هذه آخر رسالة، وتُحذف آثارها أيضًا خلال يومين.
 erased-mail-why = تصلك هذه الرسالة مرة واحدة لأن شخصًا سجّل الدخول باسمك طلب ذلك.
 erased-page = مُحي حسابك. إلى اللقاء، وشكرًا لقراءتك.
+stopped-subject = توقف الإرسال: { $newsletters }
+stopped-kind = توقف الإرسال
+stopped-text = { $what ->
+        [complaint] أبلغ عدد كبير من القراء عن رسائل { $newsletters } بوصفها مزعجة.
+        [authentication] تُرفض رسائل { $newsletters } بسبب المصادقة أو إعدادات DNS لدينا.
+       *[other] كثير من صناديق البريد التي تُرسل إليها { $newsletters } غير موجود.
+    }
+stopped-next = أُوقفت الأعداد التي كانت قيد الإرسال، وما يُعدّ من الآن ينتظر؛ أما روابط تسجيل الدخول ورسائل التأكيد فما زالت تُرسل. يعرض الأمر «pressrun doctor --dns» المزيد. وبعد زوال السبب يتيح الأمر «pressrun issue resume» متابعة الإرسال.
+stopped-why = تصلك هذه الرسالة لأن الردود على النشرة تأتي إلى هذا العنوان.
 new-address = عنوان البريد الجديد
 new-address-title = تغيير عنوانك
 new-address-send = أرسل رابطًا إليه

@@ -307,6 +307,15 @@ erased-mail-kind = Gelöscht
 erased-mail-text = Alles, was { $publication } über Sie gespeichert hatte, ist gelöscht. Das ist die letzte E-Mail; auch ihre Spuren werden binnen zwei Tagen gelöscht.
 erased-mail-why = Sie bekommen das einmal, weil jemand, der als Sie angemeldet war, darum gebeten hat.
 erased-page = Ihr Konto ist gelöscht. Auf Wiedersehen, und danke fürs Lesen.
+stopped-subject = Der Versand ist angehalten: { $newsletters }
+stopped-kind = Der Versand ist angehalten
+stopped-text = { $what ->
+        [complaint] Zu viele E-Mails von { $newsletters } wurden als Spam gemeldet.
+        [authentication] E-Mails von { $newsletters } werden wegen unserer Authentifizierung oder unseres DNS abgewiesen.
+       *[other] Zu viele Postfächer, an die { $newsletters } geht, gibt es nicht.
+    }
+stopped-next = Ausgaben, die unterwegs waren, stehen still, und was von jetzt an versiegelt wird, wartet; Links zum Anmelden und Bestätigungen gehen weiter hinaus. „pressrun doctor --dns“ sagt mehr. Ist die Ursache behoben, lässt „pressrun issue resume“ den Newsletter weiterlaufen.
+stopped-why = Sie bekommen das, weil Antworten auf den Newsletter an diese Adresse gehen.
 new-address = Neue E-Mail-Adresse
 new-address-title = Adresse ändern
 new-address-send = Link dorthin schicken

@@ -307,6 +307,15 @@ erased-mail-kind = Erased
 erased-mail-text = Everything that { $publication } kept about you is erased. This is the last mail; its own traces are deleted within two days.
 erased-mail-why = You get this once, because somebody who was signed in as you asked for it.
 erased-page = Your account is erased. Goodbye, and thank you for reading.
+stopped-subject = Sending has stopped: { $newsletters }
+stopped-kind = Sending has stopped
+stopped-text = { $what ->
+        [complaint] Too many readers called mails of { $newsletters } spam.
+        [authentication] Mails of { $newsletters } are refused because of our authentication or DNS.
+       *[other] Too many mailboxes to which { $newsletters } goes do not exist.
+    }
+stopped-next = Issues that were going out are paused, and so is what is sealed from now on; sign-in links and confirmations still go. “pressrun doctor --dns” says more. When the cause is gone, “pressrun issue resume” lets the newsletter go on.
+stopped-why = You get this because answers to the newsletter come to this address.
 new-address = New mail address
 new-address-title = Change your address
 new-address-send = Send a link to it
