@@ -51,7 +51,7 @@ impl World {
     }
 
     async fn reads(&self, to: &str, mail: &str) -> (Kind, bool) {
-        mailbox::hear(&self.store, &self.keys, (to, mail.as_bytes()), self.now).await.unwrap()
+        mailbox::hear(&self.store, &self.keys, (to, &mail.as_bytes().into()), self.now).await.unwrap()
     }
 
     /// The mails that are not an issue's and wait to be sent: to whom, and their subject and text.

@@ -67,7 +67,8 @@ impl Read {
     async fn all_of(&mut self, source: &mut impl BufRead, opened: &Opened) -> Done {
         let broken = |cause| Failure::ours(format!("what came back cannot be read: {cause}"), "try again");
         while let Some(mail) = mailbox::next_mail(source).map_err(broken)? {
-            let (kind, is_suppressed) = mailbox::hear(&opened.store, &opened.keys, ("", &mail), clock::now()).await?;
+            let brought = ("", &mail.into());
+            let (kind, is_suppressed) = mailbox::hear(&opened.store, &opened.keys, brought, clock::now()).await?;
             self.read += 1;
             self.suppressed += u64::from(is_suppressed);
             *match kind {

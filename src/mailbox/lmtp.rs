@@ -81,7 +81,7 @@ impl Talk {
                 "DATA" => {
                     writer.write_all(b"354 go ahead\r\n").await?;
                     let Some(mail) = read_mail(&mut reader).await else { return Ok(()) };
-                    self.hear(&mail).await
+                    self.hear(&mail.into()).await
                 }
                 "NOOP" => "250 2.0.0 ok\r\n".to_owned(),
                 "QUIT" => {
@@ -112,7 +112,7 @@ impl Talk {
     }
 
     /// One answer for each recipient (RFC 2033, 4.2).
-    async fn hear(&mut self, mail: &[u8]) -> String {
+    async fn hear(&mut self, mail: &Arc<[u8]>) -> String {
         let mut answers = String::new();
         for to in std::mem::take(&mut self.to) {
             answers += match super::hear(&self.store, &self.keys, (&to, mail), clock::now()).await {

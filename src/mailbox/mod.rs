@@ -10,6 +10,7 @@ mod ses;
 mod sns;
 
 use std::io::{BufRead, Read as _};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -48,13 +49,18 @@ pub enum Kind {
 /// mailed any more because of it.
 pub async fn hear(
     store: &Store,
-    keys: &ServerKeys,
-    (to, mail): (&str, &[u8]),
+    keys: &Arc<ServerKeys>,
+    (to, mail): (&str, &Arc<[u8]>),
     now: DateTime<Utc>,
 ) -> Result<(Kind, bool), StoreError> {
-    let keys: Vec<&[u8]> = keys.all().collect();
-    let Some(Report::Back(back)) = report::read(mail) else { return Ok((Kind::Ignored, false)) };
-    let Some(delivery) = report::named(mail, to, &keys) else { return Ok((Kind::Ignored, false)) };
+    let (keys, to, mail) = (Arc::clone(keys), to.to_owned(), Arc::clone(mail));
+    // What is hostile may take long to read, while others are to be answered.
+    let read = tokio::task::spawn_blocking(move || {
+        let Some(Report::Back(back)) = report::read(&mail) else { return None };
+        let keys: Vec<&[u8]> = keys.all().collect();
+        Some((report::named(&mail, &to, &keys)?, back))
+    });
+    let Some((delivery, back)) = read.await.ok().flatten() else { return Ok((Kind::Ignored, false)) };
     let kind = if back.cause == Cause::Complaint { Kind::Complaint } else { Kind::Bounce };
     // Two reports of the same about one delivery are one.
     let id = format!("{delivery}|{}", if kind == Kind::Complaint { "complaint" } else { "report" });
