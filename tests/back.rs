@@ -1,5 +1,9 @@
 //! What comes back: told from the mail that went out to what is known of its reader, on both databases.
 
+use std::fs;
+use std::process::Command;
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::TimeDelta;
@@ -10,7 +14,11 @@ use pressrun::model::{Cadence, Cause, EmailAddress, IssueEvent, IssueState, Subs
 use pressrun::relay::{Phase, Reply};
 use pressrun::store::{About, Content, Returned, Said};
 use pressrun::{audience, mail};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
+use crate::cli::{check, pressrun, publication};
 use crate::relay::{Act, FinalDot, Memory};
 use crate::world::{World, on_both_databases, run_sql};
 
@@ -25,6 +33,18 @@ on_both_databases! {
     our_own_fault_stops_everything_at_once
     a_notice_that_came_back_is_forgotten_with_its_reader
     what_a_provider_says_again_counts_once
+    what_the_mail_server_beside_brings_is_read
+}
+
+/// What a server writes about a mail, which it returns as far as `returned`.
+fn report(to: &str, status: &str, said: &str, returned: &str) -> String {
+    format!(
+        "From: MAILER-DAEMON@mx.example.com\r\nSubject: Undelivered\r\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.com\r\n\r\n\
+         Final-Recipient: rfc822; {to}\r\nAction: failed\r\nStatus: {status}\r\nDiagnostic-Code: smtp; {said}\r\n\
+         --b\r\nContent-Type: text/rfc822-headers\r\n\r\n{returned}\r\n--b--\r\n"
+    )
 }
 
 impl World {
@@ -40,13 +60,7 @@ impl World {
 
     /// A report about a mail comes to the address that it was sent from, or to another.
     async fn hears(&self, dot: &FinalDot, to: Option<&str>, status: &str, said: &str) -> (Kind, bool) {
-        let report = format!(
-            "From: MAILER-DAEMON@mx.example.com\r\nSubject: Undelivered\r\n\
-             Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
-             --b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.com\r\n\r\n\
-             Final-Recipient: rfc822; {}\r\nAction: failed\r\nStatus: {status}\r\nDiagnostic-Code: smtp; {said}\r\n--b--\r\n",
-            dot.envelope.to
-        );
+        let report = report(dot.envelope.to.as_str(), status, said, "");
         self.reads(to.unwrap_or(dot.envelope.from.as_str()), &report).await
     }
 
@@ -198,9 +212,9 @@ async fn too_many_dead_mailboxes_stop_a_newsletter_until_an_editor_looks(mut wor
 }
 
 async fn our_own_fault_stops_everything_at_once(mut world: World) {
-    let settings = std::fs::read_to_string(world.path("publish.toml")).unwrap();
+    let settings = fs::read_to_string(world.path("publish.toml")).unwrap();
     let answered = settings.replacen("id = \"main\"", "id = \"main\"\nreply-to = \"desk@sample.example.com\"", 1);
-    std::fs::write(world.path("publish.toml"), answered).unwrap();
+    fs::write(world.path("publish.toml"), answered).unwrap();
     world.readers(1, "main", Cadence::Instant).await;
     let dot = world.sends("first").await.remove(0);
     world.hears(&dot, None, "5.7.26", "550 5.7.26 unauthenticated").await;
@@ -247,4 +261,75 @@ async fn what_a_provider_says_again_counts_once(mut world: World) {
     assert!(!hears().await);
     assert_eq!(world.suppression(&dot).await, None, "whoever sends it again changes nothing");
     assert_eq!(world.store.returns_of(&dot.delivery).await.unwrap().len(), 1);
+}
+
+async fn what_the_mail_server_beside_brings_is_read(mut world: World) {
+    world.readers(2, "main", Cadence::Instant).await;
+    let dots = world.sends("first").await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = watch::channel(false);
+    let mailbox = EmailAddress::parse("bounces@sample.example.com").unwrap();
+    let written = (world.store.clone(), Arc::clone(&world.keys));
+    let served = tokio::spawn(mailbox::serve_lmtp(listener, written, mailbox, stopped));
+    let mut line = TcpStream::connect(address).await.unwrap();
+    let said = report(dots[0].envelope.to.as_str(), "5.1.1", "550 5.1.1 User unknown", "");
+    let talk = format!("LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<{}>\r\nDATA\r\n{said}.\r\nQUIT\r\n", dots[0].envelope.from);
+    line.write_all(talk.as_bytes()).await.unwrap();
+    let mut answers = String::new();
+    line.read_to_string(&mut answers).await.unwrap();
+    assert!(answers.ends_with("250 2.0.0 read\r\n221 2.0.0 bye\r\n"), "{answers}");
+    assert_eq!(world.suppression(&dots[0]).await, Some(SuppressionReason::HardBounce));
+    assert_eq!(world.suppression(&dots[1]).await, None);
+    stop.send_replace(true);
+    served.await.unwrap().unwrap();
+}
+
+#[test]
+fn what_came_back_is_read_from_wherever_it_lies() {
+    let folder = publication();
+    let run = |arguments: &[&str]| check(&pressrun(folder.path(), arguments), 0, "");
+    let readers = ["one", "two", "three", "four", "five", "six"].map(|name| format!("{name}@example.com"));
+    for reader in &readers {
+        run(&["subscribers", "add", reader, "--state", "active"]);
+    }
+    run(&["issue", "send", "welcome", "--yes"]);
+    let mails = fs::read_dir(folder.path().join("data/outbox")).unwrap();
+    let mails: Vec<String> =
+        mails.map(|mail| fs::read_to_string(mail.unwrap().path()).unwrap().replace("\r\n ", " ")).collect();
+    let [one, two, three, four, five, six] = readers.map(|reader| {
+        let mail = mails.iter().find(|mail| mail.contains(&format!("To: {reader}"))).unwrap();
+        let message_id = mail.lines().find(|line| line.starts_with("Message-ID:")).unwrap();
+        report(&reader, "5.1.1", "550 5.1.1 User unknown", message_id)
+    });
+    let letter = "From: reader@example.org\nSubject: Re: News\n\nUser unknown, I read.\n";
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("mail", &one);
+    write("mbox", &format!("From MAILER-DAEMON x\n{two}\nFrom reader x\n{letter}\nFrom MAILER-DAEMON x\n{two}"));
+    write("folder/1", &three);
+    write("folder/2", &four.replace("550 5.1.1 User unknown", "450 4.1.1 later"));
+    for (name, text) in [("1.host:2,", &*five), ("2.host", letter), ("3.host", "\0\0"), ("4.host", "")] {
+        write(&format!("Maildir/new/{name}"), text);
+    }
+    write("Maildir/new/5.host", &"Content-Type: message/rfc822\r\n\r\n".repeat(100_000));
+    write("Maildir/cur/0.host:2,S", &six);
+    let read = |from: &str, stdin: &str| {
+        let stdin = fs::File::open(folder.path().join(stdin)).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pressrun"));
+        command.current_dir(folder.path()).args(["bounces", "read", from, "--format", "json"]).stdin(stdin);
+        let said: serde_json::Value = serde_json::from_str(&check(&command.output().unwrap(), 0, "")).unwrap();
+        ["read", "bounces", "ignored", "suppressed"].map(|count| said[count].as_u64().unwrap())
+    };
+    assert_eq!(read("mail", "mail"), [1, 1, 0, 1]);
+    assert_eq!(read("mbox", "mail"), [3, 2, 1, 1], "what comes twice counts once");
+    assert_eq!(read("folder", "mail"), [2, 2, 0, 1]);
+    assert_eq!(read("Maildir", "mail"), [4, 1, 3, 1], "an empty file is no mail");
+    let seen = fs::read_dir(folder.path().join("Maildir/cur")).unwrap().count();
+    assert_eq!((read("Maildir", "mail"), seen), ([0, 0, 0, 0], 6), "what was read is not read again");
+    assert_eq!(read("-", "Maildir/cur/0.host:2,S"), [1, 1, 0, 1]);
+    check(&pressrun(folder.path(), &["bounces", "read", "nowhere"]), 2, "nowhere");
 }

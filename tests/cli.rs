@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 /// Runs `pressrun` in `folder`.
-fn pressrun(folder: &Path, arguments: &[&str]) -> Output {
+pub fn pressrun(folder: &Path, arguments: &[&str]) -> Output {
     pressrun_with(folder, arguments, &[])
 }
 
@@ -20,7 +20,7 @@ fn pressrun_with(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) 
 }
 
 #[track_caller]
-fn check(output: &Output, status: i32, words: &str) -> String {
+pub fn check(output: &Output, status: i32, words: &str) -> String {
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(status), "{said}");
     assert!(said.contains(words), "`{words}` is not in:\n{said}");
@@ -28,7 +28,7 @@ fn check(output: &Output, status: i32, words: &str) -> String {
 }
 
 /// A new publication, as `init` makes it.
-fn publication() -> TempDir {
+pub fn publication() -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
     check(&pressrun(folder.path(), &["init"]), 0, "pressrun serve");
     folder

@@ -137,24 +137,88 @@ async fn read_line(reader: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Optio
     }
 }
 
-/// A mail up to its final dot, without the dots that were doubled (RFC 5321, 4.5.2). Of one that is longer than anybody
-/// reads, the rest is passed over. None: the other side is gone or silent.
+/// A mail up to its final dot, without the dots that were doubled (RFC 5321, 4.5.2); a dot between other line ends than
+/// CRLF ends nothing (4.1.1.4). Of one that is longer than anybody reads, the rest is passed over. None: the other side
+/// is gone or silent.
 async fn read_mail(reader: &mut (impl AsyncBufRead + Unpin)) -> Option<Vec<u8>> {
     let (mut mail, mut line) = (Vec::new(), Vec::new());
     loop {
-        let is_start = line.is_empty() || line.ends_with(b"\n");
+        let is_start = line.is_empty() || line.ends_with(b"\r\n");
         line.clear();
         let mut bounded = reader.take(64 * 1024);
         match tokio::time::timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await {
             Ok(Ok(1..)) => {}
             _ => return None,
         }
-        if is_start && matches!(line.as_slice(), b".\r\n" | b".\n") {
+        if is_start && line == b".\r\n" {
             return Some(mail);
         }
         let text = line.strip_prefix(b".").filter(|_| is_start).unwrap_or(&line);
         if mail.len() < report::MOST {
             mail.extend_from_slice(text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fresh::sqlite;
+
+    /// What is answered to all of this; each line of it is one answer.
+    async fn answers(said: &[u8]) -> Vec<String> {
+        let ((store, _folder), keys) = (sqlite().await, Arc::new(ServerKeys::new(*b"key", [])));
+        let mailbox = EmailAddress::parse("bounces@mail.example.com").unwrap();
+        let (talk, mut answered) = (Talk { store, keys, mailbox, to: Vec::new() }, Vec::new());
+        talk.listen(said, &mut answered).await.unwrap();
+        let answered = String::from_utf8(answered).unwrap();
+        assert!(answered.split_inclusive('\n').all(|line| line.ends_with("\r\n")), "{answered}");
+        answered.lines().skip(1).map(str::to_owned).collect()
+    }
+
+    #[track_caller]
+    fn check(answers: &[String], expected: &str) {
+        let codes: Vec<&str> =
+            answers.iter().filter(|line| line.as_bytes()[3] == b' ').map(|line| &line[..3]).collect();
+        assert_eq!(codes.join(" "), expected, "{answers:?}");
+    }
+
+    #[tokio::test]
+    async fn a_mail_for_the_mailbox_is_taken_once_for_each_recipient_and_no_other() {
+        let said = b"LHLO mx.example.com\r\nMAIL FROM:<>\r\nRCPT TO:<bounces+0192.ab@Mail.Example.com>\r\n\
+            rcpt to:<BOUNCES@mail.example.com>\r\nRCPT TO:<desk@mail.example.com>\r\nRCPT TO:<bounces@example.com>\r\n\
+            RCPT TO:\r\nDATA\r\nSubject: x\r\n\r\n..\r\n.\r\nDATA\r\nRSET\r\nNOOP\r\nVRFY x\r\n\r\nQUIT\r\nNOOP\r\n";
+        check(&answers(said).await, "250 250 250 250 550 550 550 354 250 250 503 250 250 500 500 221");
+    }
+
+    #[tokio::test]
+    async fn what_is_too_much_is_passed_over_or_refused() {
+        let mut many = b"LHLO x\r\nMAIL FROM:<>\r\n".to_vec();
+        many.extend(b"RCPT TO:<bounces@mail.example.com>\r\n".repeat(RECIPIENTS + 1));
+        many.extend(b"DATA\r\n.\r\nQUIT\r\n");
+        let oks = "250 ".repeat(RECIPIENTS);
+        check(&answers(&many).await, &format!("250 250 {oks}452 354 {oks}221"));
+        let begin = b"RCPT TO:<bounces@mail.example.com>\r\nDATA\r\n";
+        let long = [&begin[..], &b"x".repeat(3 * report::MOST), b"\r\n.\r\nQUIT\r\n"].concat();
+        check(&answers(&long).await, "250 354 250 221");
+        let endless = [b"NOOP\r\n", &b"x".repeat(3_000)[..], b"\r\nNOOP\r\n"].concat();
+        check(&answers(&endless).await, "250");
+        check(&answers(&[&begin[..], b"half a mail"].concat()).await, "250 354");
+        let smuggled = [&begin[..], b"x\n.\nQUIT\r\n\n.\r\nQUIT\r\n.\n.\r\n\r\n.\r\nNOOP\r\n"].concat();
+        check(&answers(&smuggled).await, "250 354 250 250");
+    }
+
+    #[tokio::test]
+    async fn whoever_falls_silent_is_not_waited_for_for_ever() {
+        let ((store, _folder), keys) = (sqlite().await, Arc::new(ServerKeys::new(*b"key", [])));
+        tokio::time::pause();
+        for said in [&b""[..], b"LHLO", b"RCPT TO:<bounces@mail.example.com>\r\nDATA\r\nSubject: x\r\n"] {
+            let mailbox = EmailAddress::parse("bounces@mail.example.com").unwrap();
+            let talk = Talk { store: store.clone(), keys: Arc::clone(&keys), mailbox, to: Vec::new() };
+            let (mut theirs, ours) = tokio::io::duplex(1024);
+            theirs.write_all(said).await.unwrap();
+            let (reader, writer) = tokio::io::split(ours);
+            talk.listen(BufReader::new(reader), writer).await.unwrap();
         }
     }
 }
