@@ -1,14 +1,16 @@
-//! People from a file: read line by line, decided line by line, written a thousand at a time. It mails nobody.
+//! People from a file: read line by line, decided line by line, and written some at a time while the next are read. It
+//! mails nobody.
 //!
 //! Only a state that plainly means active makes anybody active. Whoever has left here, or is not to be mailed, stays
 //! so, whatever the file says. A second run of the same file changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Read;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc, Weekday};
 use csv::ByteRecord;
 use serde::Serialize;
+use tokio::task::JoinHandle;
 
 use crate::auth::ServerKeys;
 use crate::config::{Settings, is_unfit};
@@ -19,8 +21,8 @@ use super::csv_cells::unguarded;
 use super::export::COLUMNS;
 use super::{LONGEST_PAUSE, choice, clean_name, erased_as};
 
-/// Lines written in one transaction.
-const AT_ONCE: usize = 1_000;
+/// Lines written in one transaction, which ends soon enough for readers who do something meanwhile.
+const AT_ONCE: usize = 2_000;
 
 /// What stands for columns that the file does not have.
 #[derive(Debug, Clone, Default)]
@@ -108,13 +110,16 @@ pub async fn import(
     let header = reader.byte_headers().map_err(|error| ImportError::File(format!("cannot read the file: {error}")))?;
     let columns = Columns::read(header, settings, options)?;
     let mut report = Imported { unread_columns: columns.unread.clone(), ..Imported::default() };
-    let (mut batch, mut seen) = (Vec::new(), HashSet::new());
+    let (mut batch, mut seen, mut writing) = (Vec::new(), HashSet::new(), Writing::default());
     let mut record = ByteRecord::new();
     loop {
         match reader.read_byte_record(&mut record) {
             Ok(false) => break,
             Ok(true) => {}
-            Err(error) => return Err(ImportError::File(format!("cannot read the file any further: {error}"))),
+            Err(error) => {
+                writing.finish().await?;
+                return Err(ImportError::File(format!("cannot read the file any further: {error}")));
+            }
         }
         report.rows += 1;
         let number = record.position().map_or(0, csv::Position::line);
@@ -126,7 +131,8 @@ pub async fn import(
             Ok(line) => {
                 let keys: Vec<_> = line.keys().collect();
                 if batch.len() >= AT_ONCE || keys.iter().any(|key| seen.contains(key)) {
-                    write((store, server_keys), std::mem::take(&mut batch), options, now, &mut report).await?;
+                    let batch = std::mem::take(&mut batch);
+                    writing.begin((store, server_keys), batch, options, now, &mut report).await?;
                     seen.clear();
                 }
                 seen.extend(keys);
@@ -134,57 +140,93 @@ pub async fn import(
             }
         }
     }
-    write((store, server_keys), batch, options, now, &mut report).await?;
+    writing.begin((store, server_keys), batch, options, now, &mut report).await?;
+    writing.finish().await?;
     report.report.sort_by_key(|rejected| rejected.line);
     Ok(report)
 }
 
-/// Decides about lines by what is known, writes those that change something, and counts all.
-async fn write(
-    (store, server_keys): (&Store, &ServerKeys),
-    batch: Vec<Line>,
-    options: &ImportOptions,
-    now: DateTime<Utc>,
-    report: &mut Imported,
-) -> Result<(), ImportError> {
-    let keys: BTreeSet<&str> =
-        batch.iter().flat_map(|line| &line.newcomers).map(|newcomer| newcomer.email.key()).collect();
-    let keys: Vec<&str> = keys.into_iter().collect();
-    let known = store.subscribers_with(&keys).await?;
-    let known: BTreeMap<String, Subscriber> =
-        known.into_iter().map(|subscriber| (subscriber.email_key.clone(), subscriber)).collect();
-    let suppressions = store.suppressions_of(&keys).await?;
-    let hashes = |key: &&str| erased_as(server_keys, key).into_iter().zip(std::iter::repeat((*key).to_owned()));
-    let erased: BTreeMap<String, String> = keys.iter().flat_map(hashes).collect();
-    let still_erased = store.suppressions_of(&erased.keys().map(String::as_str).collect::<Vec<_>>()).await?;
-    let still_erased: BTreeSet<&String> = still_erased.keys().filter_map(|hash| erased.get(hash)).collect();
-    let is_unwanted = |key: &str| suppressions.contains_key(key) || still_erased.iter().any(|erased| *erased == key);
-    let (mut newcomers, mut unwanted) = (Vec::new(), Vec::new());
-    for mut line in batch {
-        let Some(key) = line.newcomers.first().map(|newcomer| newcomer.email.key().to_owned()) else { continue };
-        let fates: Vec<Fate> = line
-            .newcomers
-            .iter_mut()
-            .map(|newcomer| decide(newcomer, line.state, known.get(&key), is_unwanted(&key), now))
-            .collect();
-        report.count(line.number, &fates);
-        if line.state.is_none() {
-            unwanted.push(key);
+/// The lines that are being written while the next are read.
+#[derive(Default)]
+struct Writing {
+    people: HashSet<String>,
+    task: Option<JoinHandle<Result<(), StoreError>>>,
+}
+
+impl Writing {
+    /// Waits until they are written.
+    async fn finish(&mut self) -> Result<(), StoreError> {
+        self.people.clear();
+        match self.task.take() {
+            Some(task) => task.await.map_err(|_| StoreError::Closed)?,
+            None => Ok(()),
         }
-        let changed = line.newcomers.into_iter().zip(fates);
-        newcomers.extend(
-            changed.filter(|(_, fate)| matches!(fate, Fate::Imported | Fate::Updated)).map(|(newcomer, _)| newcomer),
-        );
     }
-    if !options.dry_run {
-        if !newcomers.is_empty() {
-            store.import(newcomers, now).await?;
+
+    /// Decides about lines by what is known, counts all, and begins to write those that change something.
+    async fn begin(
+        &mut self,
+        (store, server_keys): (&Store, &ServerKeys),
+        batch: Vec<Line>,
+        options: &ImportOptions,
+        now: DateTime<Utc>,
+        report: &mut Imported,
+    ) -> Result<(), StoreError> {
+        let people: HashSet<String> =
+            batch.iter().flat_map(|line| &line.newcomers).map(|newcomer| newcomer.email.key().to_owned()).collect();
+        // Whoever is being written is known only afterwards.
+        if !self.people.is_disjoint(&people) {
+            self.finish().await?;
         }
-        if !unwanted.is_empty() {
-            store.suppress(unwanted, SuppressionReason::Request, now).await?;
+        let keys: Vec<&str> = people.iter().map(String::as_str).collect();
+        let known = store.subscribers_with(&keys).await?.into_iter();
+        let known: HashMap<String, Subscriber> = known.map(|known| (known.email_key.clone(), known)).collect();
+        let unwanted = unwanted(store, server_keys, &keys).await?;
+        let (mut newcomers, mut unwished) = (Vec::new(), Vec::new());
+        for mut line in batch {
+            let Some(key) = line.newcomers.first().map(|newcomer| newcomer.email.key().to_owned()) else { continue };
+            let (known, is_unwanted) = (known.get(&key), unwanted.contains(&key));
+            let fate = |newcomer| decide(newcomer, line.state, known, is_unwanted, now);
+            let fates: Vec<Fate> = line.newcomers.iter_mut().map(fate).collect();
+            report.count(line.number, &fates);
+            if line.state.is_none() {
+                unwished.push(key);
+            }
+            let changed = line.newcomers.into_iter().zip(fates);
+            let changed = changed.filter(|(_, fate)| matches!(fate, Fate::Imported | Fate::Updated));
+            newcomers.extend(changed.map(|(newcomer, _)| newcomer));
         }
+        self.finish().await?;
+        if !options.dry_run {
+            self.people = people;
+            self.task = Some(tokio::spawn(write(store.clone(), newcomers, unwished, now)));
+        }
+        Ok(())
+    }
+}
+
+async fn write(
+    store: Store,
+    newcomers: Vec<Newcomer>,
+    unwished: Vec<String>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if !newcomers.is_empty() {
+        store.import(newcomers, now).await?;
+    }
+    if !unwished.is_empty() {
+        store.suppress(unwished, SuppressionReason::Request, now).await?;
     }
     Ok(())
+}
+
+/// Which of these are not to be mailed, also because their owner was erased.
+async fn unwanted(store: &Store, server_keys: &ServerKeys, keys: &[&str]) -> Result<HashSet<String>, StoreError> {
+    let hashes = |key: &&str| erased_as(server_keys, key).into_iter().zip(std::iter::repeat((*key).to_owned()));
+    let erased: HashMap<String, String> = keys.iter().flat_map(hashes).collect();
+    let asked: Vec<&str> = keys.iter().copied().chain(erased.keys().map(String::as_str)).collect();
+    let suppressed = store.suppressions_of(&asked).await?.into_keys();
+    Ok(suppressed.map(|found| erased.get(&found).cloned().unwrap_or(found)).collect())
 }
 
 /// What happens to one subscription, which is set to where it will stand.

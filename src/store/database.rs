@@ -191,13 +191,20 @@ impl Transaction {
 /// `($1, $2), ($3, $4)` for rows of two; for SQLite `(?, ?), (?, ?)`, because it looks a numbered place up by walking
 /// through all of them.
 fn placeholders(rows: &[Vec<Value>], numbered: bool) -> String {
-    let mut number = 0;
-    let mut place = |_: &Value| {
-        number += 1;
-        if numbered { format!("${number}") } else { "?".to_owned() }
-    };
-    let rows = rows.iter().map(|row| format!("({})", row.iter().map(&mut place).collect::<Vec<_>>().join(", ")));
-    rows.collect::<Vec<_>>().join(", ")
+    let (mut text, mut number) = (String::new(), 0);
+    for row in rows {
+        text.push_str(if number == 0 { "(" } else { "), (" });
+        for place in 0..row.len() {
+            number += 1;
+            text.push_str(if place == 0 { "" } else { ", " });
+            if numbered {
+                text.push_str(&format!("${number}"));
+            } else {
+                text.push('?');
+            }
+        }
+    }
+    text + ")"
 }
 
 /// A driver's row, whose columns are known by the types they came with.
