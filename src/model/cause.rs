@@ -192,6 +192,7 @@ const BY_WORDS: &[(Cause, &[&str])] = &[
             "name or service not known",
             "couldn't find any host",
             "not our customer",
+            "nullmx", // Postfix, with 5.1.0
             "nie istnieje",
             "unknown in local",
             "user not known",
@@ -209,6 +210,8 @@ impl Cause {
         let cause = match (Cause::by_code(code, enhanced), said) {
             // Gmail says 5.2.1 both of a mailbox that is closed and of one that gets too much at the moment.
             (_, Some(Cause::Rate)) => Cause::Rate,
+            // "Something about the address" (x.1.0) is said of anything.
+            (Some(Cause::Refused), Some(said)) => said,
             (Some(cause), _) | (None, Some(cause)) => cause,
             (None, None) if is_permanent => Cause::Refused,
             (None, None) => Cause::Later,
@@ -261,6 +264,10 @@ mod tests {
         let table: &[(Option<u16>, Option<&str>, &str, Cause)] = &[
             (Some(550), Some("5.1.1"), "User unknown", Cause::Gone),
             (Some(556), Some("5.1.10"), "Recipient address has a null MX", Cause::Gone),
+            (Some(550), Some("5.1.0"), "Unknown address error: user unknown", Cause::Gone),
+            (None, Some("5.1.0"), "Domain example.net does not accept mail (nullMX)", Cause::Gone),
+            (Some(550), Some("5.1.0"), "Address rejected", Cause::Refused),
+            (Some(450), Some("4.1.0"), "user unknown", Cause::Later),
             (Some(550), Some("5.2.1"), "The email account that you tried to reach is inactive", Cause::Inactive),
             (Some(450), Some("4.2.1"), "The user you are trying to contact is receiving mail at a rate", Cause::Rate),
             (Some(550), Some("5.2.1"), "The user you are trying to contact is receiving email at a rate", Cause::Rate),
