@@ -87,24 +87,43 @@ pub(super) const LONGEST_WRITE: std::time::Duration = std::time::Duration::from_
 /// How many instant readers are looked at between two looks at the clock.
 const SLICE: i64 = 500;
 
+/// Asks whether there is such a row. PostgreSQL may read all there are for that, once, to know it of every reader.
+macro_rules! of_all {
+    ($rows:literal) => {
+        concat!("EXISTS (", $rows, ")")
+    };
+}
+/// The same for a few readers of many: PostgreSQL goes to the rows of each.
+macro_rules! of_few {
+    ($rows:literal) => {
+        concat!("(", $rows, " LIMIT 1) IS NOT NULL")
+    };
+}
+
 /// Whether subscription `s` is in the audience, whatever its topics ($1 newsletter, $2 before, $3 replaced issue).
 macro_rules! in_audience {
-    () => {
-        "s.newsletter = $1 AND s.cadence = 'instant' AND s.state = 'active'
-        AND (s.covered_to < $2 OR EXISTS (
-            SELECT 1 FROM deliveries r WHERE r.issue = $3 AND r.subscriber = s.subscriber AND r.subscription = s.id
-            AND r.state NOT IN ('sent', 'unknown') AND r.may_have_arrived = 0
-            AND NOT (r.state = 'sending' AND r.noted_at IS NOT NULL)))"
+    ($is_any:ident) => {
+        concat!(
+            "s.newsletter = $1 AND s.cadence = 'instant' AND s.state = 'active' AND (s.covered_to < $2 OR ",
+            $is_any!(
+                "SELECT 1 FROM deliveries r WHERE r.issue = $3 AND r.subscriber = s.subscriber AND r.subscription = s.id
+                AND r.state NOT IN ('sent', 'unknown') AND r.may_have_arrived = 0
+                AND NOT (r.state = 'sending' AND r.noted_at IS NOT NULL)"
+            ),
+            ")"
+        )
     };
 }
 
 /// Whether a subscriber has the instant mail of an article ($4) from any newsletter: in this edition ($5) or, if it may
 /// have arrived, in whichever.
 macro_rules! has_article {
-    () => {
-        "EXISTS (SELECT 1 FROM deliveries e WHERE e.subscriber = s.subscriber AND e.article = $4 AND (e.edition = $5
+    ($is_any:ident) => {
+        $is_any!(
+            "SELECT 1 FROM deliveries e WHERE e.subscriber = s.subscriber AND e.article = $4 AND (e.edition = $5
             OR e.state IN ('sent', 'unknown') OR e.may_have_arrived = 1
-            OR (e.state = 'sending' AND e.noted_at IS NOT NULL)))"
+            OR (e.state = 'sending' AND e.noted_at IS NOT NULL))"
+        )
     };
 }
 
@@ -124,11 +143,11 @@ impl Store {
                 WHEN s.state = 'ended' THEN 'left'
                 WHEN s.cadence <> 'instant' THEN 'other cadence'
                 WHEN NOT (",
-            in_audience!(),
+            in_audience!(of_all),
             ") THEN 'not owed'
                 WHEN x.email_key IS NOT NULL THEN 'suppressed'
                 WHEN ",
-            has_article!(),
+            has_article!(of_all),
             " THEN 'has it from another newsletter'
                 ELSE 'recipient' END AS reason, s.topics, COUNT(*)
             FROM subscriptions s JOIN subscribers p ON p.id = s.subscriber
@@ -337,9 +356,9 @@ async fn write_instant_slice(
 ) -> Result<Option<i64>> {
     let pick = concat!(
         "SELECT s.id, s.subscriber, ",
-        has_article!(),
+        has_article!(of_few),
         ", s.topics FROM subscriptions s WHERE ",
-        in_audience!(),
+        in_audience!(of_few),
         " AND s.id > $6 ORDER BY s.id LIMIT $7"
     );
     let mut values = audience.values();
