@@ -25,6 +25,9 @@ const STRETCH: usize = 70;
 ///
 /// When the key cannot be used, which is not to be expected of one that could be read.
 pub fn sign(message: &mut Vec<u8>, signers: &Signers<'_>, at: DateTime<Utc>) -> Result<(), Unspecified> {
+    if signers.keys.is_empty() {
+        return Ok(());
+    }
     let end = message.windows(4).position(|bytes| bytes == b"\r\n\r\n").ok_or(Unspecified)?;
     let head = String::from_utf8_lossy(&message[..end]).replace("\r\n ", " ");
     let (names, fields) = canonical(&head);

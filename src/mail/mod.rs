@@ -95,6 +95,7 @@ pub struct Compiled {
     slots: Vec<String>,
     content_type: String,
     pieces: Vec<Piece>,
+    is_personal: bool,
 }
 
 impl Compiled {
@@ -124,6 +125,7 @@ impl Compiled {
             slots: slots.iter().map(|slot| (*slot).to_owned()).collect(),
             content_type: format!("multipart/alternative; boundary=\"{boundary}\""),
             pieces,
+            is_personal: [html, text].iter().any(|part| part.contains(FIRST_NAME_MARKS)),
         }
     }
 
@@ -143,7 +145,7 @@ impl Compiled {
 
     /// Whether it says a reader's first name.
     pub fn is_personal(&self) -> bool {
-        [&self.html, &self.text].iter().any(|part| part.contains(FIRST_NAME_MARKS))
+        self.is_personal
     }
 
     fn takes(&self, values: &[&str]) -> bool {
