@@ -1,14 +1,18 @@
 //! What is owed to whom: told from the first start to the last reader, on both databases.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use pressrun::clock;
-use pressrun::model::{Brake, Cadence, DeliveryState, IssueEvent, IssueId, IssueState, NewsletterId, Viewer};
+use pressrun::model::{
+    Brake, Cadence, DeliveryState, Durability, IssueEvent, IssueId, IssueState, NewsletterId, OnUnknown, Viewer,
+};
 use pressrun::publishing::{self, Sent, WaitsFor};
 use pressrun::relay::{Phase, Reply};
-use pressrun::store::{Claimed, Home, Outcome, Said, Standing, Store};
+use pressrun::store::{Claimed, Entries, Home, Note, Outcome, Record, Said, Standing, Store};
 
 use crate::relay::{Act, Memory};
-use crate::world::{World, article, fixed, note, on_both_databases, record};
+use crate::world::{World, article, fixed, ledger_ages, note, on_both_databases, record};
 
 on_both_databases! {
     an_empty_ledger_mails_nothing
@@ -30,6 +34,8 @@ on_both_databases! {
     a_goodbye_stops_mail_at_once
     a_paused_issue_writes_no_final_dot
     a_dead_sender_loses_nobody
+    what_a_dead_sender_left_in_the_journal_counts
+    a_note_in_the_journal_is_not_cancelled
     two_senders_send_each_mail_once
     a_relay_that_says_no_is_remembered
     a_database_that_moved_is_held
@@ -420,6 +426,60 @@ async fn a_dead_sender_loses_nobody(mut world: World) {
     assert!(String::from_utf8_lossy(&again.message).contains("Message-ID: <the-same@example.com>"));
     assert_eq!(world.store.attempts(&claimed[1].id).await.unwrap().len(), 2);
     assert!(!record(&world.store, &claimed[0], "dead", Outcome::Sent, nothing(), now).await);
+}
+
+/// Four claimed deliveries, of which one was sent, one is noted, the note of one does not hold, and one has none. All that
+/// stands in the journal of "me" alone.
+async fn left_in_the_journal(world: &mut World) -> (IssueId, Vec<Claimed>, DateTime<Utc>) {
+    world.readers(4, "main", Cadence::Instant).await;
+    world.editor_writes("news", "", "Text.");
+    world.editor_sends("news").await.unwrap();
+    let (issue, claimed, now) = in_hand(world, 4).await;
+    world.reader_leaves(claimed[2].to.as_str()).await;
+    let fixed = fixed(now, "<m@example.com>");
+    let notes = claimed[..3].iter().map(|one| Note { claim: one.claim(), fixed: fixed.clone(), at: now }).collect();
+    let noted = Entries { notes, records: vec![] };
+    let holding = world.store.append_journal(("me", 1), Durability::Power, &noted, now).await.unwrap();
+    assert_eq!(holding, claimed[..2].iter().map(|one| one.id.clone()).collect());
+    let record = Record { claim: claimed[0].claim(), outcome: Outcome::Sent, said: nothing(), at: now };
+    let recorded = Entries { notes: vec![], records: vec![record] };
+    world.store.append_journal(("me", 2), Durability::Power, &recorded, now).await.unwrap();
+    assert_eq!(count(world, &issue, DeliveryState::Sending).await, 4);
+    (issue, claimed, now)
+}
+
+async fn what_a_dead_sender_left_in_the_journal_counts(mut world: World) {
+    let (issue, claimed, now) = left_in_the_journal(&mut world).await;
+    ledger_ages(&world.address, HOUR * 2).await;
+    let released = world.store.release_expired(now, OnUnknown::Resend).await.unwrap();
+    assert_eq!(released, 3);
+    assert_eq!(count(&world, &issue, DeliveryState::Sent).await, 1);
+    assert_eq!(count(&world, &issue, DeliveryState::Unknown).await, 1);
+    world.sender_works().await;
+    let sent: BTreeSet<_> = world.relay.final_dots().iter().map(|dot| dot.delivery.clone()).collect();
+    assert_eq!(sent, [&claimed[1], &claimed[3]].map(|one| one.id.clone()).into());
+    let why = world.store.delivery_to(&issue, claimed[1].to.key()).await.unwrap().unwrap();
+    assert_eq!(why.message_id.as_deref(), Some("<m@example.com>"), "the repeat is what was noted");
+    assert_eq!(world.store.attempts(&claimed[0].id).await.unwrap().len(), 1);
+}
+
+async fn a_note_in_the_journal_is_not_cancelled(mut world: World) {
+    let (issue, claimed, now) = left_in_the_journal(&mut world).await;
+    world.store.move_issue(&issue, IssueEvent::Cancel, now).await.unwrap();
+    let mut states = BTreeMap::new();
+    for one in &claimed {
+        let row = world.store.delivery_to(&issue, one.to.key()).await.unwrap().unwrap();
+        states.insert(one.to.to_string(), row.state);
+    }
+    let wanted = [DeliveryState::Sent, DeliveryState::Sending, DeliveryState::Suppressed, DeliveryState::Suppressed];
+    assert_eq!(states, claimed.iter().map(|one| one.to.to_string()).zip(wanted).collect());
+    // Its sender lives and goes on: what it knows by heart is written once.
+    let record = Record { claim: claimed[1].claim(), outcome: Outcome::Sent, said: nothing(), at: now };
+    let recorded = Entries { notes: vec![], records: vec![record] };
+    world.store.append_journal(("me", 3), Durability::Power, &recorded, now).await.unwrap();
+    world.store.give_back("me", now).await.unwrap();
+    assert_eq!(count(&world, &issue, DeliveryState::Sent).await, 2);
+    assert_eq!(count(&world, &issue, DeliveryState::Sending).await, 0);
 }
 
 fn nothing() -> Said {

@@ -18,7 +18,9 @@ use pressrun::press::{self, Edition, Options};
 use pressrun::publishing::{self, Office, Sent, Tick};
 use pressrun::relay::Relay;
 use pressrun::sending::{self, Means, Until};
-use pressrun::store::{Claimed, Fixed, Home, Note, Outcome, Person, Record, Request, Said, Store, StoreAddress};
+use pressrun::store::{
+    Claimed, Entries, Fixed, Home, Note, Outcome, Person, Record, Request, Said, Store, StoreAddress,
+};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -379,8 +381,13 @@ pub async fn run_sql(address: &StoreAddress, sql: String) {
 
 /// Notes one claimed delivery; whether the note holds.
 pub async fn note(store: &Store, claimed: &Claimed, owner: &str, fixed: &Fixed, now: DateTime<Utc>) -> bool {
-    let note = Note { claim: claimed.claim(), fixed: fixed.clone() };
-    !store.write_ledger(owner, Durability::Power, (vec![], vec![note]), now).await.unwrap().is_empty()
+    let note = Note { claim: claimed.claim(), fixed: fixed.clone(), at: now };
+    let entries = Entries { notes: vec![note], records: vec![] };
+    let holding = store.append_journal((owner, 1), Durability::Power, &entries, now).await.unwrap();
+    let mut folded = Entries::default();
+    folded.append(entries, &holding);
+    store.fold_journal((owner, 1), folded).await.unwrap();
+    !holding.is_empty()
 }
 
 /// Records what became of one claimed delivery; whether it counts.
@@ -392,6 +399,9 @@ pub async fn record(
     said: Said,
     now: DateTime<Utc>,
 ) -> bool {
-    let record = Record { claim: claimed.claim(), outcome, said };
-    !store.write_ledger(owner, Durability::Power, (vec![record], vec![]), now).await.unwrap().is_empty()
+    let record = Record { claim: claimed.claim(), outcome, said: said.clone(), at: now };
+    let entries = Entries { notes: vec![], records: vec![record] };
+    store.append_journal((owner, 2), Durability::Power, &entries, now).await.unwrap();
+    store.fold_journal((owner, 2), entries).await.unwrap();
+    store.attempts(&claimed.id).await.unwrap().last().is_some_and(|attempt| attempt.said == said)
 }

@@ -124,10 +124,10 @@ impl HandOver {
         let (outcome, said) = match self.composer.compose(&claimed, clock::now()).await {
             Ok(composed) => return Ok(Some(Ready { claimed, composed })),
             Err(ComposeError::Store(error)) => return Err(error),
-            Err(late @ ComposeError::Late) => (Outcome::Failed("expired"), late.to_string()),
+            Err(late @ ComposeError::Late) => (Outcome::Failed("expired".into()), late.to_string()),
             Err(ComposeError::Gone(problem)) => {
                 tracing::error!(delivery = %claimed.id, problem, "a mail cannot be composed");
-                (Outcome::Failed("cannot be composed"), problem)
+                (Outcome::Failed("cannot be composed".into()), problem)
             }
         };
         self.record(&claimed, outcome, ours(said)).await.map(|()| None)
@@ -159,12 +159,12 @@ impl HandOver {
             }
         };
         let outcome = match failure.verdict() {
-            Verdict::RefusedForGood => Outcome::Failed("refused"),
+            Verdict::RefusedForGood => Outcome::Failed("refused".into()),
             Verdict::NotNow => self.later(claimed, kind),
             Verdict::Dropped if claimed.drops + 1 >= DROPS => self.later(claimed, kind),
             Verdict::Dropped => Outcome::Dropped(clock::now() + TimeDelta::seconds(1)),
             Verdict::Uncertain => self.uncertain(claimed, kind),
-            Verdict::MessageTrouble if matches!(kind, Kind::Notice(_)) => Outcome::Failed("refused"),
+            Verdict::MessageTrouble if matches!(kind, Kind::Notice(_)) => Outcome::Failed("refused".into()),
             Verdict::MessageTrouble => {
                 self.stop_issue(claimed, failure).await?;
                 Outcome::Untouched(clock::now())
@@ -250,7 +250,7 @@ impl HandOver {
         let attempts = u32::try_from(claimed.attempts + 1).unwrap_or(u32::MAX);
         match policy.next(attempts, now - claimed.first_due_at, clock::dice()) {
             Some(wait) => Outcome::Deferred(now + wait),
-            None => Outcome::Failed("expired"),
+            None => Outcome::Failed("expired".into()),
         }
     }
 

@@ -1,21 +1,18 @@
-//! What all connections want to be written, in as few transactions as the disk can do; and the lease that lets them.
+//! What all connections want to be written, in as few writes as the disk can do; and the lease that lets them.
 //!
-//! While one transaction is being made durable, notes and results gather for the next. The note of a connection waits
-//! for a transaction after that of its result before: a crash leaves at most one mail for each connection of which
-//! nobody knows whether it arrived, and mostly of none.
+//! While one row of the journal is being made durable, notes and results gather for the next. The note of a connection
+//! waits for a row after that of its result before: a crash leaves at most one mail for each connection of which nobody
+//! knows whether it arrived, and mostly of none. Now and then what stands in the journal is brought to the deliveries.
 
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 use crate::clock;
 use crate::counters;
-use crate::press::Edition;
-use crate::store::{Claimed, Fixed, Note, Outcome, Record, Said, StoreError};
+use crate::store::{Claimed, Entries, Fixed, Note, Outcome, Record, Said, StoreError};
 
 use super::{HOUSEKEEPING, LEASE, Means};
 
@@ -35,15 +32,22 @@ pub(super) struct Ledger {
 /// A note that is older was asked for before this process slept: much may have changed since, such as a goodbye.
 const FRESH: Duration = Duration::from_secs(3);
 
-/// So many entries go into one transaction at most, so that whoever reads the web waits for no longer one.
+/// So many entries go into one row at most.
 const TOGETHER: usize = 256;
+
+/// So many entries are brought to the deliveries at once, for whoever wants to write meanwhile waits…
+const FOLDED: usize = 512;
+/// …and no later than this after they were written.
+const FOLD_AFTER: Duration = Duration::from_millis(250);
 
 impl Ledger {
     /// Starts writing for `owner`. The task ends when the last clone of the ledger is gone and everything is written, or
     /// with an error when that cannot be done: then nothing is answered any more.
     pub fn open(means: &Means, owner: String) -> (Ledger, JoinHandle<Result<(), StoreError>>) {
         let (entries, queue) = mpsc::channel(TOGETHER);
-        (Ledger { entries, connection: 0 }, tokio::spawn(write(means.clone(), owner, queue)))
+        let book =
+            Book { means: means.clone(), owner, number: 0, unfolded: Entries::default(), fold_at: Instant::now() };
+        (Ledger { entries, connection: 0 }, tokio::spawn(book.keep(queue)))
     }
 
     /// The same for one of its connections.
@@ -54,7 +58,7 @@ impl Ledger {
     /// Makes the intent durable before the final dot is written. False: the dot must not be written.
     pub async fn note(&self, claimed: &Claimed, fixed: &Fixed) -> Result<bool, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let note = Note { claim: claimed.claim(), fixed: fixed.clone() };
+        let note = Note { claim: claimed.claim(), fixed: fixed.clone(), at: clock::now() };
         self.entries.send(Entry::Note(self.connection, note, answer)).await.map_err(|_| StoreError::Closed)?;
         let began = answered.await.map_err(|_| StoreError::Closed)?;
         Ok(began.is_some_and(|began| began.elapsed() < FRESH))
@@ -70,57 +74,97 @@ impl Ledger {
     ) -> Result<oneshot::Receiver<()>, StoreError> {
         let (answer, answered) = oneshot::channel();
         counters::RESULTS.count(outcome.word());
-        let record = Record { claim: claimed.claim(), outcome, said };
+        let record = Record { claim: claimed.claim(), outcome, said, at: clock::now() };
         self.entries.send(Entry::Record(self.connection, record, answer)).await.map_err(|_| StoreError::Closed)?;
         Ok(answered)
     }
 }
 
-async fn write(means: Means, owner: String, mut queue: mpsc::Receiver<Entry>) -> Result<(), StoreError> {
-    let (mut entries, mut early) = (Vec::with_capacity(TOGETHER), Vec::new());
-    let mut renewals = tokio::time::interval(HOUSEKEEPING);
-    loop {
-        tokio::select! {
-            count = queue.recv_many(&mut entries, TOGETHER), if early.is_empty() => if count == 0 { return Ok(()) },
-            () = std::future::ready(()), if !early.is_empty() => {
-                entries.append(&mut early);
-                entries.extend(std::iter::from_fn(|| queue.try_recv().ok()).take(TOGETHER));
+/// What is written for one owner.
+struct Book {
+    means: Means,
+    owner: String,
+    /// Of the last row.
+    number: i64,
+    /// What stands in the journal and not yet in the deliveries, and when it will at the latest.
+    unfolded: Entries,
+    fold_at: Instant,
+}
+
+impl Book {
+    async fn keep(mut self, mut queue: mpsc::Receiver<Entry>) -> Result<(), StoreError> {
+        let (mut entries, mut early) = (Vec::with_capacity(TOGETHER), Vec::new());
+        let mut renewals = tokio::time::interval(HOUSEKEEPING);
+        loop {
+            tokio::select! {
+                count = queue.recv_many(&mut entries, TOGETHER), if early.is_empty() => if count == 0 { break },
+                () = std::future::ready(()), if !early.is_empty() => {
+                    entries.append(&mut early);
+                    entries.extend(std::iter::from_fn(|| queue.try_recv().ok()).take(TOGETHER));
+                }
+                // What is on the wire keeps its lease until its answer is recorded. It is renewed here, for two
+                // transactions at once over the same rows could wait for each other.
+                _ = renewals.tick() => {
+                    again(|| self.means.store.renew_leases(&self.owner, clock::now() + LEASE)).await?;
+                    continue;
+                }
+                () = tokio::time::sleep_until(self.fold_at), if !self.unfolded.is_empty() => {
+                    self.fold().await?;
+                    continue;
+                }
             }
-            // What is on the wire keeps its lease until its answer is recorded. It is renewed here, for two
-            // transactions at once over the same rows could wait for each other.
-            _ = renewals.tick() => {
-                again(|| means.store.renew_leases(&owner, clock::now() + LEASE)).await?;
-                continue;
+            early = self.write(entries.drain(..)).await?;
+            if self.unfolded.len() >= FOLDED {
+                self.fold().await?;
             }
         }
-        let (mut records, mut written, mut recorded) = (Vec::new(), Vec::new(), HashSet::new());
-        let (mut notes, mut answers) = (Vec::new(), Vec::new());
-        for entry in entries.drain(..) {
+        self.fold().await
+    }
+
+    /// Writes a row. Gives what has to wait for the next: the notes of connections whose result is in this one.
+    async fn write(&mut self, waiting: impl Iterator<Item = Entry>) -> Result<Vec<Entry>, StoreError> {
+        let (mut entries, mut early, mut recorded) = (Entries::default(), Vec::new(), HashSet::new());
+        let (mut written, mut answers) = (Vec::new(), Vec::new());
+        for entry in waiting {
             match entry {
                 Entry::Record(connection, record, answer) => {
                     recorded.insert(connection);
-                    records.push(record);
+                    entries.records.push(record);
                     written.push(answer);
                 }
                 Entry::Note(connection, ..) if recorded.contains(&connection) => early.push(entry),
                 Entry::Note(_, note, answer) => {
                     answers.push((note.claim.0.clone(), answer));
-                    notes.push(note);
+                    entries.notes.push(note);
                 }
             }
         }
-        let edition: Arc<Edition> = Arc::clone(&means.edition.borrow());
-        let durability = edition.settings.sending.durability;
-        let write = || means.store.write_ledger(&owner, durability, (records.clone(), notes.clone()), clock::now());
+        let durability = self.means.edition.borrow().settings.sending.durability;
         let began = Instant::now();
-        let held = again(write).await?;
+        let row = (self.owner.as_str(), self.number + 1);
+        let holding = again(|| self.means.store.append_journal(row, durability, &entries, clock::now())).await?;
+        self.number += 1;
+        if self.unfolded.is_empty() {
+            self.fold_at = began + FOLD_AFTER;
+        }
+        self.unfolded.append(entries, &holding);
         // Whoever does not wait any more has dropped its line, or never did.
         for answer in written {
             let _ = answer.send(());
         }
         for (delivery, answer) in answers {
-            let _ = answer.send(held.contains(&delivery).then_some(began));
+            let _ = answer.send(holding.contains(&delivery).then_some(began));
         }
+        Ok(early)
+    }
+
+    async fn fold(&mut self) -> Result<(), StoreError> {
+        let entries = std::mem::take(&mut self.unfolded);
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let row = (self.owner.as_str(), self.number);
+        again(|| self.means.store.fold_journal(row, entries.clone())).await
     }
 }
 

@@ -249,7 +249,22 @@ pub(super) enum Manner {
     Alone,
     /// Alone, and the commit waits for the disk only if power is to be survived.
     Surviving(Durability),
+    /// The same for one statement, which is a transaction of its own.
+    Single(Durability),
 }
+
+impl Manner {
+    /// What the end of the transaction has survived.
+    fn durability(self) -> Durability {
+        match self {
+            Manner::Shared | Manner::Alone => Durability::Power,
+            Manner::Surviving(durability) | Manner::Single(durability) => durability,
+        }
+    }
+}
+
+/// What begins a transaction and what ends it.
+const AROUND: (&str, &str) = ("BEGIN IMMEDIATE", "COMMIT");
 /// One caller's work; says whether it is to be kept. Without a transaction, it answers with the reason.
 type Job = Box<dyn for<'t> FnOnce(Result<&'t mut Transaction>) -> Done<'t> + Send>;
 type Done<'t> = Pin<Box<dyn Future<Output = (bool, Answer)> + Send + 't>>;
@@ -273,15 +288,18 @@ impl Writer {
     pub(super) fn start(connection: SqliteConnection, written: watch::Sender<()>) -> Writer {
         let ((shared, mut short_jobs), (long, mut long_jobs)) = (mpsc::channel(1024), mpsc::channel(16));
         tokio::spawn(async move {
-            let mut transaction = Transaction { connection: Connection::Sqlite(connection) };
+            let mut writing = Writing {
+                transaction: Transaction { connection: Connection::Sqlite(connection) },
+                durability: Durability::Power,
+            };
             loop {
                 tokio::select! {
-                    Some(job) = short_jobs.recv() => write_together(&mut transaction, job, &mut short_jobs).await,
+                    Some(job) = short_jobs.recv() => writing.write_together(job, &mut short_jobs).await,
                     Some((manner, job)) = long_jobs.recv() => {
-                        write_alone(&mut transaction, manner, job).await;
+                        writing.write_alone(manner, job).await;
                         // Whoever came meanwhile is next.
                         if let Ok(job) = short_jobs.try_recv() {
-                            write_together(&mut transaction, job, &mut short_jobs).await;
+                            writing.write_together(job, &mut short_jobs).await;
                         }
                     }
                     else => break,
@@ -312,7 +330,7 @@ impl Writer {
         });
         let is_taken = match manner {
             Manner::Shared => self.shared.send(job).await.is_ok(),
-            Manner::Alone | Manner::Surviving(_) => self.long.send((manner, job)).await.is_ok(),
+            _ => self.long.send((manner, job)).await.is_ok(),
         };
         if !is_taken {
             return Err(StoreError::Closed);
@@ -321,58 +339,82 @@ impl Writer {
     }
 }
 
-async fn write_alone(transaction: &mut Transaction, manner: Manner, job: Job) {
-    let (begin, commit) = match manner {
-        // What this commit leaves to the system's memory, the next one that waits for the disk brings along.
-        Manner::Surviving(Durability::Process) => {
-            ("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE", "COMMIT; PRAGMA synchronous = FULL")
+/// The writer's connection, and what its commits wait for.
+struct Writing {
+    transaction: Transaction,
+    durability: Durability,
+}
+
+impl Writing {
+    /// Has commits wait for the disk, or not. What a commit leaves to the system's memory, the next one that waits for
+    /// the disk brings along.
+    async fn survive(&mut self, durability: Durability) -> Result<()> {
+        if self.durability != durability {
+            let pragma = match durability {
+                Durability::Power => "PRAGMA synchronous = FULL",
+                Durability::Process => "PRAGMA synchronous = NORMAL",
+            };
+            self.transaction.script(pragma).await?;
+            self.durability = durability;
         }
-        _ => ("BEGIN IMMEDIATE", "COMMIT"),
-    };
-    if let Err(error) = transaction.script(begin).await {
-        return job(Err(error.clone())).await.1(Err(error));
+        Ok(())
     }
-    let (keep, answer) = job(Ok(transaction)).await;
-    let committed = if keep { transaction.script(commit).await } else { Ok(()) };
-    if !keep || committed.is_err() {
-        // What SQLite took back by itself, with a full disk, cannot be taken back again; the first error is told.
-        let _ = transaction.script("ROLLBACK").await;
-        let _ = transaction.script("PRAGMA synchronous = FULL").await;
-    }
-    answer(committed);
-}
 
-async fn write_together(transaction: &mut Transaction, first: Job, jobs: &mut mpsc::Receiver<Job>) {
-    let mut answers = Vec::new();
-    let committed = take_turns(transaction, first, jobs, &mut answers).await;
-    if committed.is_err() {
-        let _ = transaction.script("ROLLBACK").await;
+    async fn write_alone(&mut self, manner: Manner, job: Job) {
+        let mut ready = self.survive(manner.durability()).await;
+        let is_single = matches!(manner, Manner::Single(_));
+        if ready.is_ok() && !is_single {
+            ready = self.transaction.script(AROUND.0).await;
+        }
+        if let Err(error) = ready {
+            return job(Err(error.clone())).await.1(Err(error));
+        }
+        let (keep, answer) = job(Ok(&mut self.transaction)).await;
+        let committed = if keep && !is_single { self.transaction.script(AROUND.1).await } else { Ok(()) };
+        if !is_single && (!keep || committed.is_err()) {
+            // What SQLite took back by itself, with a full disk, cannot be taken back again; the first error is told.
+            let _ = self.transaction.script("ROLLBACK").await;
+        }
+        answer(committed);
     }
-    for answer in answers {
-        answer(committed.clone());
-    }
-}
 
-async fn take_turns(
-    transaction: &mut Transaction,
-    first: Job,
-    jobs: &mut mpsc::Receiver<Job>,
-    answers: &mut Vec<Answer>,
-) -> Result<()> {
-    if let Err(error) = transaction.script("BEGIN IMMEDIATE").await {
-        answers.push(first(Err(error.clone())).await.1);
-        return Err(error);
+    async fn write_together(&mut self, first: Job, jobs: &mut mpsc::Receiver<Job>) {
+        let mut answers = Vec::new();
+        let committed = self.take_turns(first, jobs, &mut answers).await;
+        if committed.is_err() {
+            let _ = self.transaction.script("ROLLBACK").await;
+        }
+        for answer in answers {
+            answer(committed.clone());
+        }
     }
-    let started = tokio::time::Instant::now();
-    let mut next = Some(first);
-    while let Some(job) = next {
-        transaction.script("SAVEPOINT job").await?;
-        let (keep, answer) = job(Ok(transaction)).await;
-        answers.push(answer);
-        transaction.script(if keep { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" }).await?;
-        next = if started.elapsed() < LONGEST_TURN { jobs.try_recv().ok() } else { None };
+
+    async fn take_turns(
+        &mut self,
+        first: Job,
+        jobs: &mut mpsc::Receiver<Job>,
+        answers: &mut Vec<Answer>,
+    ) -> Result<()> {
+        let mut ready = self.survive(Durability::Power).await;
+        if ready.is_ok() {
+            ready = self.transaction.script(AROUND.0).await;
+        }
+        if let Err(error) = ready {
+            answers.push(first(Err(error.clone())).await.1);
+            return Err(error);
+        }
+        let transaction = &mut self.transaction;
+        let started = tokio::time::Instant::now();
+        let mut next = Some(first);
+        while let Some(job) = next {
+            transaction.script("SAVEPOINT job").await?;
+            let (keep, answer) = job(Ok(transaction)).await;
+            answers.push(answer);
+            transaction.script(if keep { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" }).await?;
+            next = if started.elapsed() < LONGEST_TURN { jobs.try_recv().ok() } else { None };
+        }
+        transaction.script(AROUND.1).await
     }
-    transaction.script("COMMIT").await
 }
 
 /// How much may be written before it is brought from the log to the database's file…

@@ -3,13 +3,17 @@
 //! A claim, a note and a record each ask whether the sender still holds the lease (owner and epoch), so that a sender
 //! that slept through its lease can neither send nor record anything.
 
+use std::borrow::Cow;
+
+use chrono::serde::ts_milliseconds;
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{DeliveryId, DeliveryState, EmailAddress, IssueId, OnUnknown, SubscriptionId, Viewer};
 
 use super::database::{Result, StoreError, transact};
 use super::dialect::claim;
+use super::journal::settle;
 use super::memberships::reads_as;
 use super::open::Store;
 use super::values::{Columns, Row, Value, columns, values};
@@ -55,9 +59,10 @@ pub enum Content {
 }
 
 /// What must be the same in every try, so that a repeat is the same byte for byte.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fixed {
     /// The Date header.
+    #[serde(with = "ts_milliseconds")]
     pub date_at: DateTime<Utc>,
     /// Which server key its links and its Message-ID are made with.
     pub key_id: String,
@@ -70,14 +75,14 @@ pub struct Fixed {
 }
 
 /// What became of a handed over delivery.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// The relay took it.
     Sent,
     /// The relay said "not now"; try again then.
     Deferred(DateTime<Utc>),
     /// Refused, or put off for too long.
-    Failed(&'static str),
+    Failed(Cow<'static, str>),
     /// The final dot may have arrived; try again then, or hold it.
     Unknown(Option<DateTime<Utc>>),
     /// The line was dropped before the final dot: nothing happened. Back in the queue, for then.
@@ -98,10 +103,26 @@ impl Outcome {
             Outcome::Untouched(_) => "untouched",
         }
     }
+
+    /// Whether a relay said something about it, or may have.
+    pub(super) fn is_try(&self) -> bool {
+        !matches!(self, Outcome::Dropped(_) | Outcome::Untouched(_))
+    }
+
+    /// The state that follows, when the delivery is due again, and why, where the state alone does not say.
+    pub(super) fn leads_to(&self) -> (DeliveryState, Option<DateTime<Utc>>, Option<&str>) {
+        match self {
+            Outcome::Sent => (DeliveryState::Sent, None, None),
+            Outcome::Deferred(until) => (DeliveryState::Deferred, Some(*until), None),
+            Outcome::Failed(reason) => (DeliveryState::Failed, None, Some(reason)),
+            Outcome::Unknown(until) => (DeliveryState::Unknown, *until, Some("unknown")),
+            Outcome::Dropped(until) | Outcome::Untouched(until) => (DeliveryState::Queued, Some(*until), None),
+        }
+    }
 }
 
 /// What a relay said, for the attempts of a delivery.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     /// Basic code, if it answered.
     pub code: Option<i64>,
@@ -255,11 +276,15 @@ impl Store {
         self.write(move |transaction| Box::pin(transaction.rows(sql, values))).await
     }
 
-    /// Gives deliveries back that were claimed and never offered, because the sender stops. Says how many.
+    /// Gives deliveries back that were claimed and have no note, because the sender stops. Says how many.
     pub async fn give_back(&self, owner: &str, now: DateTime<Utc>) -> Result<u64> {
-        let sql = "UPDATE deliveries SET state = 'queued', due_at = $2, lease_owner = NULL, lease_until = NULL
-            WHERE lease_owner = $1 AND state = 'sending' AND noted_at IS NULL";
-        self.execute(sql, values![owner, now]).await
+        let owner = owner.to_owned();
+        transact!(self.write, |transaction| {
+            settle(transaction).await?;
+            let sql = "UPDATE deliveries SET state = 'queued', due_at = $2, lease_owner = NULL, lease_until = NULL
+                WHERE lease_owner = $1 AND state = 'sending' AND noted_at IS NULL";
+            transaction.execute(sql, values![owner, now]).await
+        })
     }
 
     /// Prolongs every lease of `owner`, one statement.
@@ -271,7 +296,12 @@ impl Store {
     /// Takes deliveries back from senders that died: without a note they go back to the queue; with one, the final
     /// dot may have arrived: they are unknown, to be sent again or held. One transaction. Says how many.
     pub async fn release_expired(&self, now: DateTime<Utc>, on_unknown: OnUnknown) -> Result<u64> {
+        let expired = "SELECT 1 FROM deliveries WHERE state = 'sending' AND lease_until <= $1 LIMIT 1";
+        if !self.has_any(expired, values![now]).await? {
+            return Ok(0);
+        }
         transact!(self.write, |transaction| {
+            settle(transaction).await?;
             let attempts = "INSERT INTO attempts (delivery, epoch, at, relay, code, enhanced, text)
                 SELECT id, epoch, noted_at, '', NULL, NULL, 'the sender stopped after the mail was noted; it may have arrived'
                 FROM deliveries WHERE state = 'sending' AND lease_until <= $1 AND noted_at IS NOT NULL

@@ -8,6 +8,7 @@ use crate::model::{EmailAddress, SubscriberId, SuppressionReason};
 use super::audit::record_event;
 use super::billing::forget_payer;
 use super::database::{Result, Transaction, transact};
+use super::journal::settle;
 use super::notices::{FollowUp, NewFlow, enter_flow};
 use super::open::Store;
 use super::sessions::{end_sessions, forget_flows};
@@ -140,6 +141,8 @@ async fn take_away(
     (key, suppressed_as): (&str, &str),
     now: DateTime<Utc>,
 ) -> Result<bool> {
+    // What senders still have to say about this person comes first, so that it is taken away with the rest.
+    settle(transaction).await?;
     let blank = concat!("UPDATE subscribers SET ", blank!(), " WHERE id = $1 AND email_key = $2");
     if transaction.execute(blank, values![who, key]).await? == 0 {
         return Ok(false);

@@ -8,6 +8,7 @@ use crate::model::{
 
 use super::database::{Result, Transaction, transact};
 use super::deliveries::in_hand;
+use super::journal::settle;
 use super::open::Store;
 use super::values::{columns, values};
 
@@ -224,6 +225,9 @@ async fn move_issue(
     event: IssueEvent,
     now: DateTime<Utc>,
 ) -> Result<Option<(IssueState, Option<IssueState>)>> {
+    if event == IssueEvent::Cancel {
+        settle(transaction).await?;
+    }
     let lock = "UPDATE issues SET state = state WHERE id = $1 RETURNING state";
     let Some(before) = transaction.row::<IssueState>(lock, values![&issue]).await? else { return Ok(None) };
     let Some(after) = before.after(event) else { return Ok(Some((before, None))) };

@@ -92,15 +92,6 @@ impl Store {
         self.transact(Manner::Shared, work).await
     }
 
-    /// As [`Store::write`], but what is promised when this returns is as much as `durability` says.
-    pub(crate) async fn write_as<T: Send + 'static>(
-        &self,
-        durability: Durability,
-        work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T> + Send + 'static,
-    ) -> Result<T> {
-        self.transact(Manner::Surviving(durability), work).await
-    }
-
     /// As [`Store::write`], for work of many rows, which does not share its commit.
     pub(crate) async fn write_long<T: Send + 'static>(
         &self,
@@ -109,7 +100,7 @@ impl Store {
         self.transact(Manner::Alone, work).await
     }
 
-    async fn transact<T: Send + 'static>(
+    pub(super) async fn transact<T: Send + 'static>(
         &self,
         manner: Manner,
         work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T> + Send + 'static,
@@ -253,13 +244,19 @@ async fn write_to_postgres<T>(
     work: impl for<'t> FnOnce(&'t mut Transaction) -> Work<'t, T>,
 ) -> Result<T> {
     let mut transaction = Transaction { connection: Connection::Postgres(pool.acquire().await?) };
-    let begin = match manner {
-        Manner::Surviving(Durability::Process) => "BEGIN; SET LOCAL synchronous_commit = off",
-        _ => "BEGIN",
+    let (begin, commit) = match manner {
+        Manner::Single(Durability::Power) => ("", ""),
+        Manner::Surviving(Durability::Process) | Manner::Single(Durability::Process) => {
+            ("BEGIN; SET LOCAL synchronous_commit = off", "COMMIT")
+        }
+        _ => ("BEGIN", "COMMIT"),
     };
-    transaction.script(begin).await?;
+    if !begin.is_empty() {
+        transaction.script(begin).await?;
+    }
     match work(&mut transaction).await {
-        Ok(result) => transaction.script("COMMIT").await.map(|()| result),
+        Ok(result) if commit.is_empty() => Ok(result),
+        Ok(result) => transaction.script(commit).await.map(|()| result),
         Err(error) => {
             let _ = transaction.script("ROLLBACK").await;
             Err(error)

@@ -27,7 +27,26 @@ pub(super) const STEPS: &[Step] = &[
     Step { version: 9, sql: NAMES, first: None },
     Step { version: 10, sql: RELAYS, first: None },
     Step { version: 11, sql: RETURNS, first: None },
+    Step { version: 12, sql: "", first: Some(JOURNAL) },
 ];
+
+/// What senders noted and were answered, until it stands in the deliveries; see store::journal. There are never many rows.
+const JOURNAL: Dialects = Dialects { sqlite: concat!(journal!(), " WITHOUT ROWID"), postgres: journal!() };
+
+macro_rules! journal {
+    () => {
+        "CREATE TABLE journal (
+            owner TEXT NOT NULL,
+            -- Counted up by the owner.
+            number BIGINT NOT NULL,
+            -- JSON; and the ids of the deliveries whose note holds.
+            entries TEXT NOT NULL,
+            holding TEXT,
+            PRIMARY KEY (owner, number)
+        )"
+    };
+}
+use journal;
 
 /// How each relay fares; see model::Health.
 const RELAYS: &str = "

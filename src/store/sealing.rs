@@ -107,8 +107,7 @@ macro_rules! in_audience {
             "s.newsletter = $1 AND s.cadence = 'instant' AND s.state = 'active' AND (s.covered_to < $2 OR ",
             $is_any!(
                 "SELECT 1 FROM deliveries r WHERE r.issue = $3 AND r.subscriber = s.subscriber AND r.subscription = s.id
-                AND r.state NOT IN ('sent', 'unknown') AND r.may_have_arrived = 0
-                AND NOT (r.state = 'sending' AND r.noted_at IS NOT NULL)"
+                AND r.state NOT IN ('sent', 'unknown', 'sending') AND r.may_have_arrived = 0"
             ),
             ")"
         )
@@ -121,8 +120,7 @@ macro_rules! has_article {
     ($is_any:ident) => {
         $is_any!(
             "SELECT 1 FROM deliveries e WHERE e.subscriber = s.subscriber AND e.article = $4 AND (e.edition = $5
-            OR e.state IN ('sent', 'unknown') OR e.may_have_arrived = 1
-            OR (e.state = 'sending' AND e.noted_at IS NOT NULL))"
+            OR e.state IN ('sent', 'unknown', 'sending') OR e.may_have_arrived = 1)"
         )
     };
 }
