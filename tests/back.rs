@@ -229,6 +229,11 @@ async fn our_own_fault_stops_everything_at_once(mut world: World) {
     assert_eq!(to, "desk@sample.example.com");
     assert!(text.contains("Mails of Main are refused because of our authentication or DNS."), "{text}");
     assert_eq!(world.suppression(&dot).await, None);
+    let issue = world.store.issues().await.unwrap().remove(0).id;
+    let moved = world.store.move_issue(&issue, IssueEvent::Resume, world.now).await.unwrap();
+    assert_eq!(moved, Some((IssueState::Finished, Some(IssueState::Finished))));
+    assert_eq!(world.store.stopped_newsletters().await.unwrap().len(), 1, "though all of it had been sent");
+    assert_eq!(world.store.move_issue(&issue, IssueEvent::Resume, world.now).await.unwrap().unwrap().1, None);
 }
 
 async fn a_notice_that_came_back_is_forgotten_with_its_reader(world: World) {

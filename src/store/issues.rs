@@ -10,6 +10,7 @@ use super::database::{Result, Transaction, transact};
 use super::deliveries::in_hand;
 use super::journal::settle;
 use super::open::Store;
+use super::returns::let_go_on;
 use super::values::{columns, values};
 
 /// One issue as lists show it.
@@ -230,15 +231,12 @@ async fn move_issue(
     }
     let lock = "UPDATE issues SET state = state WHERE id = $1 RETURNING state";
     let Some(before) = transaction.row::<IssueState>(lock, values![&issue]).await? else { return Ok(None) };
-    let Some(after) = before.after(event) else { return Ok(Some((before, None))) };
+    // Mostly, its issue has long been sent when too much comes back.
+    let goes_on = event == IssueEvent::Resume && let_go_on(transaction, &issue, now).await?;
+    let Some(after) = before.after(event) else { return Ok(Some((before, goes_on.then_some(before)))) };
     let finished_at = (after == IssueState::Cancelled).then_some(now);
     let sql = "UPDATE issues SET state = $2, finished_at = $3 WHERE id = $1";
     transaction.execute(sql, values![&issue, after, finished_at]).await?;
-    if event == IssueEvent::Resume {
-        let go_on = "UPDATE newsletters SET stopped_for = NULL, watched_from = $2 WHERE stopped_for IS NOT NULL
-            AND id IN (SELECT newsletter FROM issues WHERE id = $1)";
-        transaction.execute(go_on, values![&issue, now]).await?;
-    }
     if event == IssueEvent::Cancel {
         let stop = "UPDATE deliveries SET state = 'suppressed', reason = 'cancelled', due_at = NULL, finished_at = $2
             WHERE issue = $1 AND (state IN ('queued', 'deferred') OR (state = 'sending' AND noted_at IS NULL))";

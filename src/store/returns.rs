@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::model::{
-    Cause, DeliveryId, EmailAddress, NewsletterId, SubscriberId, SubscriptionId, SuppressionReason, Tally,
+    Cause, DeliveryId, EmailAddress, IssueId, NewsletterId, SubscriberId, SubscriptionId, SuppressionReason, Tally,
 };
 
 use super::database::{Result, Transaction, transact};
@@ -138,6 +138,13 @@ async fn append(
     let (delivery, newsletter) = (delivery.as_ref(), newsletter.as_ref());
     let row = values![&returned.id, delivery, newsletter, now, returned.cause, relay, *code, enhanced.as_ref(), text];
     Ok(transaction.execute(sql, row).await? > 0)
+}
+
+/// Lets an issue's newsletter go on and begins its counts anew, if it has stopped; says whether it had.
+pub(super) async fn let_go_on(transaction: &mut Transaction, issue: &IssueId, now: DateTime<Utc>) -> Result<bool> {
+    let sql = "UPDATE newsletters SET stopped_for = NULL, watched_from = $2 WHERE stopped_for IS NOT NULL
+        AND id IN (SELECT newsletter FROM issues WHERE id = $1)";
+    Ok(transaction.execute(sql, values![issue, now]).await? > 0)
 }
 
 async fn is_full_for_good(transaction: &mut Transaction, subscriber: Option<&SubscriberId>) -> Result<bool> {
