@@ -30,6 +30,7 @@ on_both_databases! {
     a_full_mailbox_is_given_up_after_two_weeks
     what_the_relay_says_of_a_mailbox_holds_for_later
     too_many_dead_mailboxes_stop_a_newsletter_until_an_editor_looks
+    what_went_out_before_an_editor_looked_is_not_counted_again
     our_own_fault_stops_everything_at_once
     a_notice_that_came_back_is_forgotten_with_its_reader
     what_a_provider_says_again_counts_once
@@ -209,6 +210,33 @@ async fn too_many_dead_mailboxes_stop_a_newsletter_until_an_editor_looks(mut wor
     assert_eq!(world.relay.final_dots().len() - before, 188);
     world.hears(&dots[12], None, "5.1.1", "550 5.1.1 User unknown").await;
     assert!(world.store.stopped_newsletters().await.unwrap().is_empty(), "what the editor has seen counts no more");
+}
+
+async fn what_went_out_before_an_editor_looked_is_not_counted_again(mut world: World) {
+    world.readers(3, "main", Cadence::Instant).await;
+    let dots = world.sends("first").await;
+    let issue = world.store.issues().await.unwrap().remove(0).id;
+    let day = world.now.timestamp() / 86_400;
+    let more = async |sent: i64, gone: i64| {
+        let sent = format!("UPDATE sent_counts SET sent = sent + {sent} WHERE issue = '{issue}'");
+        let day = [day - 8, day].map(|day| format!("('main', {day}, 'gone', {gone})")).join(", ");
+        let gone = format!(
+            "INSERT INTO return_counts (newsletter, day, cause, returned) VALUES {day}
+            ON CONFLICT (newsletter, day, cause) DO UPDATE SET returned = return_counts.returned + excluded.returned"
+        );
+        run_sql(&world.address, format!("{sent}; {gone}")).await;
+    };
+    let stops = async |dot: &FinalDot| {
+        world.hears(dot, None, "5.1.1", "550 5.1.1 User unknown").await;
+        !world.store.stopped_newsletters().await.unwrap().is_empty()
+    };
+    more(10_000, 500).await;
+    assert!(!stops(&dots[0]).await, "what came back a week ago counts no more");
+    more(0, 100).await;
+    assert!(stops(&dots[1]).await);
+    world.store.move_issue(&issue, IssueEvent::Resume, world.now).await.unwrap();
+    more(10_000, 400).await;
+    assert!(!stops(&dots[2]).await);
 }
 
 async fn our_own_fault_stops_everything_at_once(mut world: World) {

@@ -232,7 +232,7 @@ async fn move_issue(
     let lock = "UPDATE issues SET state = state WHERE id = $1 RETURNING state";
     let Some(before) = transaction.row::<IssueState>(lock, values![&issue]).await? else { return Ok(None) };
     // Mostly, its issue has long been sent when too much comes back.
-    let goes_on = event == IssueEvent::Resume && let_go_on(transaction, &issue, now).await?;
+    let goes_on = event == IssueEvent::Resume && let_go_on(transaction, &issue).await?;
     let Some(after) = before.after(event) else { return Ok(Some((before, goes_on.then_some(before)))) };
     let finished_at = (after == IssueState::Cancelled).then_some(now);
     let sql = "UPDATE issues SET state = $2, finished_at = $3 WHERE id = $1";

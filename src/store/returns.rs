@@ -137,14 +137,34 @@ async fn append(
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
     let (delivery, newsletter) = (delivery.as_ref(), newsletter.as_ref());
     let row = values![&returned.id, delivery, newsletter, now, returned.cause, relay, *code, enhanced.as_ref(), text];
-    Ok(transaction.execute(sql, row).await? > 0)
+    let is_new = transaction.execute(sql, row).await? > 0;
+    if let Some(newsletter) = newsletter.filter(|_| is_new) {
+        let sql = "INSERT INTO return_counts (newsletter, day, cause, returned) VALUES ($1, $2, $3, 1)
+            ON CONFLICT (newsletter, day, cause) DO UPDATE SET returned = return_counts.returned + 1";
+        transaction.execute(sql, values![newsletter, day(now), returned.cause]).await?;
+    }
+    Ok(is_new)
 }
 
 /// Lets an issue's newsletter go on and begins its counts anew, if it has stopped; says whether it had.
-pub(super) async fn let_go_on(transaction: &mut Transaction, issue: &IssueId, now: DateTime<Utc>) -> Result<bool> {
-    let sql = "UPDATE newsletters SET stopped_for = NULL, watched_from = $2 WHERE stopped_for IS NOT NULL
-        AND id IN (SELECT newsletter FROM issues WHERE id = $1)";
-    Ok(transaction.execute(sql, values![issue, now]).await? > 0)
+pub(super) async fn let_go_on(transaction: &mut Transaction, issue: &IssueId) -> Result<bool> {
+    let sql = "SELECT n.id FROM newsletters n JOIN issues i ON i.newsletter = n.id
+        WHERE i.id = $1 AND n.stopped_for IS NOT NULL";
+    let Some(newsletter) = transaction.row::<NewsletterId>(sql, values![issue]).await? else { return Ok(false) };
+    for sql in [
+        "DELETE FROM return_counts WHERE newsletter = $1",
+        "UPDATE issues SET sent_before = COALESCE((SELECT CAST(SUM(c.sent) AS BIGINT) FROM sent_counts c
+            WHERE c.issue = issues.id), 0) WHERE newsletter = $1",
+        "UPDATE newsletters SET stopped_for = NULL WHERE id = $1",
+    ] {
+        transaction.execute(sql, values![&newsletter]).await?;
+    }
+    Ok(true)
+}
+
+/// Which day a moment lies on, since 1970.
+fn day(at: DateTime<Utc>) -> i64 {
+    at.timestamp().div_euclid(86_400)
 }
 
 async fn is_full_for_good(transaction: &mut Transaction, subscriber: Option<&SubscriberId>) -> Result<bool> {
@@ -221,15 +241,16 @@ async fn tell_editors(
     Ok(())
 }
 
+/// What was counted since an editor let the newsletter go on, as far as it lies in the window, by whole days.
 async fn tally(transaction: &mut Transaction, newsletter: &NewsletterId, now: DateTime<Utc>) -> Result<Tally> {
-    let watched = "SELECT watched_from FROM newsletters WHERE id = $1";
-    let watched: Option<DateTime<Utc>> = transaction.row(watched, values![newsletter]).await?;
-    let from = watched.unwrap_or_default().max(now - Tally::WINDOW);
-    let sent = "SELECT CAST(COALESCE(SUM(c.sent), 0) AS BIGINT) FROM sent_counts c JOIN issues i ON i.id = c.issue
-        WHERE i.newsletter = $1 AND i.created_at > $2";
-    let sent = transaction.row(sent, values![newsletter, from]).await?.unwrap_or(0);
-    let causes = "SELECT cause, COUNT(*) FROM returns WHERE newsletter = $1 AND at > $2 GROUP BY cause";
-    let causes: BTreeMap<Cause, i64> = transaction.rows(causes, values![newsletter, from]).await?.into_iter().collect();
+    let sent = "SELECT CAST(COALESCE(SUM((SELECT COALESCE(SUM(c.sent), 0) FROM sent_counts c WHERE c.issue = i.id)
+            - i.sent_before), 0) AS BIGINT)
+        FROM issues i WHERE i.newsletter = $1 AND i.created_at > $2";
+    let sent = transaction.row(sent, values![newsletter, now - Tally::WINDOW]).await?.unwrap_or(0);
+    let causes = "SELECT cause, CAST(SUM(returned) AS BIGINT) FROM return_counts WHERE newsletter = $1 AND day > $2
+        GROUP BY cause";
+    let causes = transaction.rows(causes, values![newsletter, day(now - Tally::WINDOW)]).await?;
+    let causes: BTreeMap<Cause, i64> = causes.into_iter().collect();
     let count = |cause| causes.get(&cause).copied().unwrap_or(0);
     Ok(Tally {
         sent,

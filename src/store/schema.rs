@@ -28,7 +28,26 @@ pub(super) const STEPS: &[Step] = &[
     Step { version: 10, sql: RELAYS, first: None },
     Step { version: 11, sql: RETURNS, first: None },
     Step { version: 12, sql: "", first: Some(JOURNAL) },
+    Step { version: 13, sql: RETURN_COUNTS, first: None },
 ];
+
+/// What came back is counted as it comes, so that each of many does not count all before it.
+const RETURN_COUNTS: &str = "
+CREATE TABLE return_counts (
+    newsletter TEXT NOT NULL REFERENCES newsletters (id),
+    -- Since 1970, in UTC.
+    day BIGINT NOT NULL,
+    cause TEXT NOT NULL,
+    returned BIGINT NOT NULL,
+    PRIMARY KEY (newsletter, day, cause)
+);
+INSERT INTO return_counts (newsletter, day, cause, returned)
+    SELECT r.newsletter, r.at / 86400000, r.cause, COUNT(*) FROM returns r JOIN newsletters n ON n.id = r.newsletter
+    WHERE r.at > n.watched_from GROUP BY r.newsletter, r.at / 86400000, r.cause;
+DROP INDEX returns_by_newsletter;
+-- How much of it had been sent when an editor last let its newsletter go on.
+ALTER TABLE issues ADD COLUMN sent_before BIGINT NOT NULL DEFAULT 0
+";
 
 /// What senders noted and were answered, until it stands in the deliveries; see store::journal. There are never many rows.
 const JOURNAL: Dialects = Dialects { sqlite: concat!(journal!(), " WITHOUT ROWID"), postgres: journal!() };
