@@ -21,8 +21,8 @@ use super::csv_cells::unguarded;
 use super::export::COLUMNS;
 use super::{LONGEST_PAUSE, choice, clean_name, erased_as};
 
-/// Lines written in one transaction, which ends soon enough for readers who do something meanwhile.
-const AT_ONCE: usize = 2_000;
+/// Lines written in one transaction: PostgreSQL takes longest for them, and readers who do something meanwhile wait.
+const AT_ONCE: usize = 1_000;
 
 /// What stands for columns that the file does not have.
 #[derive(Debug, Clone, Default)]
