@@ -85,7 +85,7 @@ pub(super) const CHUNK: i64 = 5_000;
 /// …and for how long it begins to write another slice of them, so that others wait for less than 50 ms.
 pub(super) const LONGEST_WRITE: std::time::Duration = std::time::Duration::from_millis(10);
 /// How many instant readers are looked at between two looks at the clock.
-const SLICE: i64 = 500;
+const SLICE: i64 = 250;
 
 /// Asks whether there is such a row. PostgreSQL may read all there are for that, once, to know it of every reader.
 macro_rules! of_all {
