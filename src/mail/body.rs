@@ -65,7 +65,6 @@ pub(super) fn encode(text: &str, markers: &[&str]) -> (&'static str, Vec<Piece>)
 /// Appends the pieces to `message`, with `values` and the first name, if there is one, where their slots are.
 pub(super) fn splice(pieces: &[Piece], values: &[&str], name: Option<&str>, message: &mut Vec<u8>) {
     let value = |index: usize| values.get(index).copied().unwrap_or_default().as_bytes();
-    message.reserve(pieces.iter().map(|piece| piece.length(values)).sum());
     for piece in pieces {
         match piece {
             Piece::Fixed(bytes) => message.extend_from_slice(bytes),
@@ -92,7 +91,7 @@ pub(super) fn splice(pieces: &[Piece], values: &[&str], name: Option<&str>, mess
 }
 
 impl Piece {
-    fn length(&self, markers: &[&str]) -> usize {
+    pub(super) fn length(&self, markers: &[&str]) -> usize {
         match self {
             Piece::Fixed(bytes) | Piece::Name(bytes) => bytes.len(),
             Piece::Slot(index) => markers.get(*index).map_or(0, |marker| marker.len()),

@@ -33,7 +33,7 @@ pub fn sign(message: &mut Vec<u8>, signers: &Signers<'_>, at: DateTime<Utc>) -> 
     let (names, fields) = canonical(&head);
     // The body is in its canonical form already: that is how it was encoded.
     let body = BASE64.encode(digest(&SHA256, &message[end + 4..]));
-    let mut signatures = Writer::default();
+    let mut signatures = Writer::with_room_for(0);
     for key in &signers.keys {
         let (algorithm, selector, domain, at) = (key.algorithm(), &key.selector, &signers.domain, at.timestamp());
         let field = format!(

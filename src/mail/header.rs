@@ -23,13 +23,17 @@ const AROUND_ENCODED_WORD: usize = 12;
 const LONGEST_PLAIN_WORD: usize = 60;
 
 /// Header fields, one after the other.
-#[derive(Default)]
 pub(super) struct Writer {
     text: String,
     column: usize,
 }
 
 impl Writer {
+    /// With room for fields, and for `more` bytes that will follow them.
+    pub(super) fn with_room_for(more: usize) -> Writer {
+        Writer { text: String::with_capacity(1500 + more), column: 0 }
+    }
+
     /// `Name: phrase <address>`, or the address alone.
     pub(super) fn mailbox(&mut self, name: &str, phrase: &str, address: &EmailAddress) {
         if clean(phrase).is_empty() {

@@ -63,8 +63,10 @@ pub struct ListHeaders {
     pub id: String,
     /// What readers call it.
     pub title: String,
-    /// The https address that leaves at a POST without a question.
+    /// The https address that leaves at a POST without a question, up to the reader's token…
     pub unsubscribe: String,
+    /// …which is this.
+    pub leave_token: String,
     /// Where earlier issues are.
     pub archive: String,
     /// The same for all readers: up to three names of what it is, and one of 5 to 15 characters of who sends it.
@@ -79,7 +81,8 @@ impl ListHeaders {
         ListHeaders {
             id: format!("{newsletter}.{host}"),
             title: title.to_owned(),
-            unsubscribe: format!("{base_url}/unsubscribe/{leave_token}"),
+            unsubscribe: format!("{base_url}/unsubscribe/"),
+            leave_token: leave_token.to_owned(),
             archive: format!("{base_url}/archive/"),
             // None of the names may be like another.
             feedback_id: format!("newsletter-{newsletter}:{kind}:{host}:{sender}"),
@@ -138,7 +141,8 @@ impl Compiled {
         if !self.takes(values) {
             return self.with_values_in_the_text(values).message(headers, &[], name);
         }
-        let mut message = self.write_headers(headers);
+        let body = self.pieces.iter().map(|piece| piece.length(values)).sum();
+        let mut message = self.write_headers(headers, body);
         splice(&self.pieces, values, name, &mut message);
         message
     }
@@ -164,8 +168,8 @@ impl Compiled {
         Compiled::new(&html, &text, &[])
     }
 
-    fn write_headers(&self, headers: &Headers) -> Vec<u8> {
-        let mut writer = Writer::default();
+    fn write_headers(&self, headers: &Headers, room_for_body: usize) -> Vec<u8> {
+        let mut writer = Writer::with_room_for(room_for_body);
         writer.mailbox("From", &headers.from.name, &headers.from.address);
         writer.mailbox("To", "", &headers.to);
         writer.mailbox("Reply-To", "", &headers.reply_to);
@@ -174,7 +178,7 @@ impl Compiled {
         writer.in_angles("Message-ID", "", &headers.message_id);
         if let Some(list) = &headers.list {
             writer.in_angles("List-Id", &list.title, &list.id);
-            writer.in_angles("List-Unsubscribe", "", &list.unsubscribe);
+            writer.in_angles("List-Unsubscribe", "", &format!("{}{}", list.unsubscribe, list.leave_token));
             writer.tokens("List-Unsubscribe-Post", "List-Unsubscribe=One-Click");
             writer.in_angles("List-Archive", "", &list.archive);
             writer.tokens("Feedback-ID", &list.feedback_id);

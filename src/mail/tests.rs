@@ -151,10 +151,10 @@ fn names_and_subjects_cannot_add_a_field() {
 fn hostile_tokens_stay_in_their_angle_brackets() {
     let mut headers = headers("Example", "Hello");
     headers.message_id = "<a@b>\r\nBcc: <x@example.net>".to_owned();
-    headers.list = Some(ListHeaders { unsubscribe: "https://example.com/>\r\nX: <".to_owned(), ..list("x") });
+    headers.list = Some(ListHeaders { leave_token: "t>\r\nX: <".to_owned(), ..list("x") });
     let message = String::from_utf8(Compiled::new("", "", &[]).message(&headers, &[], None)).unwrap();
     assert!(message.contains("\r\nMessage-ID: <a@bBcc:x@example.net>\r\n"), "{message}");
-    assert!(message.contains("\r\nList-Unsubscribe: <https://example.com/X:>\r\n"), "{message}");
+    assert!(message.contains("\r\nList-Unsubscribe: <https://example.com/unsubscribe/tX:>\r\n"), "{message}");
 }
 
 #[test]

@@ -12,7 +12,6 @@ use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS, M
 use lettre::transport::smtp::commands::{Auth, Data, Ehlo, Mail, Quit, Rcpt, Rset, Starttls};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter, ServerInfo};
 use lettre::transport::smtp::response::{Category, Code, Detail, Response, Severity};
-use memchr::memchr_iter;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -454,12 +453,12 @@ pub(super) fn with_dots_doubled(message: &[u8]) -> (Cow<'_, [u8]>, &'static [u8]
     (Cow::Owned(safe), end)
 }
 
-/// Whether no line begins with a dot, and every CR and LF is half of a line end: each LF follows a CR, and there are as
-/// many of both.
+/// Whether no line begins with a dot, and every CR and LF is half of a line end. Each byte is looked at with the one
+/// before, and all of them, which is done for many at once.
 fn needs_no_care(message: &[u8]) -> bool {
-    let ends = memchr_iter(b'\n', message);
-    let is_end = |at: usize| message[..at].ends_with(b"\r") && message.get(at + 1) != Some(&b'.');
-    !message.starts_with(b".")
-        && ends.clone().count() == memchr_iter(b'\r', message).count()
-        && ends.into_iter().all(is_end)
+    let pairs = message.iter().zip(message.iter().skip(1));
+    let strays = pairs.fold(false, |found, (before, byte)| {
+        found | ((*before == b'\r') != (*byte == b'\n')) | ((*before == b'\n') & (*byte == b'.'))
+    });
+    !strays && !message.starts_with(b".") && !message.starts_with(b"\n") && !message.ends_with(b"\r")
 }

@@ -59,6 +59,8 @@ struct Encoded {
     mail: IssueMail,
     from: Sender,
     reply_to: EmailAddress,
+    /// With nobody's token.
+    list: ListHeaders,
     body: Compiled,
 }
 
@@ -99,7 +101,8 @@ impl Composer {
         let reply_to = reply_to.unwrap_or_else(|| address.clone());
         let from = Sender { name: mail.from_name.clone(), address };
         let body = Compiled::new(&mail.html, &mail.text, &[LEAVE_TOKEN_SLOT, PREFERENCES_TOKEN_SLOT]);
-        let encoded = Arc::new(Encoded { mail, from, reply_to, body });
+        let list = ListHeaders::new(&mail.newsletter, &mail.list_title, &mail.base_url, "", mail.is_digest);
+        let encoded = Arc::new(Encoded { mail, from, reply_to, list, body });
         let mut issues = self.issues.lock().unwrap_or_else(PoisonError::into_inner);
         if issues.len() >= KEPT {
             issues.clear();
@@ -115,10 +118,10 @@ impl Composer {
         subscription: &SubscriptionId,
         fixed: Fixed,
     ) -> Result<Composed, ComposeError> {
-        let Encoded { mail, from, reply_to, body } = encoded;
+        let Encoded { mail, from, reply_to, list, body } = encoded;
         let token = |purpose| subscription_token(self.key(&fixed), purpose, subscription);
         let tokens = [Purpose::Leave, Purpose::Preferences].map(token);
-        let list = ListHeaders::new(&mail.newsletter, &mail.list_title, &mail.base_url, &tokens[0], mail.is_digest);
+        let list = ListHeaders { leave_token: tokens[0].clone(), ..list.clone() };
         let headers = Headers {
             reply_to: reply_to.clone(),
             list: Some(list),
