@@ -23,8 +23,8 @@ use crate::files::{self, Watcher};
 use crate::mailbox;
 use crate::press::{self, Edition, Options};
 use crate::publishing::{self, Office, SendError};
-use crate::sending::{self, Means, Until};
-use crate::store::Store;
+use crate::sending::{self, Until};
+use crate::store::{Store, StoreError};
 use crate::web::{self, AppState};
 
 use super::opened::{Opened, data, open};
@@ -87,6 +87,8 @@ const LOOK: Duration = Duration::from_secs(60);
 const CATCH_UP: Duration = Duration::from_secs(300);
 /// How many errands are done in one turn, before it is asked whether to stop.
 const ERRANDS: usize = 10;
+/// How long a role waits whose database was away.
+const PAUSE: Duration = Duration::from_secs(5);
 /// How often the scheduler looks at the clock.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -121,13 +123,19 @@ pub async fn run(serve: Serve, context: &Context) -> Done {
     }
     if serve.roles.contains(&Role::Scheduler) {
         let place = format!("{}:{}", files::host_name(), files::absolute(context.root()));
-        tasks.spawn(schedule(opened.store.clone(), place, editions, stopped.clone()));
+        let (store, halt) = (opened.store.clone(), stopped.clone());
+        tasks.spawn(persist("the scheduler", stopped.clone(), move || {
+            schedule(store.clone(), place.clone(), editions.clone(), halt.clone())
+        }));
         if let Some(till) = opened.till()? {
-            tasks.spawn(run_errands(till, stopped.clone()));
+            let halt = stopped.clone();
+            tasks.spawn(persist("payments", stopped.clone(), move || run_errands(till.clone(), halt.clone())));
         }
     }
     if serve.roles.contains(&Role::Sender) {
-        tasks.spawn(send(means, stopped.clone()));
+        let halt = stopped.clone();
+        let work = move || sending::send(means.clone(), Until::Stopped, halt.clone());
+        tasks.spawn(persist("the sender", stopped.clone(), work));
         let mail = &opened.edition.settings.mail;
         if let Some((address, mailbox)) = mail.lmtp.zip(mail.bounces_to.clone()) {
             let written = (opened.store.clone(), Arc::clone(&opened.keys));
@@ -233,7 +241,7 @@ async fn schedule(
     place: String,
     editions: watch::Receiver<Arc<Edition>>,
     mut stopped: watch::Receiver<bool>,
-) -> Done {
+) -> Result<(), StoreError> {
     let mut turns = tokio::time::interval(TICK);
     let (mut before, mut memory) = (publishing::Tick::default(), publishing::Memory::at(place));
     let mut sweep = tokio::time::interval(Duration::from_secs(3600));
@@ -254,7 +262,7 @@ async fn schedule(
                 tell(&before, &done);
                 before = done;
             }
-            Err(SendError::Store(error)) => return Err(error.into()),
+            Err(SendError::Store(error)) => return Err(error),
             Err(error) => tracing::error!(%error, "an issue could not be prepared"),
         }
         counters::LAST_TURN.store(clock::now().timestamp(), Ordering::Relaxed);
@@ -276,7 +284,7 @@ fn tell(before: &publishing::Tick, done: &publishing::Tick) {
 }
 
 /// Asks the payment provider what is to be asked of it, and now and then what it has said to nobody.
-async fn run_errands(till: Till, mut stopped: watch::Receiver<bool>) -> Done {
+async fn run_errands(till: Till, mut stopped: watch::Receiver<bool>) -> Result<(), StoreError> {
     let mut turns = tokio::time::interval(TICK);
     let mut looks = tokio::time::interval(CATCH_UP);
     turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -285,7 +293,7 @@ async fn run_errands(till: Till, mut stopped: watch::Receiver<bool>) -> Done {
             _ = turns.tick() => drop(billing::work(&till, ERRANDS, clock::now()).await?),
             _ = looks.tick() => match till.catch_up(clock::now()).await {
                 Ok(()) => {}
-                Err(BillingError::Store(error)) => return Err(error.into()),
+                Err(BillingError::Store(error)) => return Err(error),
                 Err(BillingError::Provider(error)) => tracing::warn!(%error, "it is asked again in some minutes"),
             },
             () = sending::stopping(&mut stopped) => return Ok(()),
@@ -294,14 +302,30 @@ async fn run_errands(till: Till, mut stopped: watch::Receiver<bool>) -> Done {
 }
 
 /// Forgets what no limit counts any more, sessions that are over, and what else is kept for a time only.
-async fn sweep_out(store: &Store) -> Done {
+async fn sweep_out(store: &Store) -> Result<(), StoreError> {
     store.forget_counts(clock::now() - TimeDelta::days(1)).await?;
     while store.forget_the_past(clock::now()).await? {}
     Ok(())
 }
 
-async fn send(means: Means, stopped: watch::Receiver<bool>) -> Done {
-    Ok(sending::send(means, Until::Stopped, stopped).await?)
+/// Does a role's work, and begins it anew after a while when the database could not be reached or written.
+async fn persist<Doing: Future<Output = Result<(), StoreError>>>(
+    role: &'static str,
+    mut stopped: watch::Receiver<bool>,
+    work: impl Fn() -> Doing,
+) -> Done {
+    loop {
+        match work().await {
+            Err(error) if error.may_pass() && !*stopped.borrow() => {
+                tracing::error!(role, %error, "stopped by the database, and begun anew in {} s", PAUSE.as_secs());
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = sending::stopping(&mut stopped) => return Ok(()),
+                }
+            }
+            done => return Ok(done?),
+        }
+    }
 }
 
 async fn crash_free(served: impl Future<Output = io::Result<()>>) -> Done {

@@ -74,6 +74,19 @@ impl StoreError {
             if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation))
     }
 
+    /// Whether it may be done when somebody has mended what is outside of the program: a database that is away, full,
+    /// or locked for long (SQLITE_BUSY; PostgreSQL's classes 08, 53 and 57).
+    pub fn may_pass(&self) -> bool {
+        let StoreError::Database(error) = self else { return matches!(self, StoreError::Full) };
+        match &**error {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
+            error => {
+                let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
+                code == "5" || ["08", "53", "57"].iter().any(|class| code.len() == 5 && code.starts_with(class))
+            }
+        }
+    }
+
     /// Whether PostgreSQL ended this transaction for another one's sake (40P01, 40001): nothing of it happened, and it
     /// can be done again.
     pub fn gave_way(&self) -> bool {
