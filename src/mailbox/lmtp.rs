@@ -142,8 +142,9 @@ async fn read_line(reader: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Optio
 /// is gone or silent.
 async fn read_mail(reader: &mut (impl AsyncBufRead + Unpin)) -> Option<Vec<u8>> {
     let (mut mail, mut line) = (Vec::new(), Vec::new());
+    // Of a long line, a piece may end between CR and LF.
+    let (mut is_start, mut after_cr) = (true, false);
     loop {
-        let is_start = line.is_empty() || line.ends_with(b"\r\n");
         line.clear();
         let mut bounded = reader.take(64 * 1024);
         match tokio::time::timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await {
@@ -157,6 +158,8 @@ async fn read_mail(reader: &mut (impl AsyncBufRead + Unpin)) -> Option<Vec<u8>> 
         if mail.len() < report::MOST {
             mail.extend_from_slice(text);
         }
+        is_start = line.ends_with(b"\r\n") || (after_cr && line == b"\n");
+        after_cr = line.ends_with(b"\r");
     }
 }
 
@@ -201,6 +204,9 @@ mod tests {
         let begin = b"RCPT TO:<bounces@mail.example.com>\r\nDATA\r\n";
         let long = [&begin[..], &b"x".repeat(3 * report::MOST), b"\r\n.\r\nQUIT\r\n"].concat();
         check(&answers(&long).await, "250 354 250 221");
+        // Long lines are read in pieces, whose end may come between CR and LF.
+        let split = [&begin[..], &b"x".repeat(64 * 1024 - 1), b"\r\n.\r\nQUIT\r\n"].concat();
+        check(&answers(&split).await, "250 354 250 221");
         let endless = [b"NOOP\r\n", &b"x".repeat(3_000)[..], b"\r\nNOOP\r\n"].concat();
         check(&answers(&endless).await, "250");
         check(&answers(&[&begin[..], b"half a mail"].concat()).await, "250 354");

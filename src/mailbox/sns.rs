@@ -4,12 +4,13 @@
 //! theirs, the encrypted line to that host vouches for: the host is made from the topic in the settings, never taken
 //! from the message.
 
+use std::sync::{Mutex, PoisonError};
+
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
-use tokio::sync::Mutex;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::server::ParsedCertificate;
@@ -35,6 +36,7 @@ pub struct Sns {
     fetch: Fetch,
     /// The address of the certificate that verified the last message, and its key.
     known: Mutex<Option<(Url, Vec<u8>)>>,
+    fetching: tokio::sync::Mutex<()>,
 }
 
 impl Default for Sns {
@@ -65,7 +67,7 @@ struct Message {
 impl Sns {
     /// One that fetches in this way.
     fn with(fetch: Fetch) -> Sns {
-        Sns { fetch, known: Mutex::default() }
+        Sns { fetch, known: Mutex::default(), fetching: tokio::sync::Mutex::default() }
     }
 
     /// Reads a request, if `topic` sent it within the last hour. A subscription of that topic is confirmed.
@@ -102,13 +104,15 @@ impl Sns {
     }
 
     async fn is_signed(&self, message: &Message) -> Result<bool, FetchError> {
-        let mut known = self.known.lock().await;
-        if let Some((_, key)) = known.as_ref().filter(|(address, _)| *address == message.certificate) {
-            return Ok(message.is_signed_with(key));
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, key)) = known.filter(|(address, _)| *address == message.certificate) {
+            return Ok(message.is_signed_with(&key));
         }
+        // Whoever makes addresses up makes others wait for nothing but their own new certificate.
+        let _one_by_one = self.fetching.lock().await;
         let pem = (self.fetch)(message.certificate.clone()).await?;
         let Some(key) = public_key(&pem).filter(|key| message.is_signed_with(key)) else { return Ok(false) };
-        *known = Some((message.certificate.clone(), key));
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((message.certificate.clone(), key));
         Ok(true)
     }
 }
@@ -123,7 +127,10 @@ impl Message {
     /// What is wrong with it, before its signature is looked at.
     fn why_refused(&self, topic: &Topic, now: DateTime<Utc>) -> Option<&'static str> {
         let age = DateTime::parse_from_rfc3339(&self.timestamp).ok().map(|at| now - at.to_utc());
-        let is_theirs = topic.address(self.certificate.as_str()).is_some() && self.certificate.path().ends_with(".pem");
+        // A file of theirs, and nothing that anybody can have them say: the host answers questions too.
+        let (path, query) = (self.certificate.path(), self.certificate.query());
+        let is_file = path.starts_with("/SimpleNotificationService-") && path.ends_with(".pem") && query.is_none();
+        let is_theirs = topic.address(self.certificate.as_str()).is_some() && is_file;
         match () {
             () if self.topic_arn != topic.arn => Some("it is of another topic"),
             () if !is_theirs => Some("its certificate is not at SNS"),
@@ -161,7 +168,7 @@ impl Message {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
 
     use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
     use aws_lc_rs::rand::SystemRandom;
