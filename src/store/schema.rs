@@ -46,7 +46,11 @@ INSERT INTO return_counts (newsletter, day, cause, returned)
     WHERE r.at > n.watched_from GROUP BY r.newsletter, r.at / 86400000, r.cause;
 DROP INDEX returns_by_newsletter;
 -- How much of it had been sent when an editor last let its newsletter go on.
-ALTER TABLE issues ADD COLUMN sent_before BIGINT NOT NULL DEFAULT 0
+ALTER TABLE issues ADD COLUMN sent_before BIGINT NOT NULL DEFAULT 0;
+UPDATE issues SET sent_before =
+        COALESCE((SELECT CAST(SUM(c.sent) AS BIGINT) FROM sent_counts c WHERE c.issue = issues.id), 0)
+    WHERE created_at <= (SELECT n.watched_from FROM newsletters n WHERE n.id = issues.newsletter);
+ALTER TABLE newsletters DROP COLUMN watched_from
 ";
 
 /// What senders noted and were answered, until it stands in the deliveries; see store::journal. There are never many rows.
