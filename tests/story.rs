@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use pressrun::audience;
 use pressrun::clock;
 use pressrun::model::{
     Brake, Cadence, DeliveryState, Durability, IssueEvent, IssueId, IssueState, NewsletterId, OnUnknown, Viewer,
 };
 use pressrun::publishing::{self, Sent, WaitsFor};
 use pressrun::relay::{Phase, Reply};
-use pressrun::store::{Claimed, Entries, Home, Note, Outcome, Record, Said, Standing, Store};
+use pressrun::store::{Claimed, Entries, Fixed, Home, Note, Outcome, Record, Said, Standing, Store};
 
 use crate::relay::{Act, Memory};
-use crate::world::{World, article, fixed, ledger_ages, note, on_both_databases, record};
+use crate::world::{World, article, fixed, ledger_ages, note, on_both_databases, record, run_sql};
 
 on_both_databases! {
     an_empty_ledger_mails_nothing
@@ -36,6 +37,7 @@ on_both_databases! {
     a_dead_sender_loses_nobody
     what_a_dead_sender_left_in_the_journal_counts
     a_note_in_the_journal_is_not_cancelled
+    what_a_sender_knows_of_an_erased_reader_is_not_written
     two_senders_send_each_mail_once
     a_relay_that_says_no_is_remembered
     a_database_that_moved_is_held
@@ -440,7 +442,7 @@ async fn left_in_the_journal(world: &mut World) -> (IssueId, Vec<Claimed>, DateT
     let notes = claimed[..3].iter().map(|one| Note { claim: one.claim(), fixed: fixed.clone(), at: now }).collect();
     let noted = Entries { notes, records: vec![] };
     let holding = world.store.append_journal(("me", 1), Durability::Power, &noted, now).await.unwrap();
-    assert_eq!(holding, claimed[..2].iter().map(|one| one.id.clone()).collect());
+    assert_eq!(holding, claimed[..2].iter().map(Claimed::claim).collect());
     let record = Record { claim: claimed[0].claim(), outcome: Outcome::Sent, said: nothing(), at: now };
     let recorded = Entries { notes: vec![], records: vec![record] };
     world.store.append_journal(("me", 2), Durability::Power, &recorded, now).await.unwrap();
@@ -480,6 +482,24 @@ async fn a_note_in_the_journal_is_not_cancelled(mut world: World) {
     world.store.give_back("me", now).await.unwrap();
     assert_eq!(count(&world, &issue, DeliveryState::Sent).await, 2);
     assert_eq!(count(&world, &issue, DeliveryState::Sending).await, 0);
+}
+
+async fn what_a_sender_knows_of_an_erased_reader_is_not_written(mut world: World) {
+    let (_, claimed, now) = left_in_the_journal(&mut world).await;
+    let person = world.store.subscribers_with(&[claimed[1].to.key()]).await.unwrap().remove(0);
+    let (who, flow) = ((person.id, claimed[1].to.clone()), audience::flow_id(clock::random()));
+    assert!(audience::erase(&world.store, &world.keys, who, "en".to_owned(), flow, now).await.unwrap());
+    // The sender, which wrote the note, does not know; and then the relay answers with the address.
+    let fixed = Fixed { first_name: "Robin".to_owned(), ..fixed(now, "<m@example.com>") };
+    let note = Note { claim: claimed[1].claim(), fixed, at: now };
+    let said = Said { code: Some(250), text: claimed[1].to.to_string(), ..nothing() };
+    let record = Record { claim: claimed[1].claim(), outcome: Outcome::Sent, said, at: now };
+    let entries = Entries { notes: vec![note], records: vec![record] };
+    world.store.fold_journal(("me", 3), entries).await.unwrap();
+    let attempt = world.store.attempts(&claimed[1].id).await.unwrap().pop().unwrap();
+    assert_eq!((attempt.said.code, attempt.said.text.as_str()), (Some(250), ""));
+    // A delivery of that name would break the schema.
+    run_sql(&world.address, "UPDATE deliveries SET state = 'none' WHERE first_name = 'Robin'".to_owned()).await;
 }
 
 fn nothing() -> Said {

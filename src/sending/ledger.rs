@@ -12,7 +12,7 @@ use tokio::time::{Duration, Instant};
 
 use crate::clock;
 use crate::counters;
-use crate::store::{Claimed, Entries, Fixed, Note, Outcome, Record, Said, StoreError};
+use crate::store::{Claimed, Entries, Fixed, Note, Outcome, Record, Said, StoreError, again};
 
 use super::{HOUSEKEEPING, LEASE, Means};
 
@@ -134,7 +134,7 @@ impl Book {
                 }
                 Entry::Note(connection, ..) if recorded.contains(&connection) => early.push(entry),
                 Entry::Note(_, note, answer) => {
-                    answers.push((note.claim.0.clone(), answer));
+                    answers.push((note.claim.clone(), answer));
                     entries.notes.push(note);
                 }
             }
@@ -152,8 +152,8 @@ impl Book {
         for answer in written {
             let _ = answer.send(());
         }
-        for (delivery, answer) in answers {
-            let _ = answer.send(holding.contains(&delivery).then_some(began));
+        for (claim, answer) in answers {
+            let _ = answer.send(holding.contains(&claim).then_some(began));
         }
         Ok(early)
     }
@@ -165,15 +165,5 @@ impl Book {
         }
         let row = (self.owner.as_str(), self.number);
         again(|| self.means.store.fold_journal(row, entries.clone())).await
-    }
-}
-
-/// Does it until the database does not give another's transaction way.
-async fn again<T, Doing: Future<Output = Result<T, StoreError>>>(work: impl Fn() -> Doing) -> Result<T, StoreError> {
-    loop {
-        match work().await {
-            Err(error) if error.gave_way() => {}
-            done => return done,
-        }
     }
 }

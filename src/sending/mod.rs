@@ -125,7 +125,7 @@ async fn send_through(
     }
     // What was answered is recorded before anything is given back; why it cannot be is said first.
     results.insert(0, (&mut writing).await.unwrap_or(Err(StoreError::Closed)));
-    means.store.give_back(&owner, clock::now()).await?;
+    results.push(means.store.give_back(&owner, clock::now()).await.map(drop));
     results.into_iter().collect()
 }
 

@@ -75,14 +75,16 @@ impl StoreError {
     }
 
     /// Whether it may be done when somebody has mended what is outside of the program: a database that is away, full,
-    /// or locked for long (SQLITE_BUSY; PostgreSQL's classes 08, 53 and 57).
+    /// locked for long or only to be read for now (SQLITE_BUSY; PostgreSQL's classes 08, 53 and 57, and 25006).
     pub fn may_pass(&self) -> bool {
         let StoreError::Database(error) = self else { return matches!(self, StoreError::Full) };
         match &**error {
+            _ if self.gave_way() => true,
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
             error => {
                 let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
-                code == "5" || ["08", "53", "57"].iter().any(|class| code.len() == 5 && code.starts_with(class))
+                ["5", "25006"].contains(&&*code)
+                    || ["08", "53", "57"].iter().any(|class| code.len() == 5 && code.starts_with(class))
             }
         }
     }
@@ -93,6 +95,16 @@ impl StoreError {
         let StoreError::Database(error) = self else { return false };
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         matches!(code.as_deref(), Some("40P01" | "40001"))
+    }
+}
+
+/// Does it until the database does not give another's transaction way.
+pub async fn again<T, Doing: Future<Output = Result<T>>>(work: impl Fn() -> Doing) -> Result<T> {
+    loop {
+        match work().await {
+            Err(error) if error.gave_way() => {}
+            done => return done,
+        }
     }
 }
 
@@ -253,6 +265,7 @@ impl Answered for PgRow {
 
 /// Answers one caller, once it is known whether the commit held.
 type Answer = Box<dyn FnOnce(Result<()>) + Send>;
+
 /// How long a transaction may take and what its commit waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
@@ -278,6 +291,7 @@ impl Manner {
 
 /// What begins a transaction and what ends it.
 const AROUND: (&str, &str) = ("BEGIN IMMEDIATE", "COMMIT");
+
 /// One caller's work; says whether it is to be kept. Without a transaction, it answers with the reason.
 type Job = Box<dyn for<'t> FnOnce(Result<&'t mut Transaction>) -> Done<'t> + Send>;
 type Done<'t> = Pin<Box<dyn Future<Output = (bool, Answer)> + Send + 't>>;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{DeliveryId, DeliveryState, EmailAddress, IssueId, OnUnknown, SubscriptionId, Viewer};
 
-use super::database::{Result, StoreError, transact};
+use super::database::{Result, StoreError, again, transact};
 use super::dialect::claim;
 use super::journal::settle;
 use super::memberships::reads_as;
@@ -278,13 +278,16 @@ impl Store {
 
     /// Gives deliveries back that were claimed and have no note, because the sender stops. Says how many.
     pub async fn give_back(&self, owner: &str, now: DateTime<Utc>) -> Result<u64> {
-        let owner = owner.to_owned();
-        transact!(self.write, |transaction| {
-            settle(transaction).await?;
-            let sql = "UPDATE deliveries SET state = 'queued', due_at = $2, lease_owner = NULL, lease_until = NULL
-                WHERE lease_owner = $1 AND state = 'sending' AND noted_at IS NULL";
-            transaction.execute(sql, values![owner, now]).await
-        })
+        let give_back = async || {
+            let owner = owner.to_owned();
+            transact!(self.write, |transaction| {
+                settle(transaction).await?;
+                let sql = "UPDATE deliveries SET state = 'queued', due_at = $2, lease_owner = NULL, lease_until = NULL
+                    WHERE lease_owner = $1 AND state = 'sending' AND noted_at IS NULL";
+                transaction.execute(sql, values![owner, now]).await
+            })
+        };
+        again(give_back).await
     }
 
     /// Prolongs every lease of `owner`, one statement.

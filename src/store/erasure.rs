@@ -7,7 +7,7 @@ use crate::model::{EmailAddress, SubscriberId, SuppressionReason};
 
 use super::audit::record_event;
 use super::billing::forget_payer;
-use super::database::{Result, Transaction, transact};
+use super::database::{Result, Transaction, again, transact};
 use super::journal::settle;
 use super::notices::{FollowUp, NewFlow, enter_flow};
 use super::open::Store;
@@ -110,15 +110,20 @@ impl Store {
         link: FollowUp,
         now: DateTime<Utc>,
     ) -> Result<bool> {
-        transact!(self.write, |transaction| {
-            if !take_away(transaction, &who, (email.key(), &suppressed_as), now).await? {
-                return Ok(false);
-            }
-            record_event(transaction, "erased", (Some(&who), ""), "", now).await?;
-            let flow = NewFlow::new("erased", link, (email, language), now, Duration::hours(24));
-            enter_flow(transaction, flow, None).await?;
-            Ok(true)
-        })
+        let erase = async || {
+            let (who, email, language) = (who.clone(), email.clone(), language.clone());
+            let (suppressed_as, link) = (suppressed_as.clone(), link.clone());
+            transact!(self.write, |transaction| {
+                if !take_away(transaction, &who, (email.key(), &suppressed_as), now).await? {
+                    return Ok(false);
+                }
+                record_event(transaction, "erased", (Some(&who), ""), "", now).await?;
+                let flow = NewFlow::new("erased", link, (email, language), now, Duration::hours(24));
+                enter_flow(transaction, flow, None).await?;
+                Ok(true)
+            })
+        };
+        again(erase).await
     }
 }
 

@@ -6,7 +6,7 @@ use crate::model::{
     ArticleId, DeliveryState, IssueEvent, IssueId, IssueKind, IssueState, NewsletterId, SubscriptionState, meets_topics,
 };
 
-use super::database::{Result, Transaction, transact};
+use super::database::{Result, Transaction, again, transact};
 use super::deliveries::in_hand;
 use super::journal::settle;
 use super::open::Store;
@@ -104,8 +104,11 @@ impl Store {
         event: IssueEvent,
         now: DateTime<Utc>,
     ) -> Result<Option<(IssueState, Option<IssueState>)>> {
-        let issue = issue.clone();
-        self.write(move |transaction| Box::pin(move_issue(transaction, issue, event, now))).await
+        again(|| {
+            let issue = issue.clone();
+            self.write(move |transaction| Box::pin(move_issue(transaction, issue, event, now)))
+        })
+        .await
     }
 
     /// Ends every issue of which nothing is left to send. Says how many ended.

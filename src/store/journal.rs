@@ -5,7 +5,7 @@
 //! says `sending`. Whoever has to know more of what is in other senders' hands calls [`settle`] first, in the same
 //! transaction.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::serde::ts_milliseconds;
 use chrono::{DateTime, Utc};
@@ -66,22 +66,22 @@ impl Entries {
         self.len() == 0
     }
 
-    /// Takes over all of `other` but for notes of deliveries that are not `holding`.
-    pub fn append(&mut self, other: Entries, holding: &HashSet<DeliveryId>) {
-        self.notes.extend(other.notes.into_iter().filter(|note| holding.contains(&note.claim.0)));
+    /// Takes over all of `other` but for notes of claims that are not `holding`.
+    pub fn append(&mut self, other: Entries, holding: &HashSet<(DeliveryId, i64)>) {
+        self.notes.extend(other.notes.into_iter().filter(|note| holding.contains(&note.claim)));
         self.records.extend(other.records);
     }
 }
 
-/// Adds a row, with the deliveries of the listed claims whose note holds.
+/// Adds a row, with those of the listed claims whose note holds.
 macro_rules! append {
-    ($array_of:literal) => {
+    ($array_of_claims:literal) => {
         listed!(
             "jsonb_array_elements",
             concat!(
                 "INSERT INTO journal (owner, number, entries, holding) SELECT $2, $3, $5, (SELECT CAST(",
-                $array_of,
-                "(d.id) AS TEXT) FROM listed l JOIN deliveries d ON d.id = l.value ->> 0
+                $array_of_claims,
+                " AS TEXT) FROM listed l JOIN deliveries d ON d.id = l.value ->> 0
                 WHERE d.epoch = CAST(l.value ->> 1 AS BIGINT) AND d.state = 'sending' AND d.lease_until > $4
                 AND COALESCE(d.lease_owner, '') = $2 AND ",
                 may_be_mailed!(),
@@ -91,12 +91,14 @@ macro_rules! append {
     };
 }
 
-const APPEND: Dialects =
-    Dialects { sqlite: append!("json_group_array").sqlite, postgres: append!("jsonb_agg").postgres };
+const APPEND: Dialects = Dialects {
+    sqlite: append!("json_group_array(json_array(d.id, d.epoch))").sqlite,
+    postgres: append!("jsonb_agg(jsonb_build_array(d.id, d.epoch))").postgres,
+};
 
 impl Store {
     /// Adds a row to the journal, whose `number` the owner counts: when this returns, all of it is durable in the sense
-    /// of `durability`. One statement. Gives the deliveries whose note holds.
+    /// of `durability`. One statement. Gives the claims whose note holds.
     ///
     /// A note makes the intent durable before the final dot is written. It does not hold where the lease is lost, the
     /// person left, the issue was paused, or all is held: then the dot must not be written.
@@ -106,7 +108,7 @@ impl Store {
         durability: Durability,
         entries: &Entries,
         now: DateTime<Utc>,
-    ) -> Result<HashSet<DeliveryId>> {
+    ) -> Result<HashSet<(DeliveryId, i64)>> {
         let claims: Vec<_> = entries.notes.iter().map(|note| &note.claim).collect();
         let values = values![as_json(&claims)?, owner, number, now, as_json(entries)?];
         let holding: Option<Option<String>> =
@@ -146,7 +148,7 @@ pub(super) async fn settle(transaction: &mut Transaction) -> Result<()> {
     Ok(())
 }
 
-/// A note and, if there is one, the result of the same claim. A yes that comes after the lease ended is still a yes, as
+/// A note and, if there is one, the result of the same claim. Of whoever was erased meanwhile, no name comes back. A yes that comes after the lease ended is still a yes, as
 /// long as nobody claimed again.
 ///
 /// Statements look for what is listed by its id: with a bare `lease_owner = $2`, SQLite would rather go through
@@ -161,7 +163,8 @@ const FOLD: Dialects = listed_rows!(
         CAST(value ->> 'at' AS BIGINT) AS at FROM listed)
     UPDATE deliveries AS d SET noted_at = COALESCE(l.noted_at, d.noted_at), date_at = COALESCE(l.date_at, d.date_at),
         key_id = COALESCE(l.key_id, d.key_id), message_id = COALESCE(l.message_id, d.message_id),
-        signed_by = COALESCE(l.signed_by, d.signed_by), first_name = COALESCE(l.first_name, d.first_name),
+        signed_by = COALESCE(l.signed_by, d.signed_by),
+        first_name = CASE d.email WHEN 'erased' THEN '' ELSE COALESCE(l.first_name, d.first_name) END,
         state = COALESCE(l.becomes, d.state), attempts = d.attempts + l.tries,
         due_at = CASE WHEN l.becomes IS NULL THEN d.due_at ELSE l.due_at END,
         reason = CASE WHEN l.becomes IS NULL THEN d.reason ELSE l.reason END,
@@ -172,7 +175,7 @@ const FOLD: Dialects = listed_rows!(
         lease_until = CASE WHEN l.becomes IS NULL THEN d.lease_until END
     FROM l WHERE d.id = l.delivery AND d.epoch = l.epoch AND ((COALESCE(d.lease_owner, '') = $2 AND d.state = 'sending')
         OR (d.state = 'unknown' AND l.becomes = 'sent'))
-    RETURNING id, issue, state"
+    RETURNING id, issue, state, CASE email WHEN 'erased' THEN 1 ELSE 0 END"
 );
 
 /// What was said, of claims that were folded.
@@ -235,8 +238,10 @@ struct Attempt<'a> {
     id: &'a DeliveryId,
     epoch: i64,
     at: i64,
-    #[serde(flatten)]
-    said: &'a Said,
+    relay: &'a str,
+    code: Option<i64>,
+    enhanced: Option<&'a str>,
+    text: &'a str,
 }
 
 async fn fold(transaction: &mut Transaction, owner: &str, entries: &Entries) -> Result<()> {
@@ -248,11 +253,11 @@ async fn fold(transaction: &mut Transaction, owner: &str, entries: &Entries) -> 
         claims.entry(&record.claim).or_default().1 = Some(record);
     }
     let rows: Vec<_> = claims.iter().map(|(claim, (note, record))| Folded::new(claim, *note, *record)).collect();
-    let folded: Vec<(DeliveryId, Option<IssueId>, DeliveryState)> =
+    let folded: Vec<(DeliveryId, Option<IssueId>, DeliveryState, bool)> =
         transaction.rows(FOLD, values![as_json(&rows)?, owner]).await?;
     let mut sent: BTreeMap<&IssueId, i64> = BTreeMap::new();
-    let of_issues = folded.iter().filter(|(.., state)| *state == DeliveryState::Sent);
-    for issue in of_issues.filter_map(|(_, issue, _)| issue.as_ref()) {
+    let of_issues = folded.iter().filter(|(_, _, state, _)| *state == DeliveryState::Sent);
+    for issue in of_issues.filter_map(|(_, issue, ..)| issue.as_ref()) {
         *sent.entry(issue).or_default() += 1;
     }
     for (issue, more) in sent {
@@ -260,20 +265,23 @@ async fn fold(transaction: &mut Transaction, owner: &str, entries: &Entries) -> 
             ON CONFLICT (issue, sender) DO UPDATE SET sent = sent_counts.sent + excluded.sent";
         transaction.execute(sql, values![issue, owner, more]).await?;
     }
-    let folded: HashSet<&DeliveryId> = folded.iter().map(|(id, ..)| id).collect();
-    let spoke = |record: &&Record| folded.contains(&record.claim.0) && !matches!(record.outcome, Outcome::Untouched(_));
-    let attempts: Vec<_> = entries.records.iter().filter(spoke).map(attempt).collect();
+    let folded: HashMap<&DeliveryId, bool> = folded.iter().map(|(id, .., is_erased)| (id, *is_erased)).collect();
+    let spoke = entries.records.iter().filter(|record| !matches!(record.outcome, Outcome::Untouched(_)));
+    let attempts: Vec<_> = spoke.filter_map(|record| Some(attempt(record, *folded.get(&record.claim.0)?))).collect();
     if !attempts.is_empty() {
         transaction.execute(ATTEMPTS, values![as_json(&attempts)?]).await?;
     }
     Ok(())
 }
 
-fn attempt(Record { claim: (id, epoch), said, at, .. }: &Record) -> Attempt<'_> {
-    Attempt { id, epoch: *epoch, at: at.timestamp_millis(), said }
+/// What a relay says may hold the address.
+fn attempt(Record { claim: (id, epoch), said, at, .. }: &Record, is_erased: bool) -> Attempt<'_> {
+    let text = if is_erased { "" } else { &said.text };
+    let Said { relay, code, enhanced, .. } = said;
+    Attempt { id, epoch: *epoch, at: at.timestamp_millis(), relay, code: *code, enhanced: enhanced.as_deref(), text }
 }
 
-fn listed_in(holding: Option<String>) -> Result<HashSet<DeliveryId>> {
+fn listed_in(holding: Option<String>) -> Result<HashSet<(DeliveryId, i64)>> {
     holding.map_or_else(|| Ok(HashSet::new()), |listed| from_json(&listed))
 }
 

@@ -45,7 +45,7 @@ pub use audit::AccountEvent;
 pub use billing::{Bill, Found, Told};
 pub use choices::Person;
 pub use copy::Copied;
-pub use database::{Result, StoreError, Transaction, Work};
+pub use database::{Result, StoreError, Transaction, Work, again};
 pub use deliveries::{AttemptRow, Claimed, Content, DeliveryRow, Fixed, IssueMail, Outcome, Said};
 pub use digests::{DigestRun, Group, KnownRhythm};
 pub use errands::Errand;
