@@ -230,7 +230,7 @@ mod tests {
                 let answer = match address.path() {
                     "/" => Ok(b"<ConfirmSubscriptionResponse/>".to_vec()),
                     "/SimpleNotificationService-1.pem" => Ok(certificate(&theirs).into_bytes()),
-                    "/another.pem" => Ok(b"no certificate".to_vec()),
+                    "/SimpleNotificationService-another.pem" => Ok(b"no certificate".to_vec()),
                     _ => Err(FetchError("no connection")),
                 };
                 Box::pin(async { answer })
@@ -341,16 +341,18 @@ mod tests {
             assert_eq!(amazon.refuses(&message).await, expected);
         }
         for address in [
-            "http://sns.eu-west-1.amazonaws.com/a.pem",
-            "https://sns.eu-west-1.amazonaws.com.evil.example.com/a.pem",
-            "https://sns.us-east-1.amazonaws.com/a.pem",
-            "https://evil.example.com/sns.eu-west-1.amazonaws.com/a.pem",
-            "https://sns.eu-west-1.amazonaws.com@evil.example.com/a.pem",
-            "https://user@sns.eu-west-1.amazonaws.com/a.pem",
-            "https://sns.eu-west-1.amazonaws.com:8443/a.pem",
-            "https://sns.eu-west-1.amazonaws.com/a.txt?.pem",
-            "https://169.254.169.254/a.pem",
-            "file:///a.pem",
+            "http://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem",
+            "https://sns.eu-west-1.amazonaws.com.evil.example.com/SimpleNotificationService-1.pem",
+            "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-1.pem",
+            "https://evil.example.com/sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem",
+            "https://sns.eu-west-1.amazonaws.com.evil.example.com/SimpleNotificationService-1.pem",
+            "https://user@sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem",
+            "https://sns.eu-west-1.amazonaws.com:8443/SimpleNotificationService-1.pem",
+            "https://sns.eu-west-1.amazonaws.com/a.pem",
+            "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.txt",
+            "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem?Action=x",
+            "https://169.254.169.254/SimpleNotificationService-1.pem",
+            "file:///SimpleNotificationService-1.pem",
         ] {
             assert_eq!(amazon.refuses(&with("SigningCertURL", address)).await, "its certificate is not at SNS");
         }
@@ -364,8 +366,8 @@ mod tests {
             let address = format!("https://sns.eu-west-1.amazonaws.com/{path}");
             amazon.notification(|told| told["SigningCertURL"] = address.into())
         };
-        assert_eq!(amazon.hears(&at("away.pem")).await, Err(FetchError("no connection")));
-        assert_eq!(amazon.refuses(&at("another.pem")).await, "its signature is wrong");
+        assert_eq!(amazon.hears(&at("SimpleNotificationService-away.pem")).await, Err(FetchError("no connection")));
+        assert_eq!(amazon.refuses(&at("SimpleNotificationService-another.pem")).await, "its signature is wrong");
         assert_eq!(amazon.hears(&at("SimpleNotificationService-1.pem")).await, Ok(Event::Other));
         assert_eq!(amazon.hears(&amazon.confirmation("https://sns.eu-west-1.amazonaws.com/x")).await.ok(), None);
     }
