@@ -45,8 +45,7 @@ pub(crate) struct Victim {
 impl Victim {
     /// Sends under `kills` kills, then in peace until it is told to stop.
     pub async fn send(mut self, worker: usize, kills: usize, mut stop: watch::Receiver<bool>) -> Result<(), Problem> {
-        let mut failures = 0;
-        let mut killed = 0;
+        let (mut failures, mut killed, has_mishap) = (0, 0, self.mishap.is_some());
         if let Some(mishap) = self.mishap.take() {
             let ended = tokio::time::timeout(PATIENCE, self.publication.command_by(&mishap, SEND)?.status()).await;
             println!("with the mishap it ended with {}", ended.map_err(|_| "the mishap does not end")??);
@@ -70,6 +69,9 @@ impl Victim {
                     // The end of the issue, or of a database that is being restarted.
                     let status = status?;
                     failures = if status.success() { 0 } else { failures + 1 };
+                    if has_mishap && !status.success() {
+                        self.interruptions.lock().unwrap_or_else(PoisonError::into_inner).push(CONNECTIONS);
+                    }
                     if failures > 60 {
                         return Err(format!("`pressrun {}` ends with {status} each time", words.join(" ")).into());
                     }
