@@ -101,6 +101,7 @@ async fn send_through(
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), StoreError> {
     let owner = clock::new_id();
+    means.store.find_room(&owner).await?;
     let (work, queue) = flume::bounded::<Claimed>(CLAIM);
     let (ledger, mut writing) = Ledger::open(&means, owner.clone());
     let mut workers = JoinSet::new();

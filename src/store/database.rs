@@ -74,11 +74,10 @@ impl StoreError {
             if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation))
     }
 
-    /// Whether it may be done in a while: the database is away, locked for long or only to be read for now (SQLITE_BUSY;
-    /// PostgreSQL's classes 08, 53 and 57, and 25006). Not where it has no room: then some of what is sent could be
-    /// noted and its answer not, again and again.
+    /// Whether it may be done in a while: the database is away, full, locked for long or only to be read for now
+    /// (SQLITE_BUSY; PostgreSQL's classes 08, 53 and 57, and 25006).
     pub fn may_pass(&self) -> bool {
-        let StoreError::Database(error) = self else { return false };
+        let StoreError::Database(error) = self else { return matches!(self, StoreError::Full) };
         match &**error {
             _ if self.gave_way() => true,
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,

@@ -46,6 +46,9 @@ pub struct Record {
     pub at: DateTime<Utc>,
 }
 
+/// What the journal holds of some hundred mails, in bytes.
+const ROOM: usize = 256 * 1024;
+
 /// What goes into the journal together.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entries {
@@ -97,6 +100,22 @@ const APPEND: Dialects = Dialects {
 };
 
 impl Store {
+    /// Finds out whether there is room for what senders will have to write, for their files grow as they are written. Of a
+    /// mail whose note still had room and whose answer had none, nobody would know whether it arrived.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Full`].
+    pub async fn find_room(&self, owner: &str) -> Result<()> {
+        if self.is_postgres() {
+            return Ok(());
+        }
+        let padded = as_json(&Entries::default())? + &" ".repeat(ROOM);
+        let fill = "INSERT INTO journal (owner, number, entries) VALUES ($1, 0, $2)";
+        self.execute(fill, values![owner, padded]).await?;
+        self.execute("DELETE FROM journal WHERE owner = $1", values![owner]).await.map(drop)
+    }
+
     /// Adds a row to the journal, whose `number` the owner counts: when this returns, all of it is durable in the sense
     /// of `durability`. One statement. Gives the claims whose note holds.
     ///
