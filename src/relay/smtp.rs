@@ -456,7 +456,7 @@ pub(super) fn with_dots_doubled(message: &[u8]) -> (Cow<'_, [u8]>, &'static [u8]
 /// Whether no line begins with a dot, and every CR and LF is half of a line end. Each byte is looked at with the one
 /// before, and all of them, which is done for many at once.
 fn needs_no_care(message: &[u8]) -> bool {
-    let pairs = message.iter().zip(message.iter().skip(1));
+    let pairs = message.iter().zip(message.get(1..).unwrap_or_default());
     let strays = pairs.fold(false, |found, (before, byte)| {
         found | ((*before == b'\r') != (*byte == b'\n')) | ((*before == b'\n') & (*byte == b'.'))
     });
