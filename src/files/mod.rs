@@ -17,8 +17,8 @@ pub use read::{
 };
 pub use watch::{Watcher, watch};
 pub use write::{
-    copy, create_folder, create_private_folder, make_private, read_if_there, remove, remove_if_there, rename_durably,
-    secret_or_new, write_atomically, write_if_changed,
+    Watched, copy, create_folder, create_private_folder, make_private, read_if_there, remove, remove_if_there,
+    rename_durably, secret_or_new, write_atomically, write_if_changed,
 };
 
 /// The settings' file, in the publication's folder.

@@ -65,6 +65,30 @@ fn whole_secret(path: &Path, secret: Vec<u8>) -> Result<Vec<u8>, FilesError> {
     Err(FilesError::new("use the key in", path, cause))
 }
 
+/// A file that somebody else writes, held open to wait for the disk. An error of an earlier write is told to those who
+/// had the file open then.
+#[derive(Debug)]
+pub struct Watched {
+    file: File,
+    path: PathBuf,
+}
+
+impl Watched {
+    /// Opens what stands beside `neighbour`, wherever links lead to, with a name that is longer by `ending`.
+    pub fn beside(neighbour: &Path, ending: &str) -> Result<Watched, FilesError> {
+        let mut path = neighbour.canonicalize().map_err(FilesError::at("open", neighbour))?.into_os_string();
+        path.push(ending);
+        let path = PathBuf::from(path);
+        let file = File::open(&path).map_err(FilesError::at("open", &path))?;
+        Ok(Watched { file, path })
+    }
+
+    /// Returns when all that was written before reached the disk.
+    pub fn sync(&self) -> Result<(), FilesError> {
+        self.file.sync_data().map_err(FilesError::at("write", &self.path))
+    }
+}
+
 /// Copies a file as it is; durable when it returns.
 pub fn copy(from: &Path, to: &Path) -> Result<(), FilesError> {
     fs::copy(from, to)

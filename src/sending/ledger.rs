@@ -12,7 +12,8 @@ use tokio::time::{Duration, Instant};
 
 use crate::clock;
 use crate::counters;
-use crate::store::{Claimed, Entries, Fixed, Note, Outcome, Record, Said, StoreError, again};
+use crate::model::Durability;
+use crate::store::{Claim, Claimed, Entries, Fixed, Note, Outcome, Record, Said, StoreError, again};
 
 use super::{HOUSEKEEPING, LEASE, Means};
 
@@ -45,9 +46,16 @@ impl Ledger {
     /// with an error when that cannot be done: then nothing is answered any more.
     pub fn open(means: &Means, owner: String) -> (Ledger, JoinHandle<Result<(), StoreError>>) {
         let (entries, queue) = mpsc::channel(TOGETHER);
-        let book =
-            Book { means: means.clone(), owner, number: 0, unfolded: Entries::default(), fold_at: Instant::now() };
-        (Ledger { entries, connection: 0 }, tokio::spawn(book.keep(queue)))
+        let (rows, written) = mpsc::unbounded_channel();
+        let answering = tokio::spawn(answer(means.clone(), written));
+        let (unfolded, fold_at) = (Entries::default(), Instant::now());
+        let book = Book { means: means.clone(), owner, number: 0, unfolded, fold_at, rows };
+        let keeping = tokio::spawn(async move {
+            let kept = book.keep(queue).await;
+            // Why nothing can be made durable is said first.
+            answering.await.unwrap_or(Err(StoreError::Closed)).and(kept)
+        });
+        (Ledger { entries, connection: 0 }, keeping)
     }
 
     /// The same for one of its connections.
@@ -89,6 +97,40 @@ struct Book {
     /// What stands in the journal and not yet in the deliveries, and when it will at the latest.
     unfolded: Entries,
     fold_at: Instant,
+    /// Where those who wait for a row hear of it once it is durable.
+    rows: mpsc::UnboundedSender<Row>,
+}
+
+/// A row of the journal, and who waits until it is durable.
+struct Row {
+    began: Instant,
+    holding: HashSet<Claim>,
+    notes: Vec<(Claim, oneshot::Sender<Option<Instant>>)>,
+    records: Vec<oneshot::Sender<()>>,
+}
+
+impl Row {
+    fn answer(self) {
+        // Whoever does not wait any more has dropped its line, or never did.
+        for record in self.records {
+            let _ = record.send(());
+        }
+        for (claim, note) in self.notes {
+            let _ = note.send(self.holding.contains(&claim).then_some(self.began));
+        }
+    }
+}
+
+/// Answers once rows are durable. While the disk works, the next ones are written.
+async fn answer(means: Means, mut rows: mpsc::UnboundedReceiver<Row>) -> Result<(), StoreError> {
+    let mut written = Vec::new();
+    while rows.recv_many(&mut written, TOGETHER).await > 0 {
+        if means.edition.borrow().settings.sending.durability == Durability::Power {
+            means.store.reach_disk().await?;
+        }
+        written.drain(..).for_each(Row::answer);
+    }
+    Ok(())
 }
 
 impl Book {
@@ -124,17 +166,17 @@ impl Book {
     /// Writes a row. Gives what has to wait for the next: the notes of connections whose result is in this one.
     async fn write(&mut self, waiting: impl Iterator<Item = Entry>) -> Result<Vec<Entry>, StoreError> {
         let (mut entries, mut early, mut recorded) = (Entries::default(), Vec::new(), HashSet::new());
-        let (mut written, mut answers) = (Vec::new(), Vec::new());
+        let (mut notes, mut records) = (Vec::new(), Vec::new());
         for entry in waiting {
             match entry {
                 Entry::Record(connection, record, answer) => {
                     recorded.insert(connection);
                     entries.records.push(record);
-                    written.push(answer);
+                    records.push(answer);
                 }
                 Entry::Note(connection, ..) if recorded.contains(&connection) => early.push(entry),
                 Entry::Note(_, note, answer) => {
-                    answers.push((note.claim.clone(), answer));
+                    notes.push((note.claim.clone(), answer));
                     entries.notes.push(note);
                 }
             }
@@ -148,13 +190,7 @@ impl Book {
             self.fold_at = began + FOLD_AFTER;
         }
         self.unfolded.append(entries, &holding);
-        // Whoever does not wait any more has dropped its line, or never did.
-        for answer in written {
-            let _ = answer.send(());
-        }
-        for (claim, answer) in answers {
-            let _ = answer.send(holding.contains(&claim).then_some(began));
-        }
+        self.rows.send(Row { began, holding, notes, records }).map_err(|_| StoreError::Closed)?;
         Ok(early)
     }
 

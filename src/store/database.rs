@@ -273,18 +273,18 @@ pub(super) enum Manner {
     Shared,
     /// Long: it has a commit of its own.
     Alone,
-    /// Alone, and the commit waits for the disk only if power is to be survived.
-    Surviving(Durability),
-    /// The same for one statement, which is a transaction of its own.
+    /// Alone, and nobody waits for the disk: see [`super::Store::reach_disk`].
+    Unsynced,
+    /// The same for one statement, which is a transaction of its own. PostgreSQL waits if power is to be survived.
     Single(Durability),
 }
 
 impl Manner {
-    /// What the end of the transaction has survived.
+    /// What a commit of SQLite waits for.
     fn durability(self) -> Durability {
         match self {
             Manner::Shared | Manner::Alone => Durability::Power,
-            Manner::Surviving(durability) | Manner::Single(durability) => durability,
+            Manner::Unsynced | Manner::Single(_) => Durability::Process,
         }
     }
 }
@@ -293,7 +293,7 @@ impl Manner {
 const AROUND: (&str, &str) = ("BEGIN IMMEDIATE", "COMMIT");
 
 /// One caller's work; says whether it is to be kept. Without a transaction, it answers with the reason.
-type Job = Box<dyn for<'t> FnOnce(Result<&'t mut Transaction>) -> Done<'t> + Send>;
+pub(super) type Job = Box<dyn for<'t> FnOnce(Result<&'t mut Transaction>) -> Done<'t> + Send>;
 type Done<'t> = Pin<Box<dyn Future<Output = (bool, Answer)> + Send + 't>>;
 
 /// The one writer of a SQLite file in this process.
@@ -335,6 +335,11 @@ impl Writer {
             }
         });
         Writer { shared, long }
+    }
+
+    /// For whoever must not keep the writer from ending.
+    pub(super) fn downgrade(&self) -> mpsc::WeakSender<(Manner, Job)> {
+        self.long.downgrade()
     }
 
     /// Does `work` with whatever else waits, or alone, and answers after the commit.
@@ -445,23 +450,41 @@ impl Writing {
 }
 
 /// How much may be written before it is brought from the log to the database's file…
-const LOG_PAGES: i64 = 1000;
+const LOG_PAGES: i64 = 4000;
 /// …and how often that is looked at.
 const BETWEEN_LOOKS: std::time::Duration = std::time::Duration::from_millis(50);
+/// Only as far as readers let it, and without making anybody wait.
+const EMPTY_LOG: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// Brings what was written from the log to the file, beside the writer and as long as there is one, so that nobody's
 /// commit waits for it; SQLite itself would do so in the commit that makes the log long.
-pub(super) async fn empty_log(connection: SqliteConnection, mut written: watch::Receiver<()>) {
+///
+/// The little that was written meanwhile, the writer brings itself: the log begins anew only when nothing is left in it,
+/// and otherwise grows, which takes the disk twice as long to make durable.
+pub(super) async fn empty_log(
+    connection: SqliteConnection,
+    mut written: watch::Receiver<()>,
+    writer: mpsc::WeakSender<(Manner, Job)>,
+) {
     let mut connection = Transaction { connection: Connection::Sqlite(connection) };
     while written.changed().await.is_ok() {
         tokio::time::sleep(BETWEEN_LOOKS).await;
         // What fails here is done by a later commit; see `wal_autocheckpoint`.
         let log = connection.row::<(i64, i64, i64)>("PRAGMA wal_checkpoint(NOOP)", vec![]).await;
-        if let Ok(Some((_, written, brought))) = log
-            && written - brought >= LOG_PAGES
-        {
-            // Only as far as readers let it, and without making anybody wait.
-            let _ = connection.rows::<Row>("PRAGMA wal_checkpoint(PASSIVE)", vec![]).await;
+        if !log.is_ok_and(|log| log.is_some_and(|(_, written, brought)| written - brought >= LOG_PAGES)) {
+            continue;
+        }
+        let _ = connection.rows::<Row>(EMPTY_LOG, vec![]).await;
+        if let Some(writer) = writer.upgrade() {
+            let rest: Job = Box::new(|connection| {
+                Box::pin(async {
+                    if let Ok(connection) = connection {
+                        let _ = connection.rows::<Row>(EMPTY_LOG, vec![]).await;
+                    }
+                    (true, Box::new(drop) as Answer)
+                })
+            });
+            let _ = writer.send((Manner::Single(Durability::Process), rest)).await;
         }
     }
 }

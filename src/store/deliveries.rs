@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{DeliveryId, DeliveryState, EmailAddress, IssueId, OnUnknown, SubscriptionId, Viewer};
 
-use super::database::{Result, StoreError, again, transact};
+use super::database::{Manner, Result, StoreError, again, transact};
 use super::dialect::claim;
 use super::journal::settle;
 use super::memberships::reads_as;
@@ -273,7 +273,8 @@ impl Store {
         };
         let mut values = values![now, owner, lease_until, most];
         values.extend(issue.map(Value::from));
-        self.write(move |transaction| Box::pin(transaction.rows(sql, values))).await
+        // What becomes durable later brings it along.
+        self.transact(Manner::Unsynced, move |transaction| Box::pin(transaction.rows(sql, values))).await
     }
 
     /// Gives deliveries back that were claimed and have no note, because the sender stops. Says how many.

@@ -20,11 +20,14 @@ use super::dialect::{Dialects, listed, listed_rows};
 use super::open::Store;
 use super::values::values;
 
+/// A delivery, and which claim of it.
+pub type Claim = (DeliveryId, i64);
+
 /// What a sender wants to be written before the final dot of a delivery that it has claimed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
-    /// The delivery and which claim of it this is.
-    pub claim: (DeliveryId, i64),
+    /// Of what.
+    pub claim: Claim,
     /// What its first note fixes.
     pub fixed: Fixed,
     /// When it was asked for.
@@ -35,8 +38,8 @@ pub struct Note {
 /// What became of a delivery that a sender had claimed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// The delivery and which claim of it this is.
-    pub claim: (DeliveryId, i64),
+    /// Of what.
+    pub claim: Claim,
     /// What became of it.
     pub outcome: Outcome,
     /// What was said.
@@ -70,7 +73,7 @@ impl Entries {
     }
 
     /// Takes over all of `other` but for notes of claims that are not `holding`.
-    pub fn append(&mut self, other: Entries, holding: &HashSet<(DeliveryId, i64)>) {
+    pub fn append(&mut self, other: Entries, holding: &HashSet<Claim>) {
         self.notes.extend(other.notes.into_iter().filter(|note| holding.contains(&note.claim)));
         self.records.extend(other.records);
     }
@@ -116,8 +119,9 @@ impl Store {
         self.execute("DELETE FROM journal WHERE owner = $1", values![owner]).await.map(drop)
     }
 
-    /// Adds a row to the journal, whose `number` the owner counts: when this returns, all of it is durable in the sense
-    /// of `durability`. One statement. Gives the claims whose note holds.
+    /// Adds a row to the journal, whose `number` the owner counts. When this returns, all of it outlives the program, and
+    /// after [`Store::reach_disk`] a loss of power, if `durability` asks for that. One statement. Gives the claims whose
+    /// note holds.
     ///
     /// A note makes the intent durable before the final dot is written. It does not hold where the lease is lost, the
     /// person left, the issue was paused, or all is held: then the dot must not be written.
@@ -127,7 +131,7 @@ impl Store {
         durability: Durability,
         entries: &Entries,
         now: DateTime<Utc>,
-    ) -> Result<HashSet<(DeliveryId, i64)>> {
+    ) -> Result<HashSet<Claim>> {
         let claims: Vec<_> = entries.notes.iter().map(|note| &note.claim).collect();
         let values = values![as_json(&claims)?, owner, number, now, as_json(entries)?];
         let holding: Option<Option<String>> =
@@ -139,7 +143,7 @@ impl Store {
     /// transaction, which nobody has to wait for to be durable: the journal is.
     pub async fn fold_journal(&self, (owner, number): (&str, i64), entries: Entries) -> Result<()> {
         let owner = owner.to_owned();
-        self.transact(Manner::Surviving(Durability::Process), move |transaction| {
+        self.transact(Manner::Unsynced, move |transaction| {
             Box::pin(async move {
                 let done = "DELETE FROM journal WHERE owner = $1 AND number <= $2";
                 transaction.execute(done, values![&owner, number]).await?;
@@ -167,8 +171,8 @@ pub(super) async fn settle(transaction: &mut Transaction) -> Result<()> {
     Ok(())
 }
 
-/// A note and, if there is one, the result of the same claim. Of whoever was erased meanwhile, no name comes back. A yes that comes after the lease ended is still a yes, as
-/// long as nobody claimed again.
+/// A note and, if there is one, the result of the same claim. Of whoever was erased meanwhile, no name comes back. A yes
+/// that comes after the lease ended is still a yes, as long as nobody claimed again.
 ///
 /// Statements look for what is listed by its id: with a bare `lease_owner = $2`, SQLite would rather go through
 /// everything that the owner has claimed.
@@ -226,7 +230,7 @@ struct Folded<'a> {
 }
 
 impl<'a> Folded<'a> {
-    fn new((id, epoch): &'a (DeliveryId, i64), note: Option<&'a Note>, record: Option<&'a Record>) -> Folded<'a> {
+    fn new((id, epoch): &'a Claim, note: Option<&'a Note>, record: Option<&'a Record>) -> Folded<'a> {
         let fixed = note.map(|note| &note.fixed);
         let (becomes, due_at, reason) = record.map_or((None, None, None), |record| {
             let (state, due_at, reason) = record.outcome.leads_to();
@@ -300,7 +304,7 @@ fn attempt(Record { claim: (id, epoch), said, at, .. }: &Record, is_erased: bool
     Attempt { id, epoch: *epoch, at: at.timestamp_millis(), relay, code: *code, enhanced: enhanced.as_deref(), text }
 }
 
-fn listed_in(holding: Option<String>) -> Result<HashSet<(DeliveryId, i64)>> {
+fn listed_in(holding: Option<String>) -> Result<HashSet<Claim>> {
     holding.map_or_else(|| Ok(HashSet::new()), |listed| from_json(&listed))
 }
 
@@ -314,7 +318,7 @@ fn from_json<T: DeserializeOwned>(text: &str) -> Result<T> {
 
 impl Claimed {
     /// The delivery and which claim of it this is.
-    pub fn claim(&self) -> (DeliveryId, i64) {
+    pub fn claim(&self) -> Claim {
         (self.id.clone(), self.epoch)
     }
 }

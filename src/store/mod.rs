@@ -52,7 +52,7 @@ pub use errands::Errand;
 pub use flows::{Choice, Confirmed, Confirming, Flow, Request, SignUp, Unopened, Welcome, read_payload};
 pub use identity::Home;
 pub use issues::IssueRow;
-pub use journal::{Entries, Note, Record};
+pub use journal::{Claim, Entries, Note, Record};
 pub use ledger::{Entry, Sighting, Standing};
 pub use limits::{Asking, Counted, Limit, NoRoom};
 pub use memberships::{Bought, Membership, Standings};

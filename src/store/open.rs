@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -10,6 +11,7 @@ use sqlx::{ConnectOptions as _, PgPool, SqlitePool};
 use tokio::sync::watch;
 
 use crate::config;
+use crate::files;
 use crate::model::Durability;
 
 use super::database::{Connection, Manner, Result, StoreError, Transaction, Work, Writer, empty_log, transact};
@@ -44,7 +46,7 @@ pub struct Store {
 
 #[derive(Debug, Clone)]
 enum Backend {
-    Sqlite { writer: Writer, readers: SqlitePool, path: PathBuf },
+    Sqlite { writer: Writer, readers: SqlitePool, path: PathBuf, log: Arc<OnceLock<files::Watched>> },
     Postgres(PgPool),
 }
 
@@ -113,6 +115,26 @@ impl Store {
                 task.await.map_err(|_| StoreError::Closed)?
             }
         }
+    }
+
+    /// Waits until everything that was committed before reached the disk. PostgreSQL's commits did.
+    ///
+    /// SQLite would have the writer wait at the end of each transaction, and everybody behind it. What it appends to its
+    /// log is as durable when somebody else waits for the log, and the writer goes on meanwhile.
+    pub async fn reach_disk(&self) -> Result<()> {
+        let Backend::Sqlite { path, log, .. } = &self.backend else { return Ok(()) };
+        let (path, log) = (path.clone(), Arc::clone(log));
+        let reached = tokio::task::spawn_blocking(move || match log.get() {
+            Some(log) => log.sync(),
+            None => {
+                let opened = files::Watched::beside(&path, "-wal")?;
+                log.get_or_init(|| opened).sync()
+            }
+        });
+        reached.await.map_err(|_| StoreError::Closed)?.map_err(|error| match error.kind() {
+            std::io::ErrorKind::StorageFull => StoreError::Full,
+            _ => StoreError::Place(error.to_string()),
+        })
     }
 
     /// One statement that changes something; says how many rows it changed.
@@ -215,13 +237,14 @@ async fn open_sqlite(path: PathBuf) -> Result<Backend> {
     };
     let connection = options.connect().await.map_err(explain)?;
     let (written, writes) = watch::channel(());
-    tokio::spawn(empty_log(options.clone().connect().await.map_err(explain)?, writes));
+    let writer = Writer::start(connection, written);
+    tokio::spawn(empty_log(options.clone().connect().await.map_err(explain)?, writes, writer.downgrade()));
     let readers = SqlitePoolOptions::new()
         .max_connections(4)
         .connect_with(options.create_if_missing(false).read_only(true).pragma("cache_size", "-2000"))
         .await
         .map_err(explain)?;
-    Ok(Backend::Sqlite { writer: Writer::start(connection, written), readers, path })
+    Ok(Backend::Sqlite { writer, readers, path, log: Arc::default() })
 }
 
 async fn open_postgres(url: &str) -> Result<Backend> {
@@ -246,7 +269,7 @@ async fn write_to_postgres<T>(
     let mut transaction = Transaction { connection: Connection::Postgres(pool.acquire().await?) };
     let (begin, commit) = match manner {
         Manner::Single(Durability::Power) => ("", ""),
-        Manner::Surviving(Durability::Process) | Manner::Single(Durability::Process) => {
+        Manner::Unsynced | Manner::Single(Durability::Process) => {
             ("BEGIN; SET LOCAL synchronous_commit = off", "COMMIT")
         }
         _ => ("BEGIN", "COMMIT"),
