@@ -6,6 +6,8 @@
 
 // ── values and rules: same input, same output; no clock, no dice, no disk, no network, no database ──
 
+/// Work for as many threads as there are processors.
+pub mod threads;
 /// A problem an editor can fix: code, place, message, help; and how it is shown.
 pub mod diagnostic;
 /// Time zones: the rules bundled in the program, local hours to instants and back.

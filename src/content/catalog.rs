@@ -1,6 +1,6 @@
 //! All articles, pages and pictures together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 
@@ -17,6 +17,8 @@ pub struct Catalog {
     pub pages: Vec<Page>,
     /// Pictures under `content/`, by path relative to the publication's folder.
     pub images: BTreeMap<String, Image>,
+    /// Where in `articles` each stands, by path.
+    by_path: HashMap<String, usize>,
 }
 
 /// What is known of a picture without decoding it.
@@ -46,6 +48,11 @@ impl Catalog {
         self.articles.iter().find(|article| article.id.as_ref() == Some(id))
     }
 
+    /// Finds an article by the path of its file.
+    pub fn at_path(&self, path: &str) -> Option<&Article> {
+        self.articles.get(*self.by_path.get(path)?)
+    }
+
     /// Finds an article as an editor names it: by path or by slug.
     pub fn named(&self, name: &str) -> Option<&Article> {
         let path = name.trim_start_matches("./");
@@ -56,6 +63,7 @@ impl Catalog {
     pub fn assemble(mut articles: Vec<Article>, mut pages: Vec<Page>, images: BTreeMap<String, Image>) -> Catalog {
         articles.sort_by(|one, other| other.date.cmp(&one.date).then_with(|| one.path.cmp(&other.path)));
         pages.sort_by(|one, other| one.slug.cmp(&other.slug));
-        Catalog { articles, pages, images }
+        let by_path = articles.iter().enumerate().map(|(at, article)| (article.path.clone(), at)).collect();
+        Catalog { articles, pages, images, by_path }
     }
 }

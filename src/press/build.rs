@@ -5,11 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
 
 use crate::files::{self, FilesError};
 
-use super::{Edition, PressError, SitePage};
+use super::{Edition, PressError};
 
 /// The list of what was written, in the folder it was written to.
 const MANIFEST: &str = ".pressrun-build";
@@ -100,12 +99,13 @@ fn contents(edition: &Edition) -> BTreeMap<String, Contents<'_>> {
 /// The addresses of media, as far as their hashes, that a page leads to: what only a draft or the
 /// hidden part of an article shows is not public.
 fn mentioned_media(edition: &Edition) -> BTreeSet<String> {
-    let hashes = |page: &Arc<SitePage>| {
-        let text = String::from_utf8_lossy(&page.body).into_owned();
-        let hash = |part: &str| part.split('/').next().map(|hash| format!("{MEDIA}{hash}"));
-        text.split(MEDIA).skip(1).filter_map(hash).collect::<Vec<_>>()
-    };
-    edition.site.pages.values().flat_map(hashes).collect()
+    let mut mentioned = BTreeSet::new();
+    for page in edition.site.pages.values().filter(|_| !edition.media.is_empty()) {
+        let text = String::from_utf8_lossy(&page.body);
+        let hashes = text.split(MEDIA).skip(1).filter_map(|part| part.split('/').next());
+        mentioned.extend(hashes.map(|hash| format!("{MEDIA}{hash}")));
+    }
+    mentioned
 }
 
 /// What leads a browser on where no server can say it.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 
 use chrono::{DateTime, Utc};
 use url::Url;
@@ -15,6 +14,7 @@ use crate::content::{self, Article, Catalog, Page, fingerprint};
 use crate::diagnostic::{Diagnostic, Severity, Sources};
 use crate::files::{self, Refusal, Refused, SETTINGS_FILE, TextFile, Tree};
 use crate::render::{self, Theme};
+use crate::threads;
 
 use super::mails;
 use super::site::{self, Site};
@@ -127,24 +127,12 @@ pub fn read_settings(
     Ok((settings, diagnostics, Sources::from([(SETTINGS_FILE.to_owned(), source.text.into())])))
 }
 
-/// Reads files in as many threads as there are processors, where that is worth it; the order stays.
+/// Reads files, in many threads where that is worth it; the order stays.
 fn read_each<T: Send>(
     files: &[TextFile],
     read: impl Fn(&TextFile) -> (Option<T>, Vec<Diagnostic>) + Sync,
 ) -> (Vec<T>, Vec<Diagnostic>) {
-    let read_some = |files: &[TextFile]| files.iter().map(&read).collect::<Vec<_>>();
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let mut shares = files.chunks(files.len().div_ceil(threads).max(FEW));
-    let first = shares.next().unwrap_or_default();
-    let found = thread::scope(|scope| {
-        let others: Vec<_> = shares.map(|share| scope.spawn(|| read_some(share))).collect();
-        let mut found = read_some(first);
-        for other in others {
-            found.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        found
-    });
-    let (read, diagnostics): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    let (read, diagnostics): (Vec<_>, Vec<_>) = threads::map(files, FEW, read).into_iter().unzip();
     (read.into_iter().flatten().collect(), diagnostics.concat())
 }
 

@@ -82,7 +82,7 @@ impl Place<'_> {
     fn local(&self, destination: &str) -> Option<String> {
         let end = destination.find(['#', '?']).unwrap_or(destination.len());
         let (path, rest) = destination.split_at(end);
-        if let Some(article) = self.imprint.articles_by_path.get(path) {
+        if let Some(article) = self.imprint.catalog.at_path(path) {
             return Some(self.on_site(&article_address(article)) + rest);
         }
         if let Some(page) = self.imprint.catalog.pages.iter().find(|page| page.path == path) {

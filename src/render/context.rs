@@ -86,7 +86,7 @@ pub struct Tongue {
 }
 
 /// What a template of the site is given: what is on it, the publication, and the page (a feed is none).
-pub(super) fn page_context(site: &SiteContext, page: Option<PageMeta>, mut content: Context) -> Context {
+pub(super) fn page_context(site: &impl Serialize, page: Option<PageMeta>, mut content: Context) -> Context {
     content.insert("site", site);
     if let Some(page) = page {
         content.insert("page", &page);

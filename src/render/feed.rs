@@ -21,18 +21,27 @@ struct Entry {
 }
 
 /// What `site/feed.xml` is given for the feed that everybody knows.
-pub(super) fn public(imprint: &Imprint<'_>, articles: &[&Article]) -> Context {
+pub(super) fn public<'a>(imprint: &Imprint<'_>, articles: impl Iterator<Item = &'a Article>) -> Context {
     feed(("/", imprint.absolute("/feed.xml")), &Reading::ANYBODY, imprint, articles)
 }
 
 /// The same for what the feed of a reader's own has in it for all who read alike. It says another id than the public
 /// one, so that no program takes the two for the same; and no address, because each reader's is a secret.
-pub(super) fn private(imprint: &Imprint<'_>, articles: &[&Article], reading: &Reading) -> Context {
+pub(super) fn private<'a>(
+    imprint: &Imprint<'_>,
+    articles: impl Iterator<Item = &'a Article>,
+    reading: &Reading,
+) -> Context {
     feed(("/feed/", String::new()), reading, imprint, articles)
 }
 
-fn feed((id, own): (&str, String), reading: &Reading, imprint: &Imprint<'_>, articles: &[&Article]) -> Context {
-    let articles = &articles[..articles.len().min(IN_FEED)];
+fn feed<'a>(
+    (id, own): (&str, String),
+    reading: &Reading,
+    imprint: &Imprint<'_>,
+    articles: impl Iterator<Item = &'a Article>,
+) -> Context {
+    let articles: Vec<&Article> = articles.take(IN_FEED).collect();
     let changed = articles.iter().filter_map(|article| article.updated.max(article.date)).max();
     let entry = |article: &&Article| {
         let address = article_address(article);

@@ -40,7 +40,6 @@ pub use site::{RenderedPage, own_feeds, pages};
 pub use theme::{RenderError, StaticFile, Theme};
 pub use words::Words;
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -64,16 +63,14 @@ pub struct Imprint<'a> {
     pub readers_url: &'a str,
     /// The language that pages and mails are in: the publication's, else English.
     pub words: &'a Arc<Words>,
-    articles_by_path: HashMap<&'a str, &'a Article>,
 }
 
 impl<'a> Imprint<'a> {
     /// Puts them together; `base_url` is scheme and host, such as `https://example.com`.
     pub fn new(theme: &'a Theme, settings: &'a Settings, catalog: &'a Catalog, base_url: &'a str) -> Imprint<'a> {
-        let articles_by_path = catalog.articles.iter().map(|article| (article.path.as_str(), article)).collect();
         let base_url = base_url.trim_end_matches('/');
         let words = theme.words(&settings.publication.language).unwrap_or(theme.english());
-        Imprint { theme, settings, catalog, base_url, readers_url: "", words, articles_by_path }
+        Imprint { theme, settings, catalog, base_url, readers_url: "", words }
     }
 
     /// The same in another language.
