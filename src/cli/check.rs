@@ -29,7 +29,7 @@ pub struct Check {
 
 /// Checks the publication and prints what it finds.
 pub fn run(check: &Check, context: &Context) -> Done<ExitCode> {
-    let options = Options { environment: context.environment.clone(), ..Options::default() };
+    let options = Options { environment: context.environment.clone(), only_checked: true, ..Options::default() };
     let edition = press::load(context.root(), &options, clock::now())?;
     let chosen = check.paths.iter().map(|path| relative(context.root(), path)).collect::<Result<Vec<_>, _>>()?;
     let is_chosen = |file: &str| chosen.is_empty() || chosen.iter().any(|path| Path::new(file).starts_with(path));

@@ -9,7 +9,7 @@ use crate::clock;
 use crate::config::{DkimKey, Settings};
 use crate::files;
 use crate::lookup::{PublishedKey, Record};
-use crate::press::{self, Options};
+use crate::press;
 
 use super::{Context, Done, Failure, opened};
 
@@ -56,8 +56,7 @@ pub fn run(dkim: &Dkim, context: &Context) -> Done {
         let help = "give the new keys another name with `--selector`";
         return Err(Failure::yours(format!("`{file}` exists already; nothing was written"), help));
     }
-    let options = Options { environment: context.environment.clone(), ..Options::default() };
-    let settings = press::load(context.root(), &options, clock::now())?.settings;
+    let (settings, ..) = press::read_settings(context.root(), &context.environment)?;
     let no_key = || Failure::ours("no key can be made", "the machine gives no random numbers");
     let pems = clock::new_signing_keys().map_err(|_| no_key())?;
     files::create_private_folder(&opened::data(context.root()).join("dkim"))?;

@@ -38,6 +38,8 @@ pub struct Options {
     pub is_static: bool,
     /// Whether drafts and scheduled articles are out too.
     pub drafts: bool,
+    /// Whether only what is wrong is asked for: then there are no pages in it, and only those were tried that may fail.
+    pub only_checked: bool,
 }
 
 /// Reads the publication in `root` and prints it as it is at `now`.
@@ -76,12 +78,18 @@ pub fn load(root: &Path, options: &Options, now: DateTime<Utc>) -> Result<Editio
         revision,
         content_revision,
     };
-    Ok(printed(edition, now))
+    Ok(printed(edition, now, options.only_checked))
 }
 
 /// Prints the pages, looks at everything together, and puts what is wrong in the order of files and lines.
-fn printed(mut edition: Edition, now: DateTime<Utc>) -> Edition {
-    match site::compose(&edition.imprint(), now) {
+fn printed(mut edition: Edition, now: DateTime<Utc>, only_checked: bool) -> Edition {
+    let imprint = edition.imprint();
+    let site = if only_checked {
+        render::try_pages(&imprint, now).map(|()| Site::default())
+    } else {
+        site::compose(&imprint, now)
+    };
+    match site {
         Ok(site) => edition.site = site,
         Err(error) => edition.diagnostics.push(error.into_diagnostic()),
     }

@@ -36,7 +36,7 @@ pub use notice_mail::{BillText, ConfirmLine, NoticeText, WelcomeLine, notice};
 pub use pages::{
     FieldError, Notice, NoticeKind, OutboxEntry, OutboxMail, Preferences, ReaderPage, SignUpPage, UndoForm, reader_page,
 };
-pub use site::{RenderedPage, own_feeds, pages};
+pub use site::{RenderedPage, own_feeds, pages, try_pages};
 pub use theme::{RenderError, StaticFile, Theme};
 pub use words::Words;
 

@@ -80,6 +80,17 @@ pub fn pages(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Result<Vec<RenderedPa
     Ok(pages)
 }
 
+/// Renders the pages of which it is not certain that they can be: those by templates of the publication's own, and
+/// those that grow with the number of articles.
+pub fn try_pages(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Result<(), RenderError> {
+    let site = SiteContext::new(imprint);
+    let desk = Desk::new(imprint, &site, now);
+    let is_own = imprint.theme.has_own_templates();
+    let mut plans = desk.plans();
+    plans.retain(|plan| is_own || !matches!(plan, Plan::Article(..) | Plan::Page(_)));
+    threads::map(&plans, TOGETHER, |plan| desk.rendered(desk.sheet(plan)).map(drop)).into_iter().collect()
+}
+
 /// The feed of a reader's own, for all that can be read: without the reader in it, so that all who read alike get the
 /// same.
 pub fn own_feeds(imprint: &Imprint<'_>, now: DateTime<Utc>) -> Result<Vec<(Reading, RenderedPage)>, RenderError> {

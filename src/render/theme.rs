@@ -141,6 +141,11 @@ impl Theme {
         best(self.all_words(), asked)
     }
 
+    /// Whether the publication brought templates of its own.
+    pub fn has_own_templates(&self) -> bool {
+        self.sources.keys().any(|name| !name.starts_with(BUILT_IN) && !name.starts_with("words/"))
+    }
+
     /// The words that are there in any case.
     pub fn english(&self) -> &Arc<Words> {
         &self.english
