@@ -7,10 +7,13 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::TimeDelta;
+use pressrun::clock;
 use pressrun::config::Secret;
 use pressrun::mailbox::Event;
 use pressrun::mailbox::{self, Kind};
-use pressrun::model::{Cadence, Cause, EmailAddress, IssueEvent, IssueState, SubscriptionState, SuppressionReason};
+use pressrun::model::{
+    Cadence, Cause, DeliveryState, EmailAddress, IssueEvent, IssueState, SubscriptionState, SuppressionReason,
+};
 use pressrun::relay::{Phase, Reply};
 use pressrun::store::{About, Content, Returned, Said};
 use pressrun::{audience, mail};
@@ -20,7 +23,7 @@ use tokio::sync::watch;
 
 use crate::cli::{check, pressrun, publication};
 use crate::relay::{Act, FinalDot, Memory};
-use crate::world::{World, on_both_databases, run_sql};
+use crate::world::{World, ledger_ages, on_both_databases, run_sql};
 
 on_both_databases! {
     each_mail_names_its_delivery
@@ -31,6 +34,7 @@ on_both_databases! {
     what_the_relay_says_of_a_mailbox_holds_for_later
     too_many_dead_mailboxes_stop_a_newsletter_until_an_editor_looks
     what_went_out_before_an_editor_looked_is_not_counted_again
+    a_relay_that_refuses_everybody_burns_no_issue
     our_own_fault_stops_everything_at_once
     a_notice_that_came_back_is_forgotten_with_its_reader
     what_a_provider_says_again_counts_once
@@ -146,7 +150,7 @@ async fn a_complaint_ends_everything_and_no_import_brings_it_back(mut world: Wor
     let person = world.store.subscribers_with(&[key]).await.unwrap().remove(0);
     assert!(person.subscriptions.iter().all(|theirs| theirs.state == SubscriptionState::Ended), "{person:?}");
     assert_eq!(person.suppression, Some(SuppressionReason::Complaint));
-    let flow = audience::flow_id(pressrun::clock::random());
+    let flow = audience::flow_id(clock::random());
     let who = (person.id, dot.envelope.to.clone());
     assert!(audience::erase(&world.store, &world.keys, who, "en".to_owned(), flow, world.now).await.unwrap());
     assert_eq!(world.suppression(&dot).await, None, "nothing of the address is left");
@@ -239,6 +243,43 @@ async fn what_went_out_before_an_editor_looked_is_not_counted_again(mut world: W
     assert!(!stops(&dots[2]).await);
 }
 
+async fn a_relay_that_refuses_everybody_burns_no_issue(mut world: World) {
+    world.now = clock::now();
+    world.readers(60, "main", Cadence::Instant).await;
+    world.relay = Memory::deciding(|step| match step.phase {
+        Phase::RcptTo => Act::Refuse(Reply::parse("554 5.7.1 not from you").unwrap()),
+        _ => Act::Accept,
+    });
+    world.sends("first").await;
+    let issue = world.store.issues().await.unwrap().remove(0).id;
+    let count = async |wanted: DeliveryState| {
+        let counts = world.store.count_deliveries(&issue).await.unwrap();
+        counts.into_iter().find(|(state, _)| *state == wanted).map_or(0, |(_, count)| count)
+    };
+    let failed = count(DeliveryState::Failed).await;
+    assert!((5..=7).contains(&failed), "{failed}: what else was claimed is not tried while the relay rests");
+    assert!(world.store.stopped_newsletters().await.unwrap().is_empty());
+    ledger_ages(&world.address, TimeDelta::minutes(2)).await;
+    world.sender_works().await;
+    let failed = count(DeliveryState::Failed).await;
+    assert!((10..=12).contains(&failed), "{failed}");
+    assert_eq!(world.store.issue(&issue).await.unwrap().unwrap().state, IssueState::Paused);
+    let why = world.store.stopped_newsletters().await.unwrap().into_values().next();
+    assert_eq!(why.as_deref(), Some("10 of 10 mails were refused; 5 % is the most"));
+    world.now = clock::now();
+    let [(_, _, text)] = &world.notices().await[..] else { panic!("one mail to the editors") };
+    assert!(text.contains("Too many mails of Main were refused."), "{text}");
+    // The relay takes mail again, and whom it refused is tried again.
+    world.relay = Memory::accepting();
+    world.store.move_issue(&issue, IssueEvent::Resume, clock::now()).await.unwrap();
+    ledger_ages(&world.address, TimeDelta::minutes(2)).await;
+    world.sender_works().await;
+    assert_eq!(count(DeliveryState::Sent).await, 60 - failed);
+    assert_eq!(world.store.retry_issue(&issue, clock::now()).await.unwrap(), u64::try_from(failed).unwrap());
+    world.sender_works().await;
+    assert_eq!(world.inboxes().len(), 60);
+}
+
 async fn our_own_fault_stops_everything_at_once(mut world: World) {
     let settings = fs::read_to_string(world.path("publish.toml")).unwrap();
     let answered = settings.replacen("id = \"main\"", "id = \"main\"\nreply-to = \"desk@sample.example.com\"", 1);
@@ -273,7 +314,7 @@ async fn a_notice_that_came_back_is_forgotten_with_its_reader(world: World) {
     assert!(world.store.take_back(returned, world.now).await.unwrap().is_some());
     let person = world.store.subscribers_with(&["newcomer@example.com"]).await.unwrap().remove(0);
     let who = (person.id, EmailAddress::parse("newcomer@example.com").unwrap());
-    let flow = audience::flow_id(pressrun::clock::random());
+    let flow = audience::flow_id(clock::random());
     assert!(audience::erase(&world.store, &world.keys, who, "en".to_owned(), flow, world.now).await.unwrap());
 }
 

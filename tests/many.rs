@@ -21,6 +21,7 @@ on_both_databases! {
     what_was_copied_goes_on_where_it_was
     what_is_not_empty_is_not_copied_into
     a_relay_that_fails_gives_way_to_the_next
+    a_relay_that_refuses_everybody_gives_way_to_the_next
     a_relay_that_fails_is_left_in_peace_by_every_sender
     senders_share_a_rate
     notices_go_while_issues_wait
@@ -126,6 +127,21 @@ async fn a_relay_that_fails_gives_way_to_the_next(mut world: World) {
     assert!((10..=11).contains(&first.len()), "{}", first.len());
     let readers: BTreeSet<_> = first.iter().chain(&second).map(|dot| dot.envelope.to.to_string()).collect();
     assert_eq!((first.len() + second.len(), readers.len()), (60, 60), "nobody is lost, and nobody has it twice");
+}
+
+async fn a_relay_that_refuses_everybody_gives_way_to_the_next(mut world: World) {
+    issue_to(&mut world, 200).await;
+    world.relay = Memory::deciding(|step| match step.phase {
+        Phase::RcptTo => Act::Refuse(Reply::parse("554 5.7.1 not from you").unwrap()),
+        _ => Act::Accept,
+    });
+    let second = Memory::accepting().called("second");
+    world.second_relay = Some(second.clone());
+    world.sender_works().await;
+    let (counts, sent) = (counts(&world.store).await, second.final_dots().len());
+    assert!((193..=195).contains(&sent), "{counts:?}");
+    assert_eq!(counts.iter().map(|(_, count)| count).sum::<i64>(), 200);
+    assert!(world.store.stopped_newsletters().await.unwrap().is_empty(), "most have it");
 }
 
 async fn a_relay_that_fails_is_left_in_peace_by_every_sender(mut world: World) {

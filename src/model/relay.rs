@@ -51,7 +51,7 @@ pub struct Health {
 /// What a failure says about the relay itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strain {
-    /// A line was dropped, or a mail put off for policy: nothing yet, unless it happens again and again.
+    /// A line was dropped, or a mail put off or refused for policy: nothing yet, unless it happens again and again.
     Dropped,
     /// It takes nothing from us.
     Failed,

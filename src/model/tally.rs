@@ -13,6 +13,8 @@ pub struct Tally {
     pub hard: i64,
     /// How many readers called it spam.
     pub complaints: i64,
+    /// How many were refused for a rule of whoever refused, or for no reason that we know.
+    pub refused: i64,
     /// How many were refused because of our authentication or DNS, by what anybody could have written.
     pub authentication: i64,
 }
@@ -24,13 +26,17 @@ impl Tally {
     /// Why the newsletter has to stop, if it has to: what it is about, and in figures. Small numbers say nothing; and one
     /// reader, who can write reports about their own mails only, stops nothing.
     pub fn trouble(self) -> Option<(Cause, String)> {
-        let tried = self.sent + self.hard;
+        let tried = self.sent + self.hard + self.refused;
         if self.complaints >= 5 && self.sent >= 1_000 && self.complaints * 1_000 >= self.sent * 3 {
             let figures = format!("{} of {} mails were called spam; 0.3 % is the most", self.complaints, self.sent);
             return Some((Cause::Complaint, figures));
         }
         if tried >= 200 && self.hard * 20 >= tried {
             return Some((Cause::Gone, format!("{} of {tried} mailboxes do not exist; 5 % is the most", self.hard)));
+        }
+        // Where everybody is refused, few readers are enough, and one is not.
+        if self.refused >= 10 && self.refused * 20 >= tried {
+            return Some((Cause::Policy, format!("{} of {tried} mails were refused; 5 % is the most", self.refused)));
         }
         let figures = format!("{} mails were refused because of our authentication or DNS", self.authentication);
         (self.authentication >= 10).then_some((Cause::Authentication, figures))
@@ -42,22 +48,28 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(counts: [i64; 4], stops: bool) {
-        let [sent, hard, complaints, authentication] = counts;
-        assert_eq!(Tally { sent, hard, complaints, authentication }.trouble().is_some(), stops, "{counts:?}");
+    fn check(counts: [i64; 5], stops: bool) {
+        let [sent, hard, complaints, refused, authentication] = counts;
+        let tally = Tally { sent, hard, complaints, refused, authentication };
+        assert_eq!(tally.trouble().is_some(), stops, "{counts:?}");
     }
 
     #[test]
     fn a_share_stops_a_newsletter_and_small_numbers_do_not() {
-        check([0, 0, 0, 0], false);
-        check([2_000, 0, 6, 0], true);
-        check([2_001, 0, 6, 0], false);
-        check([1_000, 0, 4, 0], false);
-        check([999, 0, 100, 0], false);
-        check([190, 10, 0, 0], true);
-        check([191, 10, 0, 0], false);
-        check([100, 50, 0, 0], false);
-        check([1_000_000, 0, 0, 10], true);
-        check([1_000_000, 0, 0, 9], false);
+        check([0, 0, 0, 0, 0], false);
+        check([2_000, 0, 6, 0, 0], true);
+        check([2_001, 0, 6, 0, 0], false);
+        check([1_000, 0, 4, 0, 0], false);
+        check([999, 0, 100, 0, 0], false);
+        check([190, 10, 0, 0, 0], true);
+        check([191, 10, 0, 0, 0], false);
+        check([100, 50, 0, 0, 0], false);
+        check([0, 0, 0, 10, 0], true);
+        check([0, 0, 0, 9, 0], false);
+        check([9_500, 0, 0, 500, 0], true);
+        check([9_501, 0, 0, 500, 0], false);
+        check([1_000, 40, 0, 40, 0], false);
+        check([1_000_000, 0, 0, 0, 10], true);
+        check([1_000_000, 0, 0, 0, 9], false);
     }
 }

@@ -37,6 +37,7 @@ impl Failure {
             (_, 421) if self.phase < Phase::RcptTo => Some(Strain::Busy),
             (Verdict::RelayTrouble, _) => Some(Strain::Failed),
             // May be about this reader alone, as where mail from strangers is put off.
+            (Verdict::RefusedForGood, _) if reply.may_be_about_all() => Some(Strain::Dropped),
             (_, code) => (code == 421 || enhanced.starts_with("4.7.")).then_some(Strain::Dropped),
         }
     }
@@ -59,6 +60,12 @@ impl Reply {
     pub fn cause(&self) -> Cause {
         Cause::of(Some(self.code), self.enhanced.as_deref(), &self.text)
     }
+
+    /// Whether a reply that says no may be said of every mail: for a rule, or for no reason that we know.
+    pub fn may_be_about_all(&self) -> bool {
+        let by_code = Cause::by_code(Some(self.code), self.enhanced.as_deref());
+        matches!((self.cause(), by_code), (Cause::Policy, _) | (Cause::Refused, None))
+    }
 }
 
 fn of_reply(phase: Phase, reply: &Reply) -> Verdict {
@@ -76,7 +83,7 @@ fn of_reply(phase: Phase, reply: &Reply) -> Verdict {
         // The size is announced with MAIL FROM; all else said before RCPT TO is about us.
         (Phase::MailFrom, Verdict::MessageTrouble) => Verdict::MessageTrouble,
         (phase, _) if phase < Phase::RcptTo => Verdict::RelayTrouble,
-        (Phase::RcptTo, _) if is_refusal_to_relay(reply) => Verdict::RelayTrouble,
+        _ if is_about_our_address(reply) => Verdict::RelayTrouble,
         // Said of a mailbox, and without a reason: its share is used up (RFC 5321, 4.2.3).
         (Phase::RcptTo, Verdict::MessageTrouble) if reply.enhanced.is_none() => Verdict::NotNow,
         (_, verdict) => verdict,
@@ -92,8 +99,19 @@ fn by_basic_code(code: u16) -> Option<Verdict> {
     }
 }
 
-/// A relay that does not know us says so about every single reader.
-fn is_refusal_to_relay(reply: &Reply) -> bool {
+/// A relay that does not know us, or finds our address on a list, says so about every single reader. The words are those
+/// of Postfix, Exim, Sendmail and Microsoft.
+const ABOUT_OUR_ADDRESS: [&str; 7] = [
+    "relay access denied",
+    "relaying denied",
+    "client host",
+    "blocked using",
+    "dnsbl",
+    "banned sending ip",
+    "on our block list",
+];
+
+fn is_about_our_address(reply: &Reply) -> bool {
     let text = reply.text.to_ascii_lowercase();
-    reply.code >= 500 && (text.contains("relay access denied") || text.contains("relaying denied"))
+    reply.code >= 500 && ABOUT_OUR_ADDRESS.iter().any(|words| text.contains(words))
 }

@@ -183,6 +183,7 @@ pub(super) fn samples(sample: &Sample<'_>) -> Vec<(String, Context)> {
         address(false),
         address(true),
         stopped("complaint"),
+        stopped("policy"),
         stopped("authentication"),
         stopped("gone"),
     ];

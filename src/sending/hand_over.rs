@@ -184,7 +184,7 @@ impl HandOver {
             // What follows for the mailbox comes after what became of this mail: else a crash in between would leave a
             // delivery that was refused and says that it was never tried.
             written.await.map_err(|_| StoreError::Closed)?;
-            self.take_back(claimed, reply.cause(), &outcome, &said).await?;
+            self.take_back(claimed, reply, &outcome, &said).await?;
         }
         Ok(())
     }
@@ -205,17 +205,18 @@ impl HandOver {
         self.ledger.record(claimed, outcome, said).await
     }
 
-    /// What a refusal means beyond this delivery: a mailbox that is not there is not mailed again, and where our
-    /// authentication fails, nobody is.
+    /// What a refusal means beyond this delivery: a mailbox that is not there is not mailed again; where our
+    /// authentication fails nobody is, nor where too many are refused.
     async fn take_back(
         &self,
         claimed: &Claimed,
-        cause: Cause,
+        reply: &Reply,
         outcome: &Outcome,
         said: &Said,
     ) -> Result<(), StoreError> {
-        let is_over = matches!(outcome, Outcome::Failed(_)) && (cause.is_hard() || cause == Cause::Full);
-        if !is_over && cause != Cause::Authentication {
+        let cause = reply.cause();
+        let is_heard = cause.is_hard() || cause == Cause::Full || reply.may_be_about_all();
+        if !(is_heard && matches!(outcome, Outcome::Failed(_))) && cause != Cause::Authentication {
             return Ok(());
         }
         let (id, about) = (format!("{}|{cause}", claimed.id), About::Delivery(claimed.id.clone()));

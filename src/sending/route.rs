@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::clock;
-use crate::model::{Carries, Health, Leave, Strain};
-use crate::relay::{Failure, Phase, Relay};
+use crate::model::{Carries, Health, Leave};
+use crate::relay::{Failure, Relay};
 use crate::store::{Store, StoreError};
 
 use super::{CLAIM, Means, Until};
@@ -137,9 +137,9 @@ impl Route {
         };
         let until = self.store.change_relay(self.name.clone(), change).await?;
         self.is_strained.store(true, Ordering::Relaxed);
-        // What was said when one reader was named lets those go that are claimed already.
-        if failure.phase < Phase::RcptTo || strain == Strain::TooMuch {
-            self.rests_until.store(until.map_or(0, |until| until.timestamp_millis()), Ordering::Relaxed);
+        // Connections hear from the store in any order.
+        if let Some(until) = until {
+            self.rests_until.store(until.timestamp_millis(), Ordering::Relaxed);
         }
         Ok(())
     }

@@ -198,7 +198,7 @@ async fn stop(
         let why = format!("mail is refused because of our authentication or DNS ({code})");
         (Some((Cause::Authentication, why)), None)
     } else {
-        let counts = returned.cause.is_hard() || matches!(returned.cause, Cause::Complaint | Cause::Authentication);
+        let counts = !matches!(returned.cause, Cause::Full | Cause::Rate | Cause::Message | Cause::Later);
         let Some(newsletter) = newsletter.filter(|_| counts) else { return Ok(None) };
         (tally(transaction, &newsletter, now).await?.trouble(), Some(newsletter))
     };
@@ -256,6 +256,7 @@ async fn tally(transaction: &mut Transaction, newsletter: &NewsletterId, now: Da
         sent,
         hard: count(Cause::Gone) + count(Cause::Inactive),
         complaints: count(Cause::Complaint),
+        refused: count(Cause::Policy) + count(Cause::Refused),
         authentication: count(Cause::Authentication),
     })
 }

@@ -336,6 +336,7 @@ stopped-subject = توقف الإرسال: { $newsletters }
 stopped-kind = توقف الإرسال
 stopped-text = { $what ->
         [complaint] أبلغ عدد كبير من القراء عن رسائل { $newsletters } بوصفها مزعجة.
+        [policy] رُفض عدد كبير من رسائل { $newsletters }.
         [authentication] تُرفض رسائل { $newsletters } بسبب المصادقة أو إعدادات DNS لدينا.
        *[other] كثير من صناديق البريد التي تُرسل إليها { $newsletters } غير موجود.
     }

@@ -311,6 +311,7 @@ stopped-subject = Der Versand ist angehalten: { $newsletters }
 stopped-kind = Der Versand ist angehalten
 stopped-text = { $what ->
         [complaint] Zu viele E-Mails von { $newsletters } wurden als Spam gemeldet.
+        [policy] Zu viele E-Mails von { $newsletters } wurden abgewiesen.
         [authentication] E-Mails von { $newsletters } werden wegen unserer Authentifizierung oder unseres DNS abgewiesen.
        *[other] Zu viele Postfächer, an die { $newsletters } geht, gibt es nicht.
     }

@@ -311,6 +311,7 @@ stopped-subject = Sending has stopped: { $newsletters }
 stopped-kind = Sending has stopped
 stopped-text = { $what ->
         [complaint] Too many readers called mails of { $newsletters } spam.
+        [policy] Too many mails of { $newsletters } were refused.
         [authentication] Mails of { $newsletters } are refused because of our authentication or DNS.
        *[other] Too many mailboxes to which { $newsletters } goes do not exist.
     }
