@@ -71,7 +71,7 @@ async fn what_was_copied_goes_on_where_it_was(mut world: World) {
     let expected = [(DeliveryState::Unknown, 5), (DeliveryState::Sent, 10), (DeliveryState::Queued, 45)];
     assert_eq!(counts(&there).await, expected);
     assert_eq!(there.waiting_deliveries().await.unwrap(), left);
-    assert!(!there.is_sending().await.unwrap());
+    assert!(!there.is_sending(clock::now()).await.unwrap());
     there.settle(Home { url: "https://sample.example.com".to_owned(), host: "there".to_owned() }).await.unwrap();
     world.store = there;
     world.sender_works().await;

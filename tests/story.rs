@@ -48,6 +48,7 @@ on_both_databases! {
     what_cannot_be_cancelled_is_said
     a_line_that_drops_after_each_dot_is_not_tried_for_ever
     subscribers_only_text_stays_with_subscribers
+    what_is_due_counts_from_when_it_could_go
     what_is_paid_for_stays_with_members
 }
 
@@ -638,6 +639,25 @@ async fn a_line_that_drops_after_each_dot_is_not_tried_for_ever(mut world: World
     let issue = the_issue(&world).await;
     let wait = world.store.next_due(Some(&issue)).await.unwrap().unwrap() - clock::now();
     assert!(wait > TimeDelta::minutes(4), "as long as after any other first try, not {wait}");
+}
+
+async fn what_is_due_counts_from_when_it_could_go(mut world: World) {
+    world.readers(1, "main", Cadence::Instant).await;
+    world.editor_writes("news", "", "Text.");
+    world.editor_sends("news").await.unwrap();
+    let issue = the_issue(&world).await;
+    let due = async || world.store.next_due(None).await.unwrap();
+    for event in [IssueEvent::Pause, IssueEvent::Resume] {
+        assert_eq!(due().await, None, "it is not being sent");
+        world.now += HOUR;
+        world.store.move_issue(&issue, event, world.now).await.unwrap();
+    }
+    world.store.start_due_issues(world.now).await.unwrap();
+    assert_eq!(due().await, Some(world.now), "not since it was sealed");
+    let until = world.now + HOUR;
+    assert_eq!(world.store.claim(Some(&issue), "me", world.now, until, 1).await.unwrap().len(), 1);
+    let is_sending = async |now| world.store.is_sending(now).await.unwrap();
+    assert_eq!((is_sending(world.now).await, is_sending(until).await), (true, false), "but for a sender that died");
 }
 
 async fn what_is_paid_for_stays_with_members(mut world: World) {

@@ -170,8 +170,9 @@ async fn copy(context: &Context, to: &str) -> Done {
 /// neither is not copied: there it would be sent again, although its answer may come here.
 async fn come_to_rest(store: &Store, on_unknown: OnUnknown) -> Done {
     for _ in 0..40 {
-        store.release_expired(clock::now(), on_unknown).await?;
-        if !store.is_sending().await? {
+        let now = clock::now();
+        store.release_expired(now, on_unknown).await?;
+        if !store.is_sending(now).await? {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -167,6 +167,7 @@ async fn database(opened: &Opened) -> Done<Vec<Finding>> {
     let now = clock::now();
     if let Some(due_at) = opened.store.next_due(None).await?
         && now - due_at > chrono::TimeDelta::minutes(5)
+        && !opened.store.is_sending(now).await?
     {
         let finding =
             format!("mail has been due since {}; is a `pressrun serve` running?", due_at.format("%Y-%m-%d %H:%M UTC"));

@@ -102,9 +102,10 @@ impl Store {
         self.release_expired(now, on_unknown).await.map(drop)
     }
 
-    /// Whether any sender has any delivery in its hands.
-    pub async fn is_sending(&self) -> Result<bool> {
-        self.has_any("SELECT 1 FROM deliveries WHERE state = 'sending' LIMIT 1", vec![]).await
+    /// Whether any sender has any delivery in its hands, under a lease that holds at `now`.
+    pub async fn is_sending(&self, now: DateTime<Utc>) -> Result<bool> {
+        let sql = "SELECT 1 FROM deliveries WHERE state = 'sending' AND lease_until > $1 LIMIT 1";
+        self.has_any(sql, values![now]).await
     }
 }
 

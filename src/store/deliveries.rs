@@ -334,15 +334,17 @@ impl Store {
         self.execute(sql, values![issue, now]).await
     }
 
-    /// The earliest moment at which something may be claimed; none: nothing waits.
+    /// The earliest moment from which on something may be claimed: of an issue, not while it waits to begin or is paused.
+    /// None: nothing waits.
     pub async fn next_due(&self, issue: Option<&IssueId>) -> Result<Option<DateTime<Utc>>> {
         let of_issue = "SELECT MIN(due_at) FROM deliveries WHERE issue = $1
             AND state IN ('queued', 'deferred', 'unknown')";
-        let of_any = "SELECT MIN(first) FROM (
-            SELECT MIN(due_at) AS first FROM deliveries WHERE issue IS NULL
+        let of_any = "SELECT MIN(CASE WHEN first < from_then_on THEN from_then_on ELSE first END) FROM (
+            SELECT MIN(due_at) AS first, 0 AS from_then_on FROM deliveries WHERE issue IS NULL
                 AND state IN ('queued', 'deferred', 'unknown')
             UNION ALL SELECT (SELECT MIN(due_at) FROM deliveries WHERE issue = i.id
-                AND state IN ('queued', 'deferred', 'unknown')) FROM issues i WHERE i.state = 'sending') AS lanes";
+                AND state IN ('queued', 'deferred', 'unknown')), i.started_at FROM issues i
+                WHERE i.state = 'sending') AS lanes";
         let earliest = match issue {
             Some(issue) => self.row(of_issue, values![issue]).await?,
             None => self.row(of_any, vec![]).await?,

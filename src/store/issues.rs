@@ -34,7 +34,7 @@ pub struct IssueRow {
     pub send_at: DateTime<Utc>,
     /// When it was sealed.
     pub created_at: DateTime<Utc>,
-    /// When its first row could be claimed.
+    /// Since when its rows may be claimed: it began then, or was resumed.
     pub started_at: Option<DateTime<Utc>>,
     /// When the last row came to rest.
     pub finished_at: Option<DateTime<Utc>>,
@@ -84,7 +84,7 @@ impl Store {
         let stopped = "UPDATE issues SET state = 'paused' WHERE state = 'sealed' AND send_at <= $1
             AND newsletter IN (SELECT id FROM newsletters WHERE stopped_for IS NOT NULL)";
         self.execute(stopped, values![now]).await?;
-        let sql = "UPDATE issues SET state = 'sending', started_at = COALESCE(started_at, $1)
+        let sql = "UPDATE issues SET state = 'sending', started_at = $1
             WHERE state = 'sealed' AND send_at <= $1 AND NOT EXISTS (SELECT 1 FROM facts WHERE name = 'hold')";
         self.execute(sql, values![now]).await
     }
