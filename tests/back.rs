@@ -363,7 +363,7 @@ async fn what_the_mail_server_beside_brings_is_read(mut world: World) {
 fn what_came_back_is_read_from_wherever_it_lies() {
     let folder = publication();
     let run = |arguments: &[&str]| check(&pressrun(folder.path(), arguments), 0, "");
-    let readers = ["one", "two", "three", "four", "five", "six"].map(|name| format!("{name}@example.com"));
+    let readers = ["one", "two", "three", "four", "five", "six", "seven"].map(|name| format!("{name}@example.com"));
     for reader in &readers {
         run(&["subscribers", "add", reader, "--state", "active"]);
     }
@@ -371,7 +371,7 @@ fn what_came_back_is_read_from_wherever_it_lies() {
     let mails = fs::read_dir(folder.path().join("data/outbox")).unwrap();
     let mails: Vec<String> =
         mails.map(|mail| fs::read_to_string(mail.unwrap().path()).unwrap().replace("\r\n ", " ")).collect();
-    let [one, two, three, four, five, six] = readers.map(|reader| {
+    let [one, two, three, four, five, six, seven] = readers.map(|reader| {
         let mail = mails.iter().find(|mail| mail.contains(&format!("To: {reader}"))).unwrap();
         let message_id = mail.lines().find(|line| line.starts_with("Message-ID:")).unwrap();
         report(&reader, "5.1.1", "550 5.1.1 User unknown", message_id)
@@ -391,6 +391,8 @@ fn what_came_back_is_read_from_wherever_it_lies() {
     }
     write("Maildir/new/5.host", &"Content-Type: message/rfc822\r\n\r\n".repeat(100_000));
     write("Maildir/cur/0.host:2,S", &six);
+    write("huge", &seven);
+    fs::File::options().append(true).open(folder.path().join("huge")).unwrap().set_len(100 << 20).unwrap();
     let read = |from: &str, stdin: &str| {
         let stdin = fs::File::open(folder.path().join(stdin)).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_pressrun"));
@@ -405,5 +407,7 @@ fn what_came_back_is_read_from_wherever_it_lies() {
     let seen = fs::read_dir(folder.path().join("Maildir/cur")).unwrap().count();
     assert_eq!((read("Maildir", "mail"), seen), ([0, 0, 0, 0], 6), "what was read is not read again");
     assert_eq!(read("-", "Maildir/cur/0.host:2,S"), [1, 1, 0, 1]);
+    assert_eq!(read("huge", "mail"), [1, 1, 0, 1], "of 100 MB, the beginning");
+    assert_eq!(read("-", "huge"), [1, 1, 0, 0]);
     check(&pressrun(folder.path(), &["bounces", "read", "nowhere"]), 2, "nowhere");
 }

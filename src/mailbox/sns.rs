@@ -177,6 +177,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::store::fresh;
 
     const CERTIFICATE: &str = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem";
     const SUBSCRIBE: &str = "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&Token=t";
@@ -298,6 +299,19 @@ mod tests {
         assert_eq!(amazon.fetched(), [SUBSCRIBE]);
         assert_eq!(amazon.hears(&amazon.confirmation("https://evil.example.com/")).await, Ok(Event::Other));
         assert_eq!(amazon.fetched(), [""; 0], "they alone are confirmed to");
+    }
+
+    #[tokio::test]
+    async fn what_is_posted_again_within_its_hour_counts_once() {
+        let (amazon, (store, _folder)) = (Amazon::new(), fresh::sqlite().await);
+        let recipients = json!([{"emailAddress": "reader@example.org", "status": "5.1.1"}]);
+        let bounce = json!({"bounceType": "Permanent", "feedbackId": "f", "bouncedRecipients": recipients});
+        let told_us = json!({"notificationType": "Bounce", "bounce": bounce}).to_string();
+        let message = amazon.notification(|told| told["Message"] = told_us.into());
+        for is_new in [true, false] {
+            let Ok(Event::Returned(returned)) = amazon.hears(&message).await else { panic!("it is theirs") };
+            assert_eq!(store.take_back(returned, now()).await.unwrap().is_some(), is_new);
+        }
     }
 
     #[tokio::test]

@@ -291,6 +291,28 @@ async fn silence_ends_every_wait() {
 }
 
 #[tokio::test]
+async fn a_relay_that_reads_no_more_or_is_not_reached_is_not_waited_for() {
+    let soon = Duration::from_millis(30);
+    let stalled = Server::start(&format!("{HELLO}{ENVELOPE}{DATA} stall")).await;
+    let relay = relay_with(settings(stalled.port, Encryption::None), Timeouts { block: soon, ..patience() });
+    let message = b"0123456789 0123456789 0123456789\r\n".repeat(400_000); // more than any socket buffers
+    assert_failed(one_mail(&relay, &message).await, Phase::Body, Verdict::Dropped, false);
+
+    // Nobody takes these lines, and there is room for no more.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(Ok(line)) = tokio::time::timeout(soon, tokio::net::TcpStream::connect(address)).await {
+        waiting.push(line);
+    }
+    let host = SmtpRelay { host: "127.0.0.1".to_owned(), ..settings(address.port(), Encryption::None) };
+    let relay = relay_with(host, Timeouts { connect: soon, ..patience() });
+    assert_failed(one_mail(&relay, MESSAGE).await, Phase::Connect, Verdict::RelayTrouble, false);
+}
+
+#[tokio::test]
 async fn a_future_dropped_in_the_middle_leaves_an_unusable_session() {
     let server = Server::start(&format!("{HELLO}< MAIL")).await;
     let mut session = relay(settings(server.port, Encryption::None)).connect().await.unwrap();

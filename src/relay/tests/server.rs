@@ -1,7 +1,7 @@
 //! A server that says and expects what a script tells it, line by line.
 //!
 //! `> words` says a line (or two at once, with `\n` between them), `< words` expects one that begins so, `body` reads up to the final dot, `some body` reads the
-//! beginning of a message, `tls` encrypts (`tls expired` with a certificate that was valid once), `flood` never ends its answer, `drop` hangs up at once, `again` is followed by
+//! beginning of a message, `tls` encrypts (`tls expired` with a certificate that was valid once), `flood` never ends its answer, `drop` hangs up at once, `stall` reads no more, `again` is followed by
 //! the script for the next connection. At the end of a script it reads on in silence until the client hangs up.
 
 use std::sync::Arc;
@@ -67,6 +67,7 @@ async fn follow(script: &str, stream: TcpStream) -> String {
                 return heard;
             }
             ("drop", _) => return heard,
+            ("stall", _) => std::future::pending().await,
             _ => panic!("no such turn: {turn}"),
         }
         let _ = stream.flush().await;

@@ -108,6 +108,10 @@ pub enum Step {
     Ehlo,
     /// After HELO.
     Helo,
+    /// After STARTTLS, which is offered only where the script has EHLO say so, and never done.
+    Starttls,
+    /// After AUTH, which is offered in the same way; without a fault, whoever it is may come in.
+    Auth,
     /// After MAIL FROM.
     Mail,
     /// After RCPT TO.
@@ -118,6 +122,10 @@ pub enum Step {
     Body,
     /// After the final dot.
     Dot,
+    /// After RSET.
+    Rset,
+    /// After QUIT.
+    Quit,
 }
 
 /// What happens there.

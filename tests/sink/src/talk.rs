@@ -166,8 +166,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
         let step = match &verb[..] {
             b"EHLO" => Some(Step::Ehlo),
             b"HELO" => Some(Step::Helo),
+            b"STAR" => Some(Step::Starttls),
+            b"AUTH" => Some(Step::Auth),
             b"MAIL" => Some(Step::Mail),
             b"DATA" if self.recipient.is_some() => Some(Step::Data),
+            b"RSET" => Some(Step::Rset),
+            b"QUIT" => Some(Step::Quit),
             _ => None,
         };
         let to = self.recipient.as_ref().map_or("", |(to, _)| to).to_owned();
@@ -207,6 +211,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
                 self.say(b"250 2.0.0 ok\r\n")
             }
             b"NOOP" => self.say(b"250 2.0.0 ok\r\n"),
+            b"AUTH" => self.say(b"235 2.7.0 come in\r\n"),
             b"QUIT" => {
                 self.say(b"221 2.0.0 bye\r\n");
                 Next::End
