@@ -1,10 +1,11 @@
 //! The program as an editor meets it: run whole, in a folder of its own.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -17,6 +18,54 @@ fn pressrun_with(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) 
     let mut command = Command::new(env!("CARGO_BIN_EXE_pressrun"));
     command.current_dir(folder).args(arguments).env_clear().envs(variables.iter().copied());
     command.output().expect("the program runs")
+}
+
+/// The program at work until it is told to stop, and what it says meanwhile.
+struct Running {
+    process: Child,
+    said: BufReader<ChildStderr>,
+}
+
+impl Running {
+    fn start(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pressrun"));
+        command.current_dir(folder).args(arguments).env_clear().envs(variables.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut process = command.spawn().expect("the program runs");
+        let said = BufReader::new(process.stderr.take().unwrap());
+        Running { process, said }
+    }
+
+    /// Waits until it says this.
+    #[track_caller]
+    fn until(&mut self, words: &str) {
+        let mut said = String::new();
+        while !said.contains(words) {
+            assert!(self.said.read_line(&mut said).unwrap() > 0, "it ended without `{words}`:\n{said}");
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.process.id().to_string()]).status();
+        assert!(sent.expect("a program `kill`").success());
+    }
+
+    /// Tells it to stop, and waits until it has.
+    #[track_caller]
+    fn stop(&mut self, status: i32, words: &str) {
+        self.signal("TERM");
+        let mut said = String::new();
+        self.said.read_to_string(&mut said).unwrap();
+        assert_eq!(self.process.wait().unwrap().code(), Some(status), "{said}");
+        assert!(said.contains(words), "`{words}` is not in:\n{said}");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 #[track_caller]
@@ -181,6 +230,20 @@ fn a_port_in_use_is_named() {
     assert!(said.contains("--bind"), "{said}");
 }
 
+#[test]
+fn a_hangup_has_the_folder_read_again_and_ends_nothing() {
+    let folder = publication();
+    let mut serve = Running::start(folder.path(), &["serve", "--bind", "127.0.0.1:0"], &[]);
+    serve.until("Serving My publication");
+    for id in ["one", "two"] {
+        let article = format!("---\nid: {id}\ntitle: One\nsummary: One.\ndraft: true\n---\n");
+        fs::write(folder.path().join(format!("content/{id}.md")), article).unwrap();
+        serve.signal("HUP");
+        serve.until("the publication was read again");
+    }
+    serve.stop(0, "stopping");
+}
+
 /// A DNS server that knows no name at all (RFC 1035, 4.1.1) until the test ends.
 fn empty_dns() -> String {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -290,7 +353,7 @@ fn answers_are_json_for_programs() {
 
 /// Postfix's smtp-sink: an SMTP server that is not ours, which writes each mail into a file.
 struct Sink {
-    process: std::process::Child,
+    process: Child,
     mails: TempDir,
     address: std::net::SocketAddr,
 }

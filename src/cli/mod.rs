@@ -259,14 +259,13 @@ fn at_work<T>(work: impl Future<Output = Done<T>>) -> Done<T> {
     runtime.block_on(work)
 }
 
-/// Waits for Ctrl-C, for a service manager's word, or for the terminal to close.
-async fn told_to_stop() {
+/// Waits for Ctrl-C, for a service manager's word, or for one more signal.
+async fn told_to_stop(mut besides: Option<Signal>) {
     let mut terminated = signal(SignalKind::terminate()).ok();
-    let mut hung_up = signal(SignalKind::hangup()).ok();
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         () = received(&mut terminated) => {}
-        () = received(&mut hung_up) => {}
+        () = received(&mut besides) => {}
     }
 }
 

@@ -1,6 +1,6 @@
 //! `serve`: the web, the scheduler and the sender in one process; `worker`: the last two.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use url::Url;
@@ -94,6 +94,8 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Runs until it is told to stop, then finishes what is under way.
 pub async fn run(serve: Serve, context: &Context) -> Done {
+    // From the first moment, for by itself it ends a process.
+    let hangup = signal(SignalKind::hangup()).ok();
     let listener = match serve.roles.contains(&Role::Web) {
         true => Some(bind(serve.bind).await?),
         false => None,
@@ -145,9 +147,9 @@ pub async fn run(serve: Serve, context: &Context) -> Done {
     // Without the web, the site is where the one that has it was reached.
     let bound_url = bound_url.or_else(|| Url::parse(&opened.edition.base_url).ok());
     let options = Options { environment: context.environment.clone(), bound_url, ..Options::default() };
-    tasks.spawn(keep_up(context.root().to_path_buf(), options, edition, stopped));
+    tasks.spawn(keep_up(context.root().to_path_buf(), options, edition, hangup, stopped));
     let result = tokio::select! {
-        () = told_to_stop() => Ok(()),
+        () = told_to_stop(None) => Ok(()),
         Some(ended) = tasks.join_next() => ended.unwrap_or_else(|_| Err(crashed())),
     };
     tracing::info!("stopping: what is under way is finished first");
@@ -337,23 +339,28 @@ fn crashed() -> Failure {
 }
 
 /// Keeps the edition true to the folder: re-read when the tree has been still for a while or on SIGHUP, printed again
-/// ahead for when a scheduled article comes out. While the new one has errors, the old one stays.
+/// ahead for when a scheduled article comes out. While the new one has errors, the old one stays. Ends with the terminal
+/// that it was started at, which is said by a SIGHUP too.
 async fn keep_up(
     root: std::path::PathBuf,
     options: Options,
     current: watch::Sender<Arc<Edition>>,
+    mut hangup: Option<Signal>,
     mut stopped: watch::Receiver<bool>,
 ) -> Done {
     let mut watcher =
         files::watch(&root).inspect_err(|error| tracing::warn!(%error, "changes are seen on SIGHUP only")).ok();
-    let mut hangup = signal(SignalKind::hangup()).ok();
+    let had_terminal = io::stdin().is_terminal();
     loop {
         let next = current.borrow().next_change();
         let ahead = next.map_or(LOOK, |at| (at - clock::now()).to_std().unwrap_or_default().saturating_sub(AHEAD));
         tokio::select! {
             () = sending::stopping(&mut stopped) => return Ok(()),
             () = changed(&mut watcher) => reload(&root, &options, &current),
-            () = received(&mut hangup) => reload(&root, &options, &current),
+            () = received(&mut hangup) => match had_terminal && !io::stdin().is_terminal() {
+                true => return Ok(()),
+                false => reload(&root, &options, &current),
+            },
             () = tokio::time::sleep(ahead.min(LOOK)) => {
                 if let Some(at) = next.filter(|_| ahead <= LOOK) {
                     print_for(&current, at).await;

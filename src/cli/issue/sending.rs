@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::clock;
@@ -200,7 +201,7 @@ async fn send_issue(opened: &Opened, context: &Context, issue: &IssueId, until: 
                 break;
             }
             _ = each_second.tick(), if progress.is_shown => progress.show(&answers::counts(&opened.store, issue).await?),
-            () = told_to_stop() => {
+            () = told_to_stop(signal(SignalKind::hangup()).ok()) => {
                 let _ = stop.send(true);
                 context.say("Stopping; what is on the wire is finished. Run the command again and it goes on.");
             }
