@@ -244,6 +244,33 @@ fn a_hangup_has_the_folder_read_again_and_ends_nothing() {
     serve.stop(0, "stopping");
 }
 
+#[test]
+fn told_to_stop_a_send_waits_for_no_greeting_and_begins_no_other_issue() {
+    let folder = publication();
+    let add_to = |path: &str, from: &str, to: &str| {
+        let path = folder.path().join(path);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    };
+    add_to("publish.toml", "[[newsletters]]", "[[newsletters]]\nid = \"other\"\n\n[[newsletters]]");
+    add_to("content/welcome.md", "newsletters: [main]", "newsletters: [main, other]");
+    for newsletter in ["main", "other"] {
+        let address = format!("{newsletter}@example.com");
+        let add = ["subscribers", "add", &address, "--newsletter", newsletter, "--state", "active"];
+        check(&pressrun(folder.path(), &add), 0, "");
+    }
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let relay = format!("smtp://{}", silent.local_addr().unwrap());
+    let send = ["issue", "send", "welcome", "--yes"];
+    let mut sending = Running::start(folder.path(), &send, &[("PRESSRUN_MAIL__RELAYS__0__URL", &relay)]);
+    let _line = silent.accept().unwrap();
+    sending.stop(2, "Stopping");
+    silent.set_nonblocking(true).unwrap();
+    assert!(silent.accept().is_err(), "the second issue was not begun");
+    check(&pressrun(folder.path(), &send), 0, "1 sent");
+    assert_eq!(fs::read_dir(folder.path().join("data/outbox")).unwrap().count(), 2, "nobody is lost");
+}
+
 /// A DNS server that knows no name at all (RFC 1035, 4.1.1) until the test ends.
 fn empty_dns() -> String {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();

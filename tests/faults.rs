@@ -12,11 +12,13 @@ use fault_sink::{Act, Entry, Fault, Faults, Sink, Step};
 use pressrun::clock;
 use pressrun::config::{Encryption, Secret, SmtpRelay};
 use pressrun::model::{Cadence, Carries, DeliveryState, IssueEvent, IssueId, IssueState};
-use pressrun::relay::{Relay, Smtp, Timeouts};
-use pressrun::sending::Means;
+use pressrun::relay::{Phase, Relay, Smtp, Timeouts};
+use pressrun::sending::{self, Means, Until};
 use pressrun::store::{Store, StoreAddress, StoreError};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::relay::{self, Memory};
 use crate::world::{Database, World, ledger_ages, run_sql, send_what_is_due};
 
 /// One reader of four is concerned.
@@ -238,6 +240,47 @@ async fn a_database_that_is_locked_may_be_free_again() {
     assert!(locked.may_pass() && !locked.gave_way(), "{locked}");
     let wrong = StoreError::from(other.execute("SELECT nothing").await.unwrap_err());
     assert!(!wrong.may_pass(), "{wrong}");
+}
+
+/// A relay that falls silent at another place for each reader; and one that is slow to answer the dot.
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_stop_a_sender_waits_for_answers_alone() {
+    let mut world = sealed().await;
+    let issue = world.store.issues().await.unwrap()[0].id.clone();
+    let reached = Arc::new(Semaphore::new(0));
+    let (places, told) = ([Phase::MailFrom, Phase::RcptTo, Phase::Data, Phase::Body], Arc::clone(&reached));
+    world.relay = Memory::deciding(move |step| {
+        let to = step.mail.as_ref().map_or("", |(_, envelope)| envelope.to.as_str());
+        let whom = |number| format!("instant-{number}@example.com");
+        if (1..).zip(places).any(|(number, place)| place == step.phase && to == whom(number)) {
+            told.add_permits(1);
+            return relay::Act::Hang;
+        }
+        relay::Act::Accept
+    })
+    .with_connections(READERS + 1);
+    send_until(&world.means(), async { reached.acquire_many(READERS as u32).await.map(drop).unwrap() }).await;
+    assert_eq!(counted(&states(&world.store, &issue).await), "queued 4");
+
+    let sink = Sink::start("127.0.0.1:0", None).await.unwrap();
+    sink.begin(Faults { delay_ms: 2_500, ..Faults::default() }, None).unwrap();
+    let slow: Arc<dyn Relay> = Arc::new(relay(sink.address().port(), Duration::from_secs(30), &[]));
+    let (means, mut dots) = (Means { relays: vec![slow], ..world.means() }, sink.dots());
+    send_until(&means, async { dots.wait_for(|dots| *dots > 0).await.map(drop).unwrap() }).await;
+    let found = counted(&states(&world.store, &issue).await);
+    // The relay may know the envelope of another one by then.
+    assert!(["queued 3, sent 1", "queued 2, sent 2"].contains(&found.as_str()), "{found}");
+    assert!(found.ends_with(&format!("sent {}", sink.totals().taken)), "{found}");
+}
+
+/// Sends until this has come about, and then is told to stop.
+async fn send_until(means: &Means, moment: impl Future<Output = ()>) {
+    means.store.start_due_issues(clock::now()).await.unwrap();
+    let (stop, stopped) = watch::channel(false);
+    let sender = tokio::spawn(sending::send(means.clone(), Until::Stopped, stopped));
+    moment.await;
+    stop.send_replace(true);
+    sender.await.unwrap().unwrap();
 }
 
 async fn check(cases: Vec<Case>, patience: Duration) {

@@ -83,12 +83,30 @@ pub(in crate::cli) async fn send_issues(
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let mut status = 0;
-    for issue in issues {
-        let until = if way.once { Until::NoneDue(issue.clone()) } else { Until::AtRest(issue.clone()) };
-        status = status.max(send_issue(opened, context, &issue, until).await?);
+    let (stop, stopped) = watch::channel(false);
+    let sends = async {
+        let mut status = 0;
+        for issue in issues {
+            if *stopped.borrow() {
+                status = 2;
+                break;
+            }
+            let until = if way.once { Until::NoneDue(issue.clone()) } else { Until::AtRest(issue.clone()) };
+            status = status.max(send_issue(opened, context, &issue, until, stopped.clone()).await?);
+        }
+        Ok(ExitCode::from(status))
+    };
+    let stops = async {
+        // The terminal may close, too.
+        told_to_stop(signal(SignalKind::hangup()).ok()).await;
+        stop.send_replace(true);
+        context.say("Stopping; what is on the wire is finished. Run the command again and it goes on.");
+        std::future::pending().await
+    };
+    tokio::select! {
+        sent = sends => sent,
+        never = stops => never,
     }
-    Ok(ExitCode::from(status))
 }
 
 /// Nothing is begun while sending is held.
@@ -184,13 +202,18 @@ pub(in crate::cli) fn ask(context: &Context, question: &str, help: &str) -> Done
 
 /// Sends in the foreground, with progress, until the goal or until it is told to stop, after which it can be run again.
 /// The exit status: 0 when every delivery is at rest, 1 where an editor stopped it, 2 when some are still to come.
-async fn send_issue(opened: &Opened, context: &Context, issue: &IssueId, until: Until) -> Done<u8> {
+async fn send_issue(
+    opened: &Opened,
+    context: &Context,
+    issue: &IssueId,
+    until: Until,
+    stopped: watch::Receiver<bool>,
+) -> Done<u8> {
     if opened.store.issue(issue).await?.is_some_and(|row| row.state == IssueState::Finished) {
         context.say("It had finished before; nothing was sent now.");
     }
     opened.store.start_due_issues(clock::now()).await?;
     let (_keep, edition) = watch::channel(Arc::clone(&opened.edition));
-    let (stop, stopped) = watch::channel(false);
     let mut sender = tokio::spawn(sending::send(opened.means(edition), until, stopped));
     let progress = Progress::begin(context, issue, &answers::counts(&opened.store, issue).await?);
     let mut each_second = tokio::time::interval(Duration::from_secs(1));
@@ -201,10 +224,6 @@ async fn send_issue(opened: &Opened, context: &Context, issue: &IssueId, until: 
                 break;
             }
             _ = each_second.tick(), if progress.is_shown => progress.show(&answers::counts(&opened.store, issue).await?),
-            () = told_to_stop(signal(SignalKind::hangup()).ok()) => {
-                let _ = stop.send(true);
-                context.say("Stopping; what is on the wire is finished. Run the command again and it goes on.");
-            }
         }
     }
     drop(progress);
