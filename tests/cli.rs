@@ -228,6 +228,13 @@ fn a_port_in_use_is_named() {
     let said =
         check(&pressrun(folder.path(), &["serve", "--bind", &address]), 2, &format!("cannot listen on {address}"));
     assert!(said.contains("--bind"), "{said}");
+    let metrics = ["worker", "--metrics", &address];
+    check(&pressrun(folder.path(), &metrics), 2, "with `--metrics`");
+    // Where mail for the mailbox of bounces is brought, another process may take it.
+    let variables = [("PRESSRUN_MAIL__LMTP", &*address), ("PRESSRUN_MAIL__BOUNCES_TO", "bounces@mail.example.com")];
+    let mut worker = Running::start(folder.path(), &["worker"], &variables);
+    worker.until("another process listens where `lmtp` says");
+    worker.stop(0, "stopping");
 }
 
 #[test]

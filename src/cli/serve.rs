@@ -97,11 +97,11 @@ pub async fn run(serve: Serve, context: &Context) -> Done {
     // From the first moment, for by itself it ends a process.
     let hangup = signal(SignalKind::hangup()).ok();
     let listener = match serve.roles.contains(&Role::Web) {
-        true => Some(bind(serve.bind).await?),
+        true => Some(bind(serve.bind, "--bind").await?),
         false => None,
     };
     let figures = match serve.watched.metrics {
-        Some(address) => Some(bind(address).await?),
+        Some(address) => Some(bind(address, "--metrics").await?),
         None => None,
     };
     let bound = listener.as_ref().map(|listener| listener.local_addr().unwrap_or(serve.bind));
@@ -141,7 +141,8 @@ pub async fn run(serve: Serve, context: &Context) -> Done {
         let mail = &opened.edition.settings.mail;
         if let Some((address, mailbox)) = mail.lmtp.zip(mail.bounces_to.clone()) {
             let written = (opened.store.clone(), Arc::clone(&opened.keys));
-            tasks.spawn(crash_free(mailbox::serve_lmtp(bind(address).await?, written, mailbox, stopped.clone())));
+            let listening = mailbox::listen(address);
+            tasks.spawn(crash_free(mailbox::serve_lmtp(listening, written, mailbox, stopped.clone())));
         }
     }
     // Without the web, the site is where the one that has it was reached.
@@ -181,16 +182,14 @@ fn shows_outbox(edition: &Edition, bound: SocketAddr) -> bool {
     edition.settings.mail.relays == [Relay::Outbox] && bound.ip().is_loopback() && host == Some(true)
 }
 
-async fn bind(address: SocketAddr) -> Done<TcpListener> {
+async fn bind(address: SocketAddr, option: &str) -> Done<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         let help = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                "another program listens there; stop it, or choose a port with `--bind 127.0.0.1:8001`"
-            }
-            io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege; choose another with `--bind`",
-            _ => "choose an address of this machine with `--bind`",
+            io::ErrorKind::AddrInUse => "another program listens there; stop it, or choose another port",
+            io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege; choose another",
+            _ => "choose an address of this machine",
         };
-        Failure::ours(format!("cannot listen on {address}: {error}"), help)
+        Failure::ours(format!("cannot listen on {address}: {error}"), format!("{help} with `{option}`"))
     })
 }
 

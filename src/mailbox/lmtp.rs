@@ -4,12 +4,14 @@
 //! It takes mail for that mailbox only, says yes to a mail when it is written down, and "not now" when it cannot be.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::sleep;
 
 use crate::auth::ServerKeys;
 use crate::clock;
@@ -25,20 +27,56 @@ const LINE: u64 = 2_048;
 const PATIENCE: Duration = Duration::from_secs(300);
 /// So many recipients of one mail.
 const RECIPIENTS: usize = 100;
+/// How long until it is tried again to listen where another process does…
+const TAKEN: Duration = Duration::from_secs(1);
+/// …and to accept what could not be.
+const FULL: Duration = Duration::from_millis(50);
 
-/// Takes mail for `mailbox` at `listener` until `stopped`.
+/// Listens at `address`; where another process on this machine does, as soon as that one has ended.
+pub async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let mut is_told = false;
+    loop {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                if !std::mem::replace(&mut is_told, true) {
+                    tracing::warn!(%address, "another process listens where `lmtp` says; this one does when that has ended");
+                }
+                sleep(TAKEN).await;
+            }
+            listening => return listening.map_err(|error| io::Error::other(format!("`lmtp`, {address}: {error}"))),
+        }
+    }
+}
+
+/// Takes mail for `mailbox` until `stopped`, and waits for nobody then: what was not answered is brought again.
 pub async fn serve_lmtp(
+    listening: impl Future<Output = io::Result<TcpListener>>,
+    written: (Store, Arc<ServerKeys>),
+    mailbox: EmailAddress,
+    mut stopped: watch::Receiver<bool>,
+) -> io::Result<()> {
+    tokio::select! {
+        ended = async { take_lines(listening.await?, written, mailbox).await } => ended,
+        _ = stopped.wait_for(|stopped| *stopped) => Ok(()),
+    }
+}
+
+async fn take_lines(
     listener: TcpListener,
     (store, keys): (Store, Arc<ServerKeys>),
     mailbox: EmailAddress,
-    mut stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
-        let (stream, _) = tokio::select! {
-            accepted = listener.accept() => accepted?,
-            _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Too many open files, or a client that is gone already: neither ends the others.
+                tracing::warn!(%error, "cannot take a line of LMTP");
+                sleep(FULL).await;
+                continue;
+            }
         };
         let talk = Talk { store: store.clone(), keys: Arc::clone(&keys), mailbox: mailbox.clone(), to: Vec::new() };
         tokio::spawn(async move {
@@ -165,6 +203,10 @@ async fn read_mail(reader: &mut (impl AsyncBufRead + Unpin)) -> Option<Vec<u8>> 
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::OwnedFd;
+
+    use tokio::net::TcpStream;
+
     use super::*;
     use crate::store::fresh::sqlite;
 
@@ -212,6 +254,55 @@ mod tests {
         check(&answers(&[&begin[..], b"half a mail"].concat()).await, "250 354");
         let smuggled = [&begin[..], b"x\n.\nQUIT\r\n\n.\r\nQUIT\r\n.\n.\r\n\r\n.\r\nNOOP\r\n"].concat();
         check(&answers(&smuggled).await, "250 354 250 250");
+    }
+
+    async fn written() -> ((Store, Arc<ServerKeys>), EmailAddress, tempfile::TempDir) {
+        let (store, folder) = sqlite().await;
+        let mailbox = EmailAddress::parse("bounces@mail.example.com").unwrap();
+        ((store, Arc::new(ServerKeys::new(*b"key", []))), mailbox, folder)
+    }
+
+    #[tokio::test]
+    async fn nobody_is_waited_for_once_it_is_to_end() {
+        let (written, mailbox, _folder) = written().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let served = tokio::spawn(serve_lmtp(async { Ok(listener) }, written, mailbox, stopped));
+        let mut lines = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let mut line = TcpStream::connect(address).await.unwrap();
+            line.read_exact(&mut [0; 4]).await.unwrap();
+            lines.push(line);
+        }
+        stop.send_replace(true);
+        served.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_line_that_cannot_be_taken_ends_nothing() {
+        let (written, mailbox, _folder) = written().await;
+        // A socket that hears something and can accept nothing.
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.send_to(b"hello", socket.local_addr().unwrap()).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let listener = TcpListener::from_std(OwnedFd::from(socket).into()).unwrap();
+        tokio::time::pause();
+        let taking = tokio::time::timeout(FULL * 20, take_lines(listener, written, mailbox));
+        assert!(taking.await.is_err(), "it goes on");
+    }
+
+    #[tokio::test]
+    async fn an_address_is_taken_over_when_it_is_free() {
+        let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = other.local_addr().unwrap();
+        tokio::time::pause();
+        let ending = async {
+            sleep(TAKEN * 3).await;
+            drop(other);
+        };
+        let (listening, ()) = tokio::join!(listen(address), ending);
+        assert_eq!(listening.unwrap().local_addr().unwrap(), address);
     }
 
     #[tokio::test]

@@ -19,7 +19,7 @@ use crate::mail::report::{self, Back, Report};
 use crate::model::Cause;
 use crate::store::{About, Returned, Said, Store, StoreError};
 
-pub use lmtp::serve_lmtp;
+pub use lmtp::{listen, serve_lmtp};
 pub use postmark::event;
 pub use sns::Sns;
 
