@@ -91,7 +91,7 @@ enum Command {
         #[arg(long)]
         end: bool,
     },
-    /// Mail an address no more, unless its owner signs up and confirms anew
+    /// Mail an address no more; after `request`, until its owner signs up and confirms anew
     Suppress {
         /// The address (can be repeated)
         #[arg(required = true)]
