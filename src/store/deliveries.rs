@@ -359,9 +359,16 @@ impl Store {
         Ok(self.row(sql, vec![]).await?.unwrap_or_default())
     }
 
-    /// Whether any sender has a delivery of an issue in its hands.
-    pub async fn is_being_handed_over(&self, issue: &IssueId) -> Result<bool> {
-        self.has_any(concat!("SELECT 1", in_hand!("$1"), " LIMIT 1"), values![issue]).await
+    /// Whether any sender has a delivery of an issue in its hands, or may claim one that is due by `now`. Both are asked at
+    /// once, for deliveries come and go between the two.
+    pub async fn is_under_way(&self, issue: &IssueId, now: DateTime<Utc>) -> Result<bool> {
+        let sql = concat!(
+            "SELECT 1 WHERE EXISTS (SELECT 1",
+            in_hand!("$1"),
+            ") OR EXISTS (SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue WHERE d.issue = $1
+                AND i.state = 'sending' AND d.state IN ('queued', 'deferred', 'unknown') AND d.due_at <= $2)"
+        );
+        self.has_any(sql, values![issue, now]).await
     }
 
     /// How many deliveries would go once a hold is lifted, by issue (none: notices).
