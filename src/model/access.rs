@@ -14,9 +14,7 @@ words! {
         /// Whoever has a membership that opens it.
         Paid = "paid",
     }
-}
 
-words! {
     /// On whose behalf an article is about to be shown. Each reads whatever those before it read.
     pub enum Viewer {
         /// Anybody: the web, feeds, crawlers, the static site, a forwarded link.

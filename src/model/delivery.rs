@@ -22,9 +22,7 @@ words! {
         /// Its final dot may have arrived when the line or the sender died.
         Unknown = "unknown",
     }
-}
 
-words! {
     /// What to do with a mail whose final dot may have arrived.
     #[derive(Default)]
     pub enum OnUnknown {
@@ -34,9 +32,7 @@ words! {
         /// Leave it to `issue retry`: at most once.
         Hold = "hold",
     }
-}
 
-words! {
     /// What a note and a result outlive once they are said to be written.
     #[derive(Default)]
     pub enum Durability {

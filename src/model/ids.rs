@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-macro_rules! id {
-    ($(#[$doc:meta])* $name:ident) => {
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub struct $name(String);
@@ -27,42 +27,26 @@ macro_rules! id {
                 formatter.write_str(&self.0)
             }
         }
-    };
+    )+};
 }
 
-id!(
+ids! {
     /// The permanent `id` of an article's front matter: any text that is unique in the publication.
-    ArticleId
-);
-id!(
+    ArticleId;
     /// The `id` of a newsletter in publish.toml.
-    NewsletterId
-);
-id!(
+    NewsletterId;
     /// One sealed issue: a UUIDv7 in 32 hex digits.
-    IssueId
-);
-id!(
+    IssueId;
     /// One issue or notice to one address: a UUIDv7 in 32 hex digits.
-    DeliveryId
-);
-id!(
+    DeliveryId;
     /// A person whose address we know: a UUIDv7 in 32 hex digits.
-    SubscriberId
-);
-id!(
+    SubscriberId;
     /// One subscriber's subscription to one newsletter: a UUIDv7 in 32 hex digits.
-    SubscriptionId
-);
-id!(
+    SubscriptionId;
     /// The `id` of a plan in publish.toml.
-    PlanId
-);
-id!(
+    PlanId;
     /// The payment provider's id of somebody who pays.
-    CustomerId
-);
-id!(
+    CustomerId;
     /// The payment provider's id of what somebody pays for again and again; Stripe calls it a subscription.
-    AgreementId
-);
+    AgreementId;
+}

@@ -12,9 +12,7 @@ words! {
         /// What was published since a reader's last one.
         Digest = "digest",
     }
-}
 
-words! {
     /// Whether a newsletter's issues go by themselves.
     #[derive(Default)]
     pub enum SendPolicy {
@@ -24,9 +22,7 @@ words! {
         /// Each one waits for `issue approve`.
         Approve = "approve",
     }
-}
 
-words! {
     /// Where an issue stands, in the order of its life.
     pub enum IssueState {
         /// Content and the audience's boundary are frozen; delivery rows are being written.

@@ -1,10 +1,10 @@
 //! Enums whose values are words: in settings, forms, files, answers and the database.
 
-/// Writes an enum in which each value has its word, and the ways from one to the other.
+/// Writes enums in which each value has its word, and the ways from one to the other.
 ///
 /// The order of the values is the order of `ALL` and of comparisons.
 macro_rules! words {
-    ($(#[$about:meta])* pub enum $name:ident { $($(#[$detail:meta])* $value:ident = $word:literal,)+ }) => {
+    ($($(#[$about:meta])* pub enum $name:ident { $($(#[$detail:meta])* $value:ident = $word:literal,)+ })+) => {$(
         $(#[$about])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         pub enum $name { $($(#[$detail])* #[serde(rename = $word)] $value,)+ }
@@ -31,7 +31,7 @@ macro_rules! words {
                 formatter.write_str(self.as_str())
             }
         }
-    };
+    )+};
 }
 
 pub(crate) use words;

@@ -195,17 +195,7 @@ macro_rules! words {
         }
     )+};
 }
-words!(
-    Cadence,
-    Cause,
-    DeliveryState,
-    Every,
-    InvoiceState,
-    IssueKind,
-    IssueState,
-    MembershipState,
-    Standing,
-    SubscriptionState,
-    SuppressionReason,
-    Viewer
-);
+words! {
+    Cadence, Cause, DeliveryState, Every, InvoiceState, IssueKind, IssueState, MembershipState, Standing,
+    SubscriptionState, SuppressionReason, Viewer
+}
