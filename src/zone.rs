@@ -3,7 +3,8 @@
 //! The system's own zone files are often stale (a digest would go out an hour off), so they are never asked. Instants
 //! are chrono's everywhere; this module alone knows that the rules come from jiff.
 
-use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveDateTime, TimeZone as _, Timelike, Utc, Weekday};
+use chrono::{DateTime, Datelike as _, Duration, NaiveDateTime, TimeZone as _, Utc, Weekday};
+use jiff::SignedDuration;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 /// The release of the IANA time zone database that is bundled, such as `2026f`.
@@ -57,25 +58,19 @@ impl Zone {
 
     /// The last time at or before `now` that the wall clock showed `hour` o'clock, on `weekday` if one is given.
     pub fn hour_at_or_before(&self, now: DateTime<Utc>, hour: u32, weekday: Option<Weekday>) -> DateTime<Utc> {
-        let today = self.to_local(now).date();
-        (0..=8)
-            .map(|days| today + Duration::days(1 - days))
-            .filter_map(|date| self.hour_on(date, hour, weekday))
-            .find(|instant| *instant <= now)
-            .unwrap_or(now)
+        let mut hours = (-7..=1).rev().filter_map(|days| self.hour_on(now, days, hour, weekday));
+        hours.find(|instant| *instant <= now).unwrap_or(now)
     }
 
     /// The first time after `now` that the wall clock shows `hour` o'clock, on `weekday` if one is given.
     pub fn hour_after(&self, now: DateTime<Utc>, hour: u32, weekday: Option<Weekday>) -> DateTime<Utc> {
-        let today = self.to_local(now).date();
-        (0..=8)
-            .map(|days| today + Duration::days(days - 1))
-            .filter_map(|date| self.hour_on(date, hour, weekday))
-            .find(|instant| *instant > now)
-            .unwrap_or(now)
+        let mut hours = (-1..=7).filter_map(|days| self.hour_on(now, days, hour, weekday));
+        hours.find(|instant| *instant > now).unwrap_or(now)
     }
 
-    fn hour_on(&self, date: NaiveDate, hour: u32, weekday: Option<Weekday>) -> Option<DateTime<Utc>> {
+    /// On the day that lies `days` after that of `now`, if it is such a `weekday`.
+    fn hour_on(&self, now: DateTime<Utc>, days: i64, hour: u32, weekday: Option<Weekday>) -> Option<DateTime<Utc>> {
+        let date = self.to_local(now).date() + Duration::days(days);
         if weekday.is_some_and(|weekday| date.weekday() != weekday) {
             return None;
         }
@@ -84,16 +79,8 @@ impl Zone {
 }
 
 fn civil(local: NaiveDateTime) -> Option<jiff::civil::DateTime> {
-    jiff::civil::DateTime::new(
-        i16::try_from(local.year()).ok()?,
-        i8::try_from(local.month()).ok()?,
-        i8::try_from(local.day()).ok()?,
-        i8::try_from(local.hour()).ok()?,
-        i8::try_from(local.minute()).ok()?,
-        i8::try_from(local.second()).ok()?,
-        0,
-    )
-    .ok()
+    let since_1970 = SignedDuration::from_secs(local.and_utc().timestamp());
+    jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0).checked_add(since_1970).ok()
 }
 
 #[cfg(test)]
