@@ -166,11 +166,7 @@ struct QuotedPrintable {
 
 impl QuotedPrintable {
     fn byte(&mut self, byte: u8, rest: &[u8]) {
-        if self.stands_for_itself(byte, rest) {
-            self.make_room_for(1);
-        } else {
-            self.make_room_for(3);
-        }
+        self.make_room_for(if self.stands_for_itself(byte, rest) { 1 } else { 3 });
         // Asked again, for a soft break may have moved the byte to the start of a line.
         if self.stands_for_itself(byte, rest) {
             self.fixed.push(byte);

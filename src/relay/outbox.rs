@@ -1,7 +1,8 @@
 //! A folder that takes mail instead of a server: one .eml file a delivery, for trying out and for looking at.
 //!
-//! A mail is written aside when it is offered and gets its name when it is finished. The name is the delivery's, so that
-//! a repeat replaces the file and does not add one.
+//! A mail is written aside when it is offered and gets its name when it is finished. The name is the delivery's, so
+//! that a repeat replaces the file and does not add one.
+#![expect(clippy::disallowed_methods, reason = "this is a door of its own: the name waits for `finish`")]
 
 use std::fs;
 use std::io::{self, Write};
@@ -42,7 +43,6 @@ impl Relay for Outbox {
 }
 
 /// Delivery ids and when their mails were written, the latest first. A folder that is not there yet is empty.
-#[expect(clippy::disallowed_methods, reason = "the outbox is a door of its own")]
 pub fn list(dir: &Path) -> Vec<(String, DateTime<Utc>)> {
     let entry_of_mail = |entry: fs::DirEntry| {
         let name = entry.file_name().into_string().ok()?;
@@ -55,7 +55,6 @@ pub fn list(dir: &Path) -> Vec<(String, DateTime<Utc>)> {
 }
 
 /// The bytes of one mail; none for what is not there or is not a delivery id.
-#[expect(clippy::disallowed_methods, reason = "the outbox is a door of its own")]
 pub fn read(dir: &Path, id: &str) -> Option<Vec<u8>> {
     is_delivery_id(id).then(|| fs::read(dir.join(format!("{id}.eml"))).ok()).flatten()
 }
@@ -115,7 +114,6 @@ async fn on_disk(
     done.map_err(|error| Failure::line(phase, format!("cannot write to {}: {error}", dir.display())))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the outbox is a door of its own: the name waits for `finish`")]
 fn write_aside(dir: &Path, id: &str, message: &[u8]) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     let mut file = fs::File::create(dir.join(format!("{id}.eml.part")))?;
@@ -123,12 +121,10 @@ fn write_aside(dir: &Path, id: &str, message: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the outbox is a door of its own")]
 fn give_name(dir: &Path, id: &str) -> io::Result<()> {
     fs::rename(dir.join(format!("{id}.eml.part")), dir.join(format!("{id}.eml")))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the outbox is a door of its own")]
 fn sync_folder(dir: &Path) -> io::Result<()> {
     fs::File::open(dir)?.sync_all()
 }
