@@ -8,7 +8,7 @@ use crate::store::IssueRow;
 
 use super::Office;
 use super::plan::{Plan, has_outgrown};
-use super::refusal::{Result, SendError};
+use super::refusal::{Result, id_of, refuse};
 
 /// What became of an article in one newsletter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Office<'_> {
     pub async fn send_article(self, newsletter: &Newsletter, article: &Article, plan: Option<&str>) -> Result<Sent> {
         self.check_article(article)?;
         self.check_content().await?;
-        let id = article.id.clone().ok_or_else(|| SendError::refused(article, "it has no `id`"))?;
+        let id = id_of(article)?.clone();
         self.enter_what_is_due().await?;
         if let Some(issue) = self.store.editions(&newsletter.id, &id).await?.into_iter().next()
             && issue.state != IssueState::Cancelled
@@ -49,10 +49,10 @@ impl Office<'_> {
         self.finish_sealings().await?;
         match self.store.editions(&newsletter.id, &id).await?.into_iter().next() {
             Some(issue) => self.go_on(&issue).await,
-            None => Err(SendError::refuse(
-                format!("another issue of newsletter `{}` is being prepared at this moment", newsletter.id),
-                "run the command again",
-            )),
+            None => {
+                let busy = format!("another issue of newsletter `{}` is being prepared at this moment", newsletter.id);
+                refuse(busy, "run the command again")
+            }
         }
     }
 
@@ -80,35 +80,28 @@ impl Office<'_> {
 
     /// Takes back an article that waits for its instant issue: there will be none; the next digests still carry it.
     pub async fn cancel(self, newsletter: &Newsletter, article: &Article) -> Result<()> {
-        let id = article.id.clone().ok_or_else(|| SendError::refused(article, "it has no `id`"))?;
+        let id = id_of(article)?.clone();
         if let Some(issue) = self.store.editions(&newsletter.id, &id).await?.into_iter().next() {
             self.finish_sealings().await?;
-            let moved = self.store.move_issue(&issue.id, IssueEvent::Cancel, self.now).await?;
-            return match moved {
-                Some((_, Some(_))) => Ok(()),
-                _ => Err(SendError::refuse(
-                    format!("issue `{}` is {} and cannot be cancelled", issue.id, issue.state.as_str()),
-                    "`pressrun issue list` shows what can still be stopped",
-                )),
-            };
+            if let Some((_, Some(_))) = self.store.move_issue(&issue.id, IssueEvent::Cancel, self.now).await? {
+                return Ok(());
+            }
+            let problem = format!("issue `{}` is {} and cannot be cancelled", issue.id, issue.state.as_str());
+            return refuse(problem, "`pressrun issue list` shows what can still be stopped");
         }
         self.enter_what_is_due().await?;
         if self.store.skip_instant(&newsletter.id, &id).await? {
             return Ok(());
         }
-        Err(SendError::refuse(
-            format!("no mail of `{}` waits in newsletter `{}`", article.path, newsletter.id),
-            "to keep a scheduled article from being mailed, change its `date` or set `draft: true`",
-        ))
+        let help = "to keep a scheduled article from being mailed, change its `date` or set `draft: true`";
+        refuse(format!("no mail of `{}` waits in newsletter `{}`", article.path, newsletter.id), help)
     }
 
     /// An issue that exists goes on where it was, without the rest of its undo time.
     async fn go_on(self, issue: &IssueRow) -> Result<Sent> {
         if issue.state == IssueState::Paused {
-            return Err(SendError::refuse(
-                format!("issue `{}` is paused", issue.id),
-                format!("`pressrun issue resume {}` lets it go on", issue.id),
-            ));
+            let help = format!("`pressrun issue resume {}` lets it go on", issue.id);
+            return refuse(format!("issue `{}` is paused", issue.id), help);
         }
         self.store.hasten(&issue.id, self.now).await?;
         self.finish_sealings().await?;
@@ -117,21 +110,15 @@ impl Office<'_> {
 
     /// Whether nobody has newer content than this.
     async fn check_content(self) -> Result<()> {
-        match self.store.superseded_at(&self.edition.content_revision).await? {
-            None => Ok(()),
-            Some(at) => Err(SendError::refuse(
-                format!("this folder is older than the content of {}", at.format("%Y-%m-%d %H:%M UTC")),
-                "bring it up to date; if it is older on purpose, `pressrun issue resume --all` makes it the newest",
-            )),
-        }
+        let Some(at) = self.store.superseded_at(&self.edition.content_revision).await? else { return Ok(()) };
+        let help = "bring it up to date; if it is older on purpose, `pressrun issue resume --all` makes it the newest";
+        refuse(format!("this folder is older than the content of {}", at.format("%Y-%m-%d %H:%M UTC")), help)
     }
 
     fn check_article(self, article: &Article) -> Result<()> {
         if self.edition.has_errors() {
-            return Err(SendError::refuse(
-                "nothing is sent while `check` reports errors",
-                "run `pressrun check` and mend what it shows",
-            ));
+            let help = "run `pressrun check` and mend what it shows";
+            return refuse("nothing is sent while `check` reports errors", help);
         }
         if article.is_published(self.now) {
             return Ok(());
@@ -143,35 +130,25 @@ impl Office<'_> {
         } else {
             format!("`{}` has no `date`", article.path)
         };
-        Err(SendError::refuse(
-            problem,
-            "mail goes out for what is published: set its `date` to now or earlier, without `draft`",
-        ))
+        let help = "mail goes out for what is published: set its `date` to now or earlier, without `draft`";
+        refuse(problem, help)
     }
 
     /// Whether what the editor saw is still what would be sent.
     async fn check_plan(self, fresh: &Plan, plan: Option<&str>) -> Result<()> {
         let Some(plan) = plan else { return Ok(()) };
         if fresh.id.as_deref() != Some(plan) {
-            return Err(SendError::refuse(
-                format!("plan `{plan}` is not what would be sent now: content, templates or settings moved"),
-                "run `pressrun issue plan ARTICLE` again and look at it",
-            ));
+            let moved = format!("plan `{plan}` is not what would be sent now: content, templates or settings moved");
+            return refuse(moved, "run `pressrun issue plan ARTICLE` again and look at it");
         }
-        let Some((recipients, _)) = self.store.shown_plan(plan).await? else {
-            return Err(SendError::refuse(
-                format!("plan `{plan}` was never shown"),
-                "run `pressrun issue plan ARTICLE` and look at it",
-            ));
+        let Some((shown, _)) = self.store.shown_plan(plan).await? else {
+            let help = "run `pressrun issue plan ARTICLE` and look at it";
+            return refuse(format!("plan `{plan}` was never shown"), help);
         };
-        if has_outgrown(recipients, fresh.count.recipients, self.edition.settings.sending.plan_drift) {
-            return Err(SendError::refuse(
-                format!(
-                    "plan `{plan}` was for {recipients} readers, and now it would go to {}",
-                    fresh.count.recipients
-                ),
-                "run `pressrun issue plan ARTICLE` again and look at it",
-            ));
+        let now = fresh.count.recipients;
+        if has_outgrown(shown, now, self.edition.settings.sending.plan_drift) {
+            let grown = format!("plan `{plan}` was for {shown} readers, and now it would go to {now}");
+            return refuse(grown, "run `pressrun issue plan ARTICLE` again and look at it");
         }
         Ok(())
     }
@@ -185,12 +162,9 @@ impl Office<'_> {
             return Ok(());
         }
         let path = self.edition.catalog.article(&earlier).map_or(earlier.to_string(), |article| article.path.clone());
-        Err(SendError::refuse(
-            format!("`{path}` was published before it in newsletter `{}` and still waits", newsletter.id),
-            format!(
-                "first say `pressrun issue send {path}`, or `pressrun issue cancel {path}` if it is not to be mailed by itself"
-            ),
-        ))
+        let problem = format!("`{path}` was published before it in newsletter `{}` and still waits", newsletter.id);
+        let cancel = format!("`pressrun issue cancel {path}` if it is not to be mailed by itself");
+        refuse(problem, format!("first say `pressrun issue send {path}`, or {cancel}"))
     }
 }
 
@@ -199,8 +173,9 @@ fn nobody_at_once(article: &Article, newsletter: &Newsletter, plan: &Plan) -> Re
     if plan.count.excluded.iter().all(|(reason, _)| *reason != "not owed") {
         return Ok(Sent::NextDigest);
     }
-    Err(SendError::refuse(
-        format!("whoever gets `{}` at once came after `{}` or was served past it", newsletter.id, article.path),
+    let (newsletter, path) = (&newsletter.id, &article.path);
+    refuse(
+        format!("whoever gets `{newsletter}` at once came after `{path}` or was served past it"),
         "`pressrun issue test ARTICLE --to ADDRESS` shows the mail; to mail it to them all the same, give it a new `id`",
-    ))
+    )
 }

@@ -9,7 +9,7 @@ use crate::store::{Audience, Count, DigestRun, Group, IssueRow, Standing};
 
 use super::Office;
 use super::compose::{Composed, Purpose, compose};
-use super::refusal::{Result, SendError};
+use super::refusal::{Result, id_of};
 
 /// One issue that is not sealed yet.
 #[derive(Debug, Clone)]
@@ -181,7 +181,7 @@ impl<'a> Office<'a> {
 
     /// What `issue send ARTICLE` would send to one newsletter's instant readers, on the editor's word alone.
     pub async fn plan_article(self, newsletter: &Newsletter, article: &Article) -> Result<Plan> {
-        let id = article.id.as_ref().ok_or_else(|| SendError::refused(article, "it has no `id`"))?;
+        let id = id_of(article)?;
         let entries = self.store.seen_articles(&newsletter.id).await?;
         let number = entries.iter().find(|entry| entry.article == *id).and_then(|entry| entry.sequence);
         let replaced = self.store.editions(&newsletter.id, id).await?.into_iter().next();
@@ -195,7 +195,7 @@ impl<'a> Office<'a> {
         sequence: i64,
         replaced: Option<&IssueRow>,
     ) -> Result<Plan> {
-        let id = article.id.clone().ok_or_else(|| SendError::refused(article, "it has no `id`"))?;
+        let id = id_of(article)?.clone();
         let edition_number = replaced.and_then(|issue| issue.article.as_ref()).map_or(1, |(_, edition)| edition + 1);
         let audience = Audience {
             newsletter: newsletter.id.clone(),

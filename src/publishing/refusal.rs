@@ -1,6 +1,7 @@
 //! Why nothing was sent, and what to do about it.
 
 use crate::content::Article;
+use crate::model::ArticleId;
 use crate::render::RenderError;
 use crate::store::StoreError;
 
@@ -31,13 +32,13 @@ pub struct Refusal {
     pub help: String,
 }
 
-impl SendError {
-    /// Stops a send and says what to do.
-    pub fn refuse(problem: impl Into<String>, help: impl Into<String>) -> SendError {
-        SendError::Refused(Refusal { problem: problem.into(), help: help.into() })
-    }
+/// Stops a send and says what to do.
+pub(super) fn refuse<T>(problem: impl Into<String>, help: impl Into<String>) -> Result<T> {
+    Err(SendError::Refused(Refusal { problem: problem.into(), help: help.into() }))
+}
 
-    pub(super) fn refused(article: &Article, problem: &str) -> SendError {
-        SendError::refuse(format!("`{}` cannot be mailed: {problem}", article.path), "`pressrun check` says more")
-    }
+/// The `id` of an article, without which it is mailed to nobody.
+pub(super) fn id_of(article: &Article) -> Result<&ArticleId> {
+    let problem = || format!("`{}` cannot be mailed: it has no `id`", article.path);
+    article.id.as_ref().map_or_else(|| refuse(problem(), "`pressrun check` says more"), Ok)
 }
