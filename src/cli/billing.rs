@@ -1,6 +1,5 @@
 //! `billing`: memberships and money.
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -11,7 +10,7 @@ use crate::model::Money;
 use crate::store::Membership;
 
 use super::opened::{OpenedStore, open_store};
-use super::{Context, Done, Failure, Format};
+use super::{Context, Done, Failure, time};
 
 /// Show memberships and money
 #[derive(Debug, Args)]
@@ -36,10 +35,7 @@ pub async fn run(billing: Billing, context: &Context) -> Done {
     match billing.command {
         Command::Figures => {
             let figures = figures(&opened.store, clock::now()).await?;
-            match context.format {
-                Format::Json => context.print(&format!("{}\n", object(&figures))),
-                Format::Human => context.print(&page(&figures)),
-            }
+            context.answer(&object(&figures), |_| page(&figures))
         }
         Command::Export => export(&opened, context).await,
     }
@@ -71,7 +67,7 @@ fn page(figures: &Figures) -> String {
          new              {}\n                 bought in the last 30 days, trials included\n\
          lost             {}\n                 bought memberships that ended in the last 30 days\n\
          monthly revenue  {}\n                 what all that are paid and go on come to in a month, a year's price as a twelfth\n\
-         received         {}\n                 paid in the last 30 days, less what was given back or is disputed\n",
+         received         {}\n                 paid in the last 30 days, less what was given back or is disputed",
         figures.new,
         figures.lost,
         sums(&figures.monthly),
@@ -107,7 +103,6 @@ async fn export(opened: &OpenedStore, context: &Context) -> Done {
 }
 
 fn cells(email: Option<&str>, membership: &Membership) -> [String; COLUMNS.len()] {
-    let written = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
     let bought = membership.bought.as_ref();
     let of = |read: &dyn Fn(&crate::store::Bought) -> String| bought.map(read).unwrap_or_default();
     [
@@ -116,10 +111,10 @@ fn cells(email: Option<&str>, membership: &Membership) -> [String; COLUMNS.len()
         of(&|bought| bought.plan.to_string()),
         of(&|bought| bought.price.to_string()),
         of(&|bought| bought.every.as_str().to_owned()),
-        written(membership.began_at),
-        of(&|bought| written(bought.paid_until)),
-        written(membership.reads_until),
-        of(&|bought| bought.ends_at.map(written).unwrap_or_default()),
+        time(membership.began_at),
+        of(&|bought| time(bought.paid_until)),
+        time(membership.reads_until),
+        of(&|bought| bought.ends_at.map(time).unwrap_or_default()),
         of(&|bought| bought.agreement.to_string()),
         of(&|bought| bought.customer.to_string()),
     ]

@@ -45,8 +45,8 @@ enum Command {
     },
     /// Move the publication into another database, which must be empty
     ///
-    /// Sending is held in both from then on: `issue resume --all` lifts it in the one that the settings name. Prints each
-    /// table with its rows and a checksum that was the same on both sides.
+    /// Sending is held in both from then on: `issue resume --all` lifts it in the one that the settings name. Prints
+    /// each table with its rows and a checksum that was the same on both sides.
     Copy {
         /// Where to: `postgres://user@host/name` or `sqlite:FILE`; a password can stand in PGPASSWORD
         #[arg(long, value_name = "URL")]
@@ -144,10 +144,8 @@ async fn copy(context: &Context, to: &str) -> Done {
     let target = Store::open(&StoreAddress::of(context.root(), &settings)).await?;
     if let Some(table) = target.filled_table().await? {
         let help = "empty it, or name one that is new: `dropdb` and `createdb`, or another file";
-        return Err(Failure::yours(
-            format!("the database to copy to is not empty: its table `{table}` has rows"),
-            help,
-        ));
+        let problem = format!("the database to copy to is not empty: its table `{table}` has rows");
+        return Err(Failure::yours(problem, help));
     }
     let on_unknown = opened.edition.settings.sending.on_unknown;
     let date = clock::now().format("%Y-%m-%d %H:%M UTC");
@@ -166,8 +164,8 @@ async fn copy(context: &Context, to: &str) -> Done {
     Ok(())
 }
 
-/// Waits until whatever was on the wire when sending was held has its answer, or its sender is known to be dead. What has
-/// neither is not copied: there it would be sent again, although its answer may come here.
+/// Waits until whatever was on the wire when sending was held has its answer, or its sender is known to be dead. What
+/// has neither is not copied: there it would be sent again, although its answer may come here.
 async fn come_to_rest(store: &Store, on_unknown: OnUnknown) -> Done {
     for _ in 0..40 {
         let now = clock::now();
@@ -177,10 +175,8 @@ async fn come_to_rest(store: &Store, on_unknown: OnUnknown) -> Done {
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    Err(Failure::ours(
-        "mail is still on the wire, so nothing was copied",
-        "its relay may take ten minutes to answer; run this again then. All sending is held meanwhile",
-    ))
+    let help = "its relay may take ten minutes to answer; run this again then. All sending is held meanwhile";
+    Err(Failure::ours("mail is still on the wire, so nothing was copied", help))
 }
 
 async fn check(context: &Context) -> Done<ExitCode> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -12,9 +12,9 @@ use crate::content;
 use crate::model::Rhythm;
 use crate::publishing::{Office, Plan, Readers, Recipients, WaitsFor};
 
-use super::issue::{Excluded, Way, ask, excluded, refuse_while_held, send_issues};
+use super::issue::{Prospect, Way, ask, refuse_while_held, send_issues};
 use super::opened::{Opened, open};
-use super::{Context, Done, Failure, counted};
+use super::{Context, Done, Failure, counted, time};
 
 /// Show and send digests
 ///
@@ -59,10 +59,8 @@ struct DigestAnswer {
     zones: Vec<String>,
     articles: Vec<String>,
     more: usize,
-    recipients: i64,
-    excluded: Vec<Excluded>,
-    waits_for: Option<&'static str>,
-    explanation: Option<String>,
+    #[serde(flatten)]
+    prospect: Prospect,
 }
 
 /// Runs the command.
@@ -107,7 +105,6 @@ async fn plan(opened: &Opened, context: &Context, at: DateTime<Utc>) -> Done<usi
 
 fn answer(opened: &Opened, plan: &Plan, readers: &Readers) -> DigestAnswer {
     let settings = &opened.edition.settings;
-    let path = |id| opened.edition.catalog.article(id).map_or_else(|| id.to_string(), |article| article.path.clone());
     let zone = |key: &String| Rhythm::parse(key).and_then(|rhythm| rhythm.zone);
     let groups = readers.groups.iter().filter(|group| group.readers > 0);
     let zones: BTreeSet<String> = groups
@@ -117,20 +114,17 @@ fn answer(opened: &Opened, plan: &Plan, readers: &Readers) -> DigestAnswer {
         plan: plan.id.clone(),
         newsletter: plan.newsletter.to_string(),
         cadence: readers.run.cadence.as_str(),
-        slot_at: readers.run.slot_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        slot_at: time(readers.run.slot_at),
         zones: zones.into_iter().collect(),
-        articles: plan.articles.iter().map(path).collect(),
+        articles: opened.paths(&plan.articles),
         more: readers.more,
-        recipients: plan.count.recipients,
-        excluded: excluded(plan),
-        waits_for: plan.waits_for.as_ref().map(WaitsFor::as_str),
-        explanation: plan.waits_for.as_ref().map(WaitsFor::explanation),
+        prospect: Prospect::of(plan),
     }
 }
 
 fn tell(digest: &DigestAnswer) -> String {
     let id = digest.plan.as_deref().unwrap_or_default();
-    let readers = counted(digest.recipients, &format!("{} reader", digest.cadence));
+    let readers = counted(digest.prospect.recipients, &format!("{} reader", digest.cadence));
     let mut text = format!("plan {id}: {} to {readers} of {}", digest.slot_at, digest.newsletter);
     text.push_str(&format!("\n  in {}", digest.zones.join(", ")));
     for article in &digest.articles {
@@ -139,13 +133,7 @@ fn tell(digest: &DigestAnswer) -> String {
     if digest.more > 0 {
         text.push_str(&format!("\n  and {} more in the archive", digest.more));
     }
-    for excluded in &digest.excluded {
-        text.push_str(&format!("\n  not to {}: {}", excluded.count, excluded.reason));
-    }
-    text.push_str(&match &digest.explanation {
-        Some(explanation) => format!("\n  waits for {explanation}"),
-        None => "\n  nothing holds it".to_owned(),
-    });
+    digest.prospect.tell(&mut text);
     text
 }
 
@@ -154,10 +142,8 @@ async fn run_due(opened: Opened, context: &Context, run: Run) -> Done<ExitCode> 
     refuse_while_held(&opened).await?;
     let at = moment(&opened, run.at.as_deref())?;
     if at > clock::now() {
-        return Err(Failure::yours(
-            "a digest cannot be sent before its moment",
-            "`pressrun digest plan --at TIME` shows what will be due; `serve` sends it then",
-        ));
+        let help = "`pressrun digest plan --at TIME` shows what will be due; `serve` sends it then";
+        return Err(Failure::yours("a digest cannot be sent before its moment", help));
     }
     if opened.edition.has_errors() {
         return Err(Failure::yours("nothing is sent while `check` reports errors", "run `pressrun check`"));

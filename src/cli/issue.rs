@@ -15,7 +15,7 @@ use crate::store::{IssueRow, Store};
 use super::opened::{Opened, open, open_store};
 use super::{Context, Done, Failure};
 
-pub(super) use before::{Excluded, excluded};
+pub(super) use before::Prospect;
 pub(super) use sending::{Way, ask, refuse_while_held, send_issues};
 
 /// Plan, send, watch and stop issues
@@ -134,10 +134,8 @@ fn newsletters<'a>(opened: &'a Opened, article: &Article) -> Done<Vec<&'a Newsle
     let settings = &opened.edition.settings;
     let newsletters: Vec<_> = article.newsletters.iter().filter_map(|id| settings.newsletter(id)).collect();
     if newsletters.is_empty() {
-        return Err(Failure::yours(
-            format!("`{}` is in no newsletter", article.path),
-            "name one in its front matter, such as `newsletters: [main]`",
-        ));
+        let help = "name one in its front matter, such as `newsletters: [main]`";
+        return Err(Failure::yours(format!("`{}` is in no newsletter", article.path), help));
     }
     Ok(newsletters)
 }

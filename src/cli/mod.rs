@@ -27,6 +27,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -35,6 +36,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::files::{FilesError, SETTINGS_FILE};
+use crate::model::EmailAddress;
 use crate::press::PressError;
 use crate::publishing::SendError;
 use crate::store::StoreError;
@@ -330,6 +332,16 @@ fn environment() -> Vec<(String, String)> {
 fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
     let is_one = count == N::from(1);
     format!("{count} {noun}{}", if is_one { "" } else { "s" })
+}
+
+/// A moment as answers show it.
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+fn email(address: &str) -> Done<EmailAddress> {
+    let help = "write the address as `reader@example.com`";
+    EmailAddress::parse(address).map_err(|error| Failure::yours(error.to_string(), help))
 }
 
 /// Says something on standard error; if nobody can hear it, nothing can be done about that.

@@ -15,6 +15,7 @@ use crate::content::fingerprint;
 use crate::diagnostic::{self, Severity};
 use crate::files::{self, FilesError, Lock};
 use crate::mail;
+use crate::model::ArticleId;
 use crate::payments::Provider;
 use crate::press::{self, Edition, Options};
 use crate::publishing::Office;
@@ -94,6 +95,12 @@ impl Opened {
     /// Where its plans are made, now.
     pub fn office(&self) -> Office<'_> {
         Office { store: &self.store, edition: &self.edition, now: clock::now() }
+    }
+
+    /// Where articles are; of one that is gone, its id.
+    pub fn paths(&self, articles: &[ArticleId]) -> Vec<String> {
+        let path = |id| self.edition.catalog.article(id).map_or_else(|| id.to_string(), |article| article.path.clone());
+        articles.iter().map(path).collect()
     }
 
     /// What mail is sent with.

@@ -10,13 +10,13 @@ use crate::audience::{self, ImportError, ImportOptions, Imported};
 use crate::clock;
 use crate::content;
 use crate::files;
-use crate::model::{Cadence, EmailAddress, NewsletterId, SubscriptionState, SuppressionReason};
+use crate::model::{Cadence, NewsletterId, SubscriptionState, SuppressionReason};
 use crate::publishing::Office;
 use crate::store::{AccountEvent, Subscriber};
 use crate::zone::Zone;
 
 use super::opened::{Opened, data, open};
-use super::{Context, Done, Failure, Format};
+use super::{Context, Done, Failure, Format, email};
 
 /// List, add, import, export and erase readers, and make them members
 ///
@@ -53,8 +53,8 @@ enum Command {
     /// Read a CSV file with readers, whose consent you have
     ///
     /// Columns: email, name, newsletter, cadence, state, time_zone, language, tags, created_at, hour, weekday, topics,
-    /// paused_until. Only a state that plainly says so makes a reader active; whoever left here, or is not to be mailed,
-    /// stays so.
+    /// paused_until. Only a state that plainly says so makes a reader active; whoever left here, or is not to be
+    /// mailed, stays so.
     Import(Import),
     /// Print everybody as a CSV that `import` reads
     Export {
@@ -261,10 +261,8 @@ async fn grant(opened: &Opened, context: &Context, address: &str, until: Option<
                 return Err(Failure::yours(format!("`{text}` is over"), "give a later one, or `--end`"));
             }
             if end > now + LONGEST_GRANT {
-                return Err(Failure::yours(
-                    format!("`{text}` is more than a hundred years ahead"),
-                    "give an earlier one",
-                ));
+                let help = "give an earlier one";
+                return Err(Failure::yours(format!("`{text}` is more than a hundred years ahead"), help));
             }
             end
         }
@@ -291,16 +289,14 @@ fn end_of(text: &str, zone: &Zone) -> Option<DateTime<Utc>> {
 }
 
 async fn add(opened: &Opened, context: &Context, address: &str, name: Option<&str>, wanted: &Wanted) -> Done {
-    let email = parsed(address)?;
+    let email = email(address)?;
     let mut options = options(opened, wanted, false)?;
     options.state = options.state.or(Some(SubscriptionState::Active));
     let newsletters = &opened.edition.settings.newsletters;
     if options.newsletters.is_empty() && newsletters.len() > 1 {
         let known: Vec<&str> = newsletters.iter().map(|known| known.id.as_str()).collect();
-        return Err(Failure::yours(
-            "there is more than one newsletter",
-            format!("say which with `--newsletter`: {}", known.join(", ")),
-        ));
+        let help = format!("say which with `--newsletter`: {}", known.join(", "));
+        return Err(Failure::yours("there is more than one newsletter", help));
     }
     let file = format!("email,name\n{},{}\n", quoted(email.as_str()), quoted(name.unwrap_or_default()));
     let imported = import(opened, file.as_bytes(), &options).await?;
@@ -370,7 +366,7 @@ async fn export(opened: &Opened, context: &Context, newsletter: Option<String>) 
 }
 
 async fn erase(opened: &Opened, context: &Context, address: &str) -> Done {
-    let (email, person) = (parsed(address)?, reader(opened, address).await?);
+    let (email, person) = (email(address)?, reader(opened, address).await?);
     let language = person.details[1].clone();
     let language = language.unwrap_or_else(|| opened.edition.settings.publication.language.clone());
     let (who, flow) = ((person.id, email), audience::flow_id(clock::random()));
@@ -380,7 +376,7 @@ async fn erase(opened: &Opened, context: &Context, address: &str) -> Done {
 }
 
 async fn unsubscribe(opened: &Opened, context: &Context, address: &str, newsletter: Option<String>) -> Done {
-    let email = parsed(address)?;
+    let email = email(address)?;
     let newsletter = newsletter.map(|id| known_newsletter(opened, &id)).transpose()?;
     reader(opened, address).await?;
     let ended = opened.store.unsubscribe(email.key().to_owned(), newsletter, "editor", clock::now()).await?;
@@ -393,7 +389,7 @@ async fn unsubscribe(opened: &Opened, context: &Context, address: &str, newslett
 }
 
 async fn suppress(opened: &Opened, context: &Context, addresses: &[String], reason: Reason) -> Done {
-    let emails = addresses.iter().map(|address| parsed(address)).collect::<Result<Vec<_>, _>>()?;
+    let emails = addresses.iter().map(|address| email(address)).collect::<Result<Vec<_>, _>>()?;
     let reason = match reason {
         Reason::HardBounce => SuppressionReason::HardBounce,
         Reason::Complaint => SuppressionReason::Complaint,
@@ -423,14 +419,9 @@ fn known_newsletter(opened: &Opened, id: &str) -> Done<NewsletterId> {
     Err(Failure::yours(format!("there is no newsletter `{id}`"), format!("choose among: {}", known.join(", "))))
 }
 
-fn parsed(address: &str) -> Done<EmailAddress> {
-    EmailAddress::parse(address)
-        .map_err(|error| Failure::yours(error.to_string(), "write the address as `reader@example.com`"))
-}
-
 /// Whoever has an address.
 async fn reader(opened: &Opened, address: &str) -> Done<Subscriber> {
-    let people = opened.store.subscribers_with(&[parsed(address)?.key()]).await?;
+    let people = opened.store.subscribers_with(&[email(address)?.key()]).await?;
     people.into_iter().next().ok_or_else(|| {
         let message = format!("nobody here has the address `{address}`");
         Failure::yours(message, "`pressrun subscribers list` shows everybody")

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use crate::model::{Cause, DeliveryState, EmailAddress, IssueId, IssueState};
+use crate::model::{Cause, DeliveryState, IssueId, IssueState};
 use crate::store::{AttemptRow, IssueRow, Said, Store, StoreError};
 
 use super::super::opened::Opened;
-use super::super::{Context, Done, Failure};
+use super::super::{Context, Done, email, time};
 use super::find;
 
 /// Where an issue stands: `total` is the sum of the counts.
@@ -54,11 +53,6 @@ struct Attempt {
     at: String,
     #[serde(flatten)]
     said: Said,
-}
-
-/// A moment as answers show it.
-pub(super) fn time(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// How many of an issue's deliveries are in each state, whether there are any or not.
@@ -144,8 +138,7 @@ pub(super) async fn show(opened: &Opened, context: &Context, issue: &str) -> Don
 
 pub(super) async fn why(store: &Store, context: &Context, issue: &str, address: &str) -> Done {
     let issue = find(store, issue).await?;
-    let email = EmailAddress::parse(address)
-        .map_err(|error| Failure::yours(error.to_string(), "give the reader's address as they wrote it"))?;
+    let email = email(address)?;
     let delivery = store.delivery_to(&issue.id, email.key()).await?;
     let nothing = Why { issue: issue.id.to_string(), address: email.to_string(), ..Why::default() };
     let why = match delivery {

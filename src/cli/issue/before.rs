@@ -14,7 +14,7 @@ use crate::relay::{Envelope, Relay};
 use crate::render::{LEAVE_TOKEN_SLOT, PREFERENCES_TOKEN_SLOT};
 
 use super::super::opened::Opened;
-use super::super::{Context, Done, Failure, counted};
+use super::super::{Context, Done, Failure, counted, email};
 
 /// Print what a reader would get
 ///
@@ -68,21 +68,46 @@ struct PlanAnswer {
     kind: &'static str,
     cadence: &'static str,
     articles: Vec<String>,
-    recipients: i64,
+    #[serde(flatten)]
+    prospect: Prospect,
+}
+
+/// How many would get it, who would not and why, and what holds it.
+#[derive(Debug, Serialize)]
+pub(in crate::cli) struct Prospect {
+    pub recipients: i64,
     excluded: Vec<Excluded>,
     waits_for: Option<&'static str>,
     explanation: Option<String>,
 }
 
-/// Readers who do not get it, and why.
 #[derive(Debug, Serialize)]
-pub(in crate::cli) struct Excluded {
-    pub reason: &'static str,
-    pub count: i64,
+struct Excluded {
+    reason: &'static str,
+    count: i64,
 }
 
-pub(in crate::cli) fn excluded(plan: &Plan) -> Vec<Excluded> {
-    plan.count.excluded.iter().map(|(reason, count)| Excluded { reason, count: *count }).collect()
+impl Prospect {
+    pub fn of(plan: &Plan) -> Prospect {
+        let excluded = plan.count.excluded.iter().map(|(reason, count)| Excluded { reason, count: *count });
+        Prospect {
+            recipients: plan.count.recipients,
+            excluded: excluded.collect(),
+            waits_for: plan.waits_for.as_ref().map(WaitsFor::as_str),
+            explanation: plan.waits_for.as_ref().map(WaitsFor::explanation),
+        }
+    }
+
+    /// Adds its lines to those of a plan for people.
+    pub fn tell(&self, text: &mut String) {
+        for Excluded { reason, count } in &self.excluded {
+            text.push_str(&format!("\n  not to {count}: {reason}"));
+        }
+        text.push_str(&match &self.explanation {
+            Some(explanation) => format!("\n  waits for {explanation}"),
+            None => "\n  nothing holds it".to_owned(),
+        });
+    }
 }
 
 pub(super) async fn plan(opened: &Opened, context: &Context, article: Option<&str>) -> Done {
@@ -127,20 +152,14 @@ pub(super) async fn plan(opened: &Opened, context: &Context, article: Option<&st
 }
 
 fn answer(opened: &Opened, plan: &Plan) -> PlanAnswer {
-    let path = |id: &crate::model::ArticleId| {
-        opened.edition.catalog.article(id).map_or_else(|| id.to_string(), |article| article.path.clone())
-    };
     PlanAnswer {
         plan: plan.id.clone(),
         newsletter: plan.newsletter.to_string(),
         issue: None,
         kind: if plan.cadence() == Cadence::Instant { IssueKind::Instant } else { IssueKind::Digest }.as_str(),
         cadence: plan.cadence().as_str(),
-        articles: plan.articles.iter().map(path).collect(),
-        recipients: plan.count.recipients,
-        excluded: excluded(plan),
-        waits_for: plan.waits_for.as_ref().map(WaitsFor::as_str),
-        explanation: plan.waits_for.as_ref().map(WaitsFor::explanation),
+        articles: opened.paths(&plan.articles),
+        prospect: Prospect::of(plan),
     }
 }
 
@@ -149,7 +168,7 @@ fn tell(plan: &PlanAnswer) -> String {
     const NAMED: usize = 3;
     let mut text = match &plan.plan {
         Some(id) => {
-            let readers = counted(plan.recipients, &format!("{} reader", plan.cadence));
+            let readers = counted(plan.prospect.recipients, &format!("{} reader", plan.cadence));
             format!("plan {id}: {} to {readers} of {}", plan.kind, plan.newsletter)
         }
         None => format!("{} in {}: 0 mails", counted(plan.articles.len(), "article"), plan.newsletter),
@@ -160,23 +179,14 @@ fn tell(plan: &PlanAnswer) -> String {
     if plan.articles.len() > NAMED {
         text.push_str(&format!("\n  and {} more", plan.articles.len() - NAMED));
     }
-    for excluded in &plan.excluded {
-        text.push_str(&format!("\n  not to {}: {}", excluded.count, excluded.reason));
-    }
-    match &plan.explanation {
-        Some(explanation) => text.push_str(&format!("\n  waits for {explanation}")),
-        None if plan.plan.is_some() => text.push_str("\n  nothing holds it"),
-        None => {}
-    }
+    plan.prospect.tell(&mut text);
     text
 }
 
 pub(super) async fn approve(opened: &Opened, context: &Context, plan: &str) -> Done {
     if !opened.store.approve_plan(plan, clock::now()).await? {
-        return Err(Failure::yours(
-            format!("plan `{plan}` was never shown"),
-            "`pressrun issue plan` shows what waits, with the ids to approve",
-        ));
+        let help = "`pressrun issue plan` shows what waits, with the ids to approve";
+        return Err(Failure::yours(format!("plan `{plan}` was never shown"), help));
     }
     context.say(&format!("Approved plan {plan}. It goes as long as content, templates and settings stay as they are."));
     Ok(())
@@ -210,10 +220,8 @@ fn chosen<'a>(opened: &'a Opened, article: &Article, id: Option<&str>) -> Done<&
         None => newsletters.into_iter().next(),
     };
     found.ok_or_else(|| {
-        Failure::yours(
-            format!("`{}` is not in that newsletter", article.path),
-            "its front matter names its newsletters",
-        )
+        let problem = format!("`{}` is not in that newsletter", article.path);
+        Failure::yours(problem, "its front matter names its newsletters")
     })
 }
 
@@ -235,7 +243,7 @@ fn message(opened: &Opened, newsletter: &Newsletter, sample: &Sample, to: EmailA
 pub(super) async fn preview(opened: &Opened, context: &Context, preview: &Preview) -> Done {
     let article = super::article(opened, &preview.article)?;
     let newsletter = chosen(opened, article, preview.newsletter.as_deref())?;
-    let reader = preview.reader.as_deref().map(address).transpose()?;
+    let reader = preview.reader.as_deref().map(email).transpose()?;
     let viewer = match &reader {
         Some(email) => {
             let reading = opened.store.reading_at(email.key(), clock::now()).await?;
@@ -258,17 +266,15 @@ pub(super) async fn preview(opened: &Opened, context: &Context, preview: &Previe
 pub(super) async fn test(opened: &Opened, context: &Context, test: &Test) -> Done {
     let article = super::article(opened, &test.article)?;
     let newsletter = chosen(opened, article, test.newsletter.as_deref())?;
-    let to = address(&test.to)?;
+    let to = email(&test.to)?;
     let sample = sample(opened, article, newsletter, Viewer::Member)?;
     let bytes = message(opened, newsletter, &sample, to.clone())?;
     let envelope = Envelope { from: newsletter.from.address.clone(), to };
     let takes_issues = |relay: &&Arc<dyn Relay>| relay.carries() != Carries::Notices;
     let relay = opened.relays.iter().find(takes_issues).unwrap_or(&opened.relays[0]);
     let failed = |failure: crate::relay::Failure| {
-        Failure::ours(
-            format!("the relay {} did not take the mail: {failure}", relay.name()),
-            "`pressrun doctor` checks the settings of the relay",
-        )
+        let problem = format!("the relay {} did not take the mail: {failure}", relay.name());
+        Failure::ours(problem, "`pressrun doctor` checks the settings of the relay")
     };
     let mut session = relay.connect().await.map_err(failed)?;
     session.offer(&DeliveryId::new(clock::new_id()), &envelope, &bytes).await.map_err(failed)?;
@@ -276,8 +282,4 @@ pub(super) async fn test(opened: &Opened, context: &Context, test: &Test) -> Don
     session.quit().await;
     context.say(&format!("The relay {} took it: {} {}", relay.name(), reply.code, reply.text));
     Ok(())
-}
-
-fn address(text: &str) -> Done<EmailAddress> {
-    EmailAddress::parse(text).map_err(|error| Failure::yours(error.to_string(), "give one address"))
 }

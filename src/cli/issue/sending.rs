@@ -111,13 +111,9 @@ pub(in crate::cli) async fn send_issues(
 
 /// Nothing is begun while sending is held.
 pub(in crate::cli) async fn refuse_while_held(opened: &Opened) -> Done {
-    match opened.store.held().await? {
-        Some(reason) => Err(Failure::yours(
-            format!("all sending is held: {reason}"),
-            "`pressrun issue resume --all` shows what would go to how many, and lifts the hold",
-        )),
-        None => Ok(()),
-    }
+    let Some(reason) = opened.store.held().await? else { return Ok(()) };
+    let help = "`pressrun issue resume --all` shows what would go to how many, and lifts the hold";
+    Err(Failure::yours(format!("all sending is held: {reason}"), help))
 }
 
 /// The issues that the editor means, sealed if they were not.
@@ -146,10 +142,8 @@ async fn issues_of(opened: &Opened, context: &Context, send: &Send) -> Done<Vec<
         }
     }
     if meant == 0 {
-        return Err(Failure::yours(
-            "that plan is not what would be sent now in any newsletter of the article",
-            "run `pressrun issue plan ARTICLE` again and look at it",
-        ));
+        let help = "run `pressrun issue plan ARTICLE` again and look at it";
+        return Err(Failure::yours("that plan is not what would be sent now in any newsletter of the article", help));
     }
     Ok(issues)
 }
@@ -239,16 +233,12 @@ async fn send_issue(
 pub(super) async fn change(opened: &Opened, context: &Context, issue: &str, event: IssueEvent) -> Done {
     let issue = super::find(&opened.store, issue).await?;
     opened.office().finish_sealings().await?;
-    match opened.store.move_issue(&issue.id, event, clock::now()).await? {
-        Some((_, Some(after))) => {
-            context.say(&format!("Issue {} is {}.", issue.id, after.as_str()));
-            Ok(())
-        }
-        _ => Err(Failure::yours(
-            format!("issue `{}` is {}, so this changes nothing", issue.id, issue.state.as_str()),
-            "`pressrun issue list` shows where each stands",
-        )),
+    if let Some((_, Some(after))) = opened.store.move_issue(&issue.id, event, clock::now()).await? {
+        context.say(&format!("Issue {} is {}.", issue.id, after.as_str()));
+        return Ok(());
     }
+    let problem = format!("issue `{}` is {}, so this changes nothing", issue.id, issue.state.as_str());
+    Err(Failure::yours(problem, "`pressrun issue list` shows where each stands"))
 }
 
 pub(super) async fn resume(opened: &Opened, context: &Context, resume: &Resume) -> Done {
@@ -277,10 +267,9 @@ async fn resume_all(opened: &Opened, context: &Context, yes: bool) -> Done {
         return Ok(());
     };
     if opened.edition.has_errors() {
-        return Err(Failure::yours(
-            "the hold is not lifted while `check` reports errors",
-            "run `pressrun check` and mend what it shows; an article that cannot be read now would count as new later",
-        ));
+        let problem = "the hold is not lifted while `check` reports errors";
+        let why = "an article that cannot be read now would count as new later";
+        return Err(Failure::yours(problem, format!("run `pressrun check` and mend what it shows; {why}")));
     }
     context.say(&format!("All sending is held: {reason}."));
     let mut total = 0;
@@ -325,10 +314,8 @@ pub(super) async fn cancel(opened: &Opened, context: &Context, what: &str) -> Do
 pub(super) async fn retry(opened: &Opened, context: &Context, issue: &str) -> Done {
     let issue = super::find(&opened.store, issue).await?;
     if issue.state == IssueState::Cancelled {
-        return Err(Failure::yours(
-            format!("issue `{}` is cancelled", issue.id),
-            "`pressrun issue send ARTICLE` sends the corrected article to those not reached",
-        ));
+        let help = "`pressrun issue send ARTICLE` sends the corrected article to those not reached";
+        return Err(Failure::yours(format!("issue `{}` is cancelled", issue.id), help));
     }
     let count = opened.store.retry_issue(&issue.id, clock::now()).await?;
     context.say(&format!("{count} deliveries of issue {} are in the queue again.", issue.id));
