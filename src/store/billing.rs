@@ -284,11 +284,14 @@ async fn let_in(
     if transaction.has_any(sql, asked).await? {
         return Ok(());
     }
-    let sql = "SELECT email, language FROM subscribers WHERE id = $1";
-    let Some((email, language)) = transaction.row::<(EmailAddress, Option<String>)>(sql, values![who]).await? else {
-        return Ok(());
-    };
-    sign_in.enter(transaction, Some(who.clone()), (email, language.unwrap_or_default()), None, now).await
+    let Some(mailbox) = mailbox_of(transaction, who).await? else { return Ok(()) };
+    sign_in.enter(transaction, Some(who.clone()), mailbox, None, now).await
+}
+
+/// Where somebody is mailed, and in which language; empty: they have chosen none.
+async fn mailbox_of(transaction: &mut Transaction, who: &SubscriberId) -> Result<Option<(EmailAddress, String)>> {
+    let sql = "SELECT email, COALESCE(language, '') FROM subscribers WHERE id = $1";
+    transaction.row(sql, values![who]).await
 }
 
 async fn write_membership(
@@ -415,10 +418,7 @@ async fn tell(
     link: FollowUp,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let sql = "SELECT email, language FROM subscribers WHERE id = $1";
-    let Some((email, language)) = transaction.row::<(EmailAddress, Option<String>)>(sql, values![who]).await? else {
-        return Ok(());
-    };
+    let Some(mailbox) = mailbox_of(transaction, who).await? else { return Ok(()) };
     let Telling { what, invoice } = telling;
     let is_over = agreement.cancels_at.is_some() || agreement.ended_at.is_some();
     let renews = (!is_over).then_some(agreement.period_end);
@@ -436,7 +436,7 @@ async fn tell(
         next_at,
         reads_until: standing.reads_until,
     };
-    let flow = NewFlow::new("billing", link, (email, language.unwrap_or_default()), now, TOLD_WITHIN);
+    let flow = NewFlow::new("billing", link, mailbox, now, TOLD_WITHIN);
     let payload = serde_json::json!(bill).to_string();
     enter_flow(transaction, NewFlow { subscriber: Some(who.clone()), payload, ..flow }, None).await
 }
