@@ -168,10 +168,8 @@ fn key(section: Section<'_>, taken: &mut BTreeSet<String>) -> Option<DkimKey> {
     let key = DkimKey::read(selector, file, pem.reveal());
     if key.is_none() {
         let help = "use RSA of 2048 to 8192 bits or Ed25519, as PEM without a password; `pressrun dkim new` makes both";
-        section.note(
-            "key-file",
-            Wrong::new(&codes::SETTINGS_DKIM, "there is no key in it that mail is signed with", help),
-        );
+        let message = "there is no key in it that mail is signed with";
+        section.note("key-file", Wrong::new(&codes::SETTINGS_DKIM, message, help));
     }
     key
 }

@@ -43,14 +43,9 @@ pub fn secret_files_named(source: &Source) -> Vec<String> {
     let passwords = mail.sections("relays").into_iter().filter_map(|relay| relay.text("password-file"));
     let signing = mail.section("dkim").sections("keys").into_iter().filter_map(|key| key.text("key-file"));
     let billing = root.section("billing");
-    let postmark = root.section("mail").text("postmark-password-file");
-    let keys = [
-        root.section("auth").text("secret-file"),
-        billing.text("key-file"),
-        billing.text("webhook-secret-file"),
-        postmark,
-    ];
-    keys.into_iter().flatten().chain(passwords).chain(signing).collect()
+    let keys = ["key-file", "webhook-secret-file"].map(|key| billing.text(key)).into_iter();
+    let others = [root.section("auth").text("secret-file"), mail.text("postmark-password-file")];
+    keys.chain(others).flatten().chain(passwords).chain(signing).collect()
 }
 
 /// Reads settings; whatever is wrong is collected, and the default stands in its place.
@@ -281,11 +276,8 @@ fn mail(section: Section<'_>, publication: &Publication, newsletters: &[Newslett
         }
     };
     if relays.len() > 1 && relays.contains(&Relay::Outbox) {
-        wrong(
-            "url",
-            "the outbox sends nothing on, so that it cannot stand beside other relays",
-            "take one of them out",
-        );
+        let message = "the outbox sends nothing on, so that it cannot stand beside other relays";
+        wrong("url", message, "take one of them out");
         relays.retain(|relay| *relay != Relay::Outbox);
     }
     for (other, mail) in [(Carries::Issues, "notices"), (Carries::Notices, "issues")] {
