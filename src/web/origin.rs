@@ -6,9 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::{HOST, HeaderMap, HeaderName, ORIGIN};
 use hyper::{Request, StatusCode};
-use url::{Host, Url};
+use url::Url;
 
-use crate::config::Network;
+use crate::config::{Network, is_loopback};
 
 /// The host that a request names, if it is ours.
 ///
@@ -30,7 +30,7 @@ fn accepted_hosts(base_url: &Url, bound: SocketAddr) -> Vec<String> {
     if base_url.port().is_none() {
         accepted.push(name.to_owned());
     }
-    if is_loopback(base_url) {
+    if is_loopback(name) {
         for name in ["localhost", "127.0.0.1", "[::1]"] {
             accepted.push(format!("{name}:{}", bound.port()));
             if bound.port() == 80 {
@@ -39,15 +39,6 @@ fn accepted_hosts(base_url: &Url, bound: SocketAddr) -> Vec<String> {
         }
     }
     accepted
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 /// Whose address limits count: the peer's, unless that is a proxy we trust and it says another.

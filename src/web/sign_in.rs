@@ -73,7 +73,7 @@ pub(super) async fn ask(visit: &Visit, body: Incoming) -> Answered {
         },
     };
     // The same browser stays the same, so that the code of an earlier mail goes on if no new one may be sent.
-    let cookie = before.unwrap_or_else(|| URL_SAFE_NO_PAD.encode(clock::random::<32>()));
+    let cookie = before.unwrap_or_else(new_cookie);
     let language = visit.words().language();
     let request = SignIn { email, errand, cookie: cookie.clone(), language };
     visit.heard(visit.asker().ask_to_sign_in(request, clock::random()).await?)?;
@@ -84,8 +84,11 @@ pub(super) async fn ask(visit: &Visit, body: Incoming) -> Answered {
 
 /// What tells this browser from others: what it was given before, or something new.
 pub(super) fn browser_cookie(visit: &Visit) -> String {
-    let before = visit.cookie(FLOW).filter(|cookie| cookie.len() == 43);
-    before.unwrap_or_else(|| URL_SAFE_NO_PAD.encode(clock::random::<32>()))
+    visit.cookie(FLOW).filter(|cookie| cookie.len() == 43).unwrap_or_else(new_cookie)
+}
+
+fn new_cookie() -> String {
+    URL_SAFE_NO_PAD.encode(clock::random::<32>())
 }
 
 fn new_errand(visit: &Visit) -> Errand {
@@ -151,8 +154,7 @@ pub(super) async fn by_link(visit: &Visit, token: &str, body: Incoming) -> Answe
 }
 
 fn new_browser(visit: &Visit) -> NewBrowser {
-    let cookie = URL_SAFE_NO_PAD.encode(clock::random::<32>());
-    NewBrowser { cookie, before: visit.cookie(SESSION), family: family(visit) }
+    NewBrowser { cookie: new_cookie(), before: visit.cookie(SESSION), family: family(visit) }
 }
 
 /// To the page that was asked for, with the session and without what led to it.
