@@ -17,12 +17,13 @@ mod values;
 pub use dkim::{Dkim, DkimKey, Pair, Signers};
 pub use read::{Source, read, secret_files_named};
 pub use show::show;
-pub use values::{LONGEST_MAILBOX, is_language_tag, is_unfit, store_address};
+pub use values::{LONGEST_MAILBOX, is_language_tag, is_unfit, network, store_address};
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use chrono::Duration;
+use ipnet::IpNet;
 use url::Url;
 
 use crate::model::{Carries, Durability, EmailAddress, Newsletter, NewsletterId, OnUnknown, Plan, PlanId, Rate};
@@ -220,16 +221,7 @@ pub enum Store {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Web {
     /// Proxies whose word about a client's address is taken.
-    pub trusted_proxies: Vec<Network>,
-}
-
-/// A range of addresses, such as `10.0.0.0/8`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    /// Any address in it.
-    pub address: IpAddr,
-    /// How many leading bits count.
-    pub prefix: u8,
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// `[auth]`.
@@ -331,19 +323,6 @@ impl Settings {
     /// Finds an author.
     pub fn author(&self, id: &str) -> Option<&Author> {
         self.authors.iter().find(|author| author.id == id)
-    }
-}
-
-impl Network {
-    /// Whether `address` lies in it.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let bits = |address: IpAddr| match address {
-            IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
-            IpAddr::V6(v6) => (v6.to_bits(), 128),
-        };
-        let ((ours, our_width), (theirs, their_width)) = (bits(self.address), bits(address));
-        let shift = 128 - u32::from(self.prefix.min(128));
-        our_width == their_width && (self.prefix == 0 || ours >> shift == theirs >> shift)
     }
 }
 

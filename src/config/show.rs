@@ -11,7 +11,7 @@ use super::{
 
 /// What holds in the end, as TOML that can be read again; secrets are `***`, what is not set is left out.
 pub fn show(settings: &Settings) -> String {
-    let proxies = settings.web.trusted_proxies.iter().map(|network| format!("{}/{}", network.address, network.prefix));
+    let proxies = settings.web.trusted_proxies.iter();
     let mut sections = vec![("[publication]", publication(&settings.publication))];
     sections.extend(settings.authors.iter().map(|author| ("[[authors]]", author_lines(author))));
     sections.extend(settings.newsletters.iter().map(|newsletter| ("[[newsletters]]", newsletter_lines(newsletter))));

@@ -3,13 +3,14 @@
 use std::net::{IpAddr, SocketAddr};
 
 use chrono::{Duration, Weekday};
+use ipnet::IpNet;
 use url::{Host, Url};
 
 use crate::diagnostic::{Wrong, codes, did_you_mean, nearest};
 use crate::model::{EmailAddress, Money, Rate};
 use crate::zone::Zone;
 
-use super::{Encryption, Network, Secret, Store, Topic, is_loopback};
+use super::{Encryption, Secret, Store, Topic, is_loopback};
 
 /// How lengths of time are written, in seconds, from the longest.
 const UNITS: [(&str, i64); 4] = [("d", 24 * 60 * 60), ("h", 60 * 60), ("m", 60), ("s", 1)];
@@ -120,8 +121,8 @@ pub(super) fn short_name(text: &str) -> Result<String, Wrong> {
     Err(Wrong::new(&codes::SETTINGS_VALUE, message, help))
 }
 
-/// Control characters, the line breaks of Unicode, and marks that turn the direction of writing unseen: headers and pages
-/// must not be steered by what an editor pastes.
+/// Control characters, the line breaks of Unicode, and marks that turn the direction of writing unseen: headers and
+/// pages must not be steered by what an editor pastes.
 pub fn is_unfit(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2060}' | '\u{feff}')
@@ -291,12 +292,8 @@ pub(super) fn holds_password(text: &str) -> bool {
 }
 
 /// An address, or a range such as `10.0.0.0/8`.
-pub(super) fn network(text: &str) -> Result<Network, Wrong> {
-    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-    let address: Option<IpAddr> = address.parse().ok();
-    let width = address.map_or(0, |address| if address.is_ipv4() { 32 } else { 128 });
-    let prefix = prefix.map_or(Some(width), |prefix| prefix.parse().ok().filter(|prefix| *prefix <= width));
-    address.zip(prefix).map(|(address, prefix)| Network { address, prefix }).ok_or_else(|| {
+pub fn network(text: &str) -> Result<IpNet, Wrong> {
+    text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
         let message = format!("`{text}` is not an address or a range of addresses");
         Wrong::new(&codes::SETTINGS_VALUE, message, "write it like `10.0.0.1` or `10.0.0.0/8`")
     })

@@ -1,14 +1,13 @@
 //! Fetching what stands somewhere in the world, and nowhere else: nobody who names an address makes this program knock
 //! at the doors of its own network.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, redirect};
 use url::{Host, Url};
-
-use crate::config::Network;
 
 /// How long it takes at most, in all.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -61,33 +60,17 @@ impl Resolve for TheWorld {
     }
 }
 
+/// The registries of RFC 6890.
+const SPECIAL: &str = "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 \
+    192.0.2.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3 2001::/23 2001:db8::/32 \
+    2002::/16 3fff::/20";
+
 /// Neither this machine nor its network, nor what a cloud tells its machines at 169.254.169.254, nor anything else that
-/// is not of everybody (the registries of RFC 6890).
+/// is not of everybody.
 fn is_of_the_world(address: IpAddr) -> bool {
-    let (v4, v6) = (|a, b, c| IpAddr::V4(Ipv4Addr::new(a, b, c, 0)), |a, b| Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, 0));
-    let special = [
-        (v4(0, 0, 0), 8),
-        (v4(10, 0, 0), 8),
-        (v4(100, 64, 0), 10),
-        (v4(127, 0, 0), 8),
-        (v4(169, 254, 0), 16),
-        (v4(172, 16, 0), 12),
-        (v4(192, 0, 0), 24),
-        (v4(192, 0, 2), 24),
-        (v4(192, 168, 0), 16),
-        (v4(198, 18, 0), 15),
-        (v4(198, 51, 100), 24),
-        (v4(203, 0, 113), 24),
-        (v4(224, 0, 0), 3),
-        (v6(0x2001, 0).into(), 23),
-        (v6(0x2001, 0xdb8).into(), 32),
-        (v6(0x2002, 0).into(), 16),
-        (v6(0x3fff, 0).into(), 20),
-    ];
-    let (address, unicast) = (address.to_canonical(), Network { address: v6(0x2000, 0).into(), prefix: 3 });
-    let is_special =
-        special.iter().any(|(start, prefix)| Network { address: *start, prefix: *prefix }.contains(address));
-    !is_special && (address.is_ipv4() || unicast.contains(address))
+    let address = address.to_canonical();
+    let is_in = |network: &str| network.parse::<IpNet>().is_ok_and(|network| network.contains(&address));
+    !SPECIAL.split_ascii_whitespace().any(is_in) && (address.is_ipv4() || is_in("2000::/3"))
 }
 
 #[cfg(test)]
@@ -101,9 +84,9 @@ mod tests {
         for world in ["8.8.8.8", "172.32.0.1", "223.255.255.255", "2600:9000::1", "::ffff:8.8.8.8"] {
             assert!(is_of_the_world(world.parse().unwrap()), "{world}");
         }
-        let ours = "0.0.0.0 10.1.2.3 100.64.0.1 127.0.0.1 127.255.0.1 169.254.169.254 172.31.255.255 192.168.1.1 \
-            198.19.0.1 224.0.0.1 255.255.255.255 :: ::1 ::ffff:127.0.0.1 ::ffff:169.254.169.254 fc00::1 fd00:ec2::254 \
-            fe80::1 ff02::1 64:ff9b::7f00:1 2001::1 2001:db8::1 2002:7f00:1::";
+        let ours = "0.0.0.0 10.1.2.3 100.64.0.1 127.0.0.1 127.255.0.1 169.254.169.254 172.31.255.255 192.0.0.1 \
+            192.0.2.1 192.168.1.1 198.19.0.1 198.51.100.1 203.0.113.1 224.0.0.1 255.255.255.255 :: ::1 \
+            ::ffff:127.0.0.1 ::ffff:169.254.169.254 fc00::1 fd00:ec2::254 fe80::1 ff02::1 64:ff9b::7f00:1 2001::1 2001:db8::1 2002:7f00:1:: 3fff::1";
         for ours in ours.split_whitespace() {
             assert!(!is_of_the_world(ours.parse().unwrap()), "{ours}");
         }

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::config::Network;
+use ipnet::IpNet;
+
+use crate::config;
 
 use super::records::{Answer, Kind, Records};
 use super::{Finding, Subject};
@@ -23,7 +25,7 @@ struct Policy(Vec<(char, Whom)>);
 #[derive(Debug)]
 enum Whom {
     Everybody,
-    Networks(Vec<Network>),
+    Networks(Vec<IpNet>),
     Included(Policy),
     /// Goes on elsewhere, if nothing before it said yes or no.
     Redirected(Policy),
@@ -37,7 +39,7 @@ impl Policy {
         for (qualifier, whom) in &self.0 {
             let is_meant = match whom {
                 Whom::Everybody => true,
-                Whom::Networks(networks) => networks.iter().any(|network| network.contains(address)),
+                Whom::Networks(networks) => networks.iter().any(|network| network.contains(&address)),
                 Whom::Included(policy) => policy.says(address)? == '+',
                 Whom::Redirected(policy) => return policy.says(address),
                 Whom::Untold => return None,
@@ -189,11 +191,9 @@ impl Reader<'_> {
         match name {
             "all" => Some(Whom::Everybody),
             "ip4" | "ip6" => {
-                let address: IpAddr =
-                    target.parse().ok().filter(|address: &IpAddr| address.is_ipv4() == (name == "ip4"))?;
-                let width = if address.is_ipv4() { 32 } else { 128 };
-                let prefix = ends.map_or(Some(width), |ends| ends.parse().ok().filter(|prefix| *prefix <= width))?;
-                Some(Whom::Networks(vec![Network { address, prefix }]))
+                let network =
+                    config::network(value).ok().filter(|network| network.addr().is_ipv4() == (name == "ip4"))?;
+                Some(Whom::Networks(vec![network]))
             }
             "include" if !value.is_empty() => Some(self.elsewhere(target, depth).map_or(Whom::Untold, Whom::Included)),
             "a" | "mx" | "exists" | "ptr" => {
@@ -244,7 +244,7 @@ impl Reader<'_> {
 }
 
 /// Hosts' addresses, each widened as `24//64` says for the two families.
-fn networks(addresses: &[String], ends: Option<&str>) -> Option<Vec<Network>> {
+fn networks(addresses: &[String], ends: Option<&str>) -> Option<Vec<IpNet>> {
     let (v4, v6) = ends.map_or(("", ""), |ends| ends.split_once('/').unwrap_or((ends, "")));
     let prefix = |text: &str, width: u8| match text.trim_start_matches('/') {
         "" => Some(width),
@@ -252,5 +252,5 @@ fn networks(addresses: &[String], ends: Option<&str>) -> Option<Vec<Network>> {
     };
     let (v4, v6) = (prefix(v4, 32)?, prefix(v6, 128)?);
     let networks = addresses.iter().filter_map(|address| address.parse::<IpAddr>().ok());
-    Some(networks.map(|address| Network { address, prefix: if address.is_ipv4() { v4 } else { v6 } }).collect())
+    networks.map(|address| IpNet::new(address, if address.is_ipv4() { v4 } else { v6 }).ok()).collect()
 }

@@ -6,9 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::{HOST, HeaderMap, HeaderName, ORIGIN};
 use hyper::{Request, StatusCode};
+use ipnet::IpNet;
 use url::Url;
 
-use crate::config::{Network, is_loopback};
+use crate::config::is_loopback;
 
 /// The host that a request names, if it is ours.
 ///
@@ -42,8 +43,8 @@ fn accepted_hosts(base_url: &Url, bound: SocketAddr) -> Vec<String> {
 }
 
 /// Whose address limits count: the peer's, unless that is a proxy we trust and it says another.
-pub(super) fn client_of(headers: &HeaderMap, peer: IpAddr, proxies: &[Network]) -> IpAddr {
-    let is_proxy = |address: IpAddr| proxies.iter().any(|network| network.contains(address));
+pub(super) fn client_of(headers: &HeaderMap, peer: IpAddr, proxies: &[IpNet]) -> IpAddr {
+    let is_proxy = |address: IpAddr| proxies.iter().any(|network| network.contains(&address));
     let mut client = peer.to_canonical();
     let lines = headers.get_all(HeaderName::from_static("x-forwarded-for")).iter();
     let words = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
@@ -119,7 +120,7 @@ mod tests {
 
     #[test]
     fn only_a_trusted_proxy_speaks_for_a_client() {
-        let proxies = [Network { address: "10.0.0.0".parse().unwrap(), prefix: 8 }];
+        let proxies = ["10.0.0.0/8".parse().unwrap()];
         let client = |peer: &str, forwarded: &str| {
             let mut headers = HeaderMap::new();
             headers.insert("x-forwarded-for", forwarded.parse().unwrap());
