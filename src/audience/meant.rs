@@ -1,6 +1,7 @@
 //! Slips of the finger in the domain of an address: asked about, never refused.
 
-use crate::diagnostic::edits;
+use strsim::osa_distance;
+
 use crate::model::EmailAddress;
 
 /// Where most readers of the world have their mail.
@@ -20,8 +21,9 @@ pub fn meant(email: &EmailAddress) -> Option<EmailAddress> {
     if COMMON.contains(&domain.as_str()) || domain.len() < 7 {
         return None;
     }
-    let near =
-        COMMON.into_iter().find(|common| domain.len().abs_diff(common.len()) <= 1 && edits(&domain, common) == 1)?;
+    let near = COMMON
+        .into_iter()
+        .find(|common| domain.len().abs_diff(common.len()) <= 1 && osa_distance(&domain, common) == 1)?;
     EmailAddress::parse(&format!("{local}@{near}")).ok()
 }
 
