@@ -1,5 +1,9 @@
 //! Where links and pictures lead: to a file of the publication, to an address, or nowhere that is allowed.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
 use crate::diagnostic::{Wrong, codes};
 
 use super::front_matter::shortened;
@@ -78,15 +82,7 @@ fn scheme(target: &str) -> Option<String> {
 
 /// Replaces `%20` and its like (RFC 3986, 2.1); what is not UTF-8 then is left as it was.
 pub(crate) fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let digits = after.get(..2).filter(|digits| *first == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
-        let byte = digits.and_then(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok());
-        bytes.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+    percent_decode_str(text).decode_utf8().map_or_else(|_| text.to_owned(), Cow::into_owned)
 }
 
 #[cfg(test)]
