@@ -1,13 +1,13 @@
 //! What a form sends: read within bounds, or refused with the reason.
 
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::time::Duration;
 
+use axum::BoxError;
 use axum::body::Body;
 use axum::extract::{FromRequest as _, Multipart};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::Request;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use tokio::time::timeout;
 
@@ -80,17 +80,10 @@ pub(super) async fn within(body: Incoming, most: usize) -> Result<Vec<u8>, Probl
     timeout(ARRIVE_WITHIN, whole(body, most)).await.map_err(|_| Problem::TooSlow)?
 }
 
-async fn whole(mut body: Incoming, most: usize) -> Result<Vec<u8>, Problem> {
-    let mut bytes = Vec::new();
-    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-        let frame = frame.map_err(|_| Problem::Malformed)?;
-        let Ok(data) = frame.into_data() else { continue };
-        if bytes.len() + data.len() > most {
-            return Err(Problem::TooLarge);
-        }
-        bytes.extend_from_slice(&data);
-    }
-    Ok(bytes)
+async fn whole(body: Incoming, most: usize) -> Result<Vec<u8>, Problem> {
+    let read = Limited::new(body, most).collect().await;
+    let why = |error: BoxError| if error.is::<LengthLimitError>() { Problem::TooLarge } else { Problem::Malformed };
+    Ok(read.map_err(why)?.to_bytes().into())
 }
 
 fn url_encoded(bytes: &[u8]) -> Result<Vec<(String, String)>, Problem> {
