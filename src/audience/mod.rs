@@ -57,8 +57,8 @@ pub fn offered_to(settings: &Settings, reading: Reading) -> impl Iterator<Item =
     })
 }
 
-/// What is signed up to when `cadence` is wanted of `newsletter`: where it does not have it, the next less frequent one,
-/// else the least frequent it has, so that nobody gets more mail than they asked for if that can be helped.
+/// What is signed up to when `cadence` is wanted of `newsletter`: where it does not have it, the next less frequent
+/// one, else the least frequent it has, so that nobody gets more mail than they asked for if that can be helped.
 pub fn choice(newsletter: &Newsletter, cadence: Option<Cadence>) -> Choice {
     let cadence = cadence.map_or(newsletter.default_cadence, |wanted| {
         let rarer = newsletter.cadences.iter().filter(|offered| **offered >= wanted).min();
@@ -131,8 +131,8 @@ impl Asker<'_> {
         Ok(flow.filter(|flow| flow.purpose == tokens::CONFIRM))
     }
 
-    /// Uses a confirmation link: of many at once, exactly one confirms. The zone is what the browser names; one that does
-    /// not exist counts as none. `welcome` is a new id of [`flow_id`], for the mail of welcome.
+    /// Uses a confirmation link: of many at once, exactly one confirms. The zone is what the browser names; one that
+    /// does not exist counts as none. `welcome` is a new id of [`flow_id`], for the mail of welcome.
     pub async fn confirm(
         self,
         settings: &Settings,

@@ -56,8 +56,8 @@ fn confirmation<'a>(imprint: &Imprint<'a>, flow: &Flow, token: &str) -> Written<
     Ok((chosen.first().map(|(newsletter, _)| *newsletter), text))
 }
 
-/// What comes when, and the link to choose otherwise. Whatever the subscriptions have become since, the mail is the same
-/// in every try.
+/// What comes when, and the link to choose otherwise. Whatever the subscriptions have become since, the mail is the
+/// same in every try.
 fn welcome<'a>(imprint: &Imprint<'a>, keys: &ServerKeys, flow: &Flow) -> Written<'a> {
     let Welcome { time_zone, subscriptions } = flow.read()?;
     let zone = time_zone.as_deref().and_then(Zone::parse);

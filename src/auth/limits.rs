@@ -84,8 +84,8 @@ impl Asker<'_> {
         })
     }
 
-    /// Counts a forged link; says whether they may go on. What a right link asks for is never refused for it: many share
-    /// an address, and any page can have its readers send forged ones.
+    /// Counts a forged link; says whether they may go on. What a right link asks for is never refused for it: many
+    /// share an address, and any page can have its readers send forged ones.
     pub async fn forged(self) -> Result<bool> {
         self.store.count(self.forged_links(), self.now).await
     }

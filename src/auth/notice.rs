@@ -1,4 +1,5 @@
-//! Notices: mails that somebody asked for by an act of theirs, made when they are sent, for only then is a token needed.
+//! Notices: mails that somebody asked for by an act of theirs, made when they are sent, for only then is a token
+//! needed.
 
 use crate::model::Sender;
 use crate::render::{NoticeMail, RenderError};

@@ -82,8 +82,8 @@ impl Asker<'_> {
         Ok(live.map(|(email, is_same_browser)| OpenLink { email, is_same_browser, code: shown(&code_of(token)) }))
     }
 
-    /// Uses a mailed link: of many at once, exactly one begins a session. In a browser that did not ask, only if that is
-    /// meant; the code then goes on for the one that did.
+    /// Uses a mailed link: of many at once, exactly one begins a session. In a browser that did not ask, only if that
+    /// is meant; the code then goes on for the one that did.
     pub async fn by_link(
         self,
         (token, cookie, is_meant_here): (&str, Option<&str>, bool),

@@ -159,8 +159,8 @@ impl Till {
         Ok(known.into_iter().map(|id| (ErrandKind::Agreement, id.to_string())).collect())
     }
 
-    /// Asks how an agreement stands, and writes it. `checkout`: where it was bought, in a browser that may be without an
-    /// account.
+    /// Asks how an agreement stands, and writes it. `checkout`: where it was bought, in a browser that may be without
+    /// an account.
     async fn learn(
         &self,
         errand: &Errand,

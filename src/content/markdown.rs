@@ -1,8 +1,9 @@
 //! Markdown, parsed once.
 //!
-//! CommonMark with tables, strikethrough, task lists, footnotes and remarks. The events that come out are safe to write as they
-//! are: HTML has become text, comments are gone, links that could run a program are only their words, and pictures and
-//! links to files are `content/…` paths. Where such a path leads on the web is left to whoever writes pages.
+//! CommonMark with tables, strikethrough, task lists, footnotes and remarks. The events that come out are safe to write
+//! as they are: HTML has become text, comments are gone, links that could run a program are only their words, and
+//! pictures and links to files are `content/…` paths. Where such a path leads on the web is left to whoever writes
+//! pages.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -46,8 +47,8 @@ const DEEPEST: usize = 64;
 /// A text has at most so many events, about 80 bytes each in memory: a book has fewer.
 const MOST_EVENTS: usize = 500_000;
 
-/// Around what is said instead of a reader's first name, where an author wrote `{first_name|reader}`: mails put the name
-/// in its place, all others leave the marks out. Private characters of Unicode, which no text of an article needs.
+/// Around what is said instead of a reader's first name, where an author wrote `{first_name|reader}`: mails put the
+/// name in its place, all others leave the marks out. Private characters of Unicode, which no text of an article needs.
 pub const FIRST_NAME_MARKS: [char; 2] = ['\u{e000}', '\u{e001}'];
 
 /// A text with the marks; none where no first name is wanted.

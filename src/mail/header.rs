@@ -1,6 +1,7 @@
 //! Writes header fields: folded, ASCII, one line of text in, one field out (RFC 5322, 2.2 and 3.2; RFC 2047).
 //!
-//! Whatever a name or a subject holds, no field can end early: control characters are spaces before anything is written.
+//! Whatever a name or a subject holds, no field can end early: control characters are spaces before anything is
+//! written.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;

@@ -84,8 +84,8 @@ pub async fn take_back(store: &Store, returned: Returned, now: DateTime<Utc>) ->
     Ok(consequence.is_suppressed)
 }
 
-/// The next mail of `source`: all of it or, in an mbox (RFC 4155), up to the next line that begins with `From `. What is
-/// longer than anybody reads is passed over. None: there is no more.
+/// The next mail of `source`: all of it or, in an mbox (RFC 4155), up to the next line that begins with `From `. What
+/// is longer than anybody reads is passed over. None: there is no more.
 pub fn next_mail(source: &mut impl BufRead) -> std::io::Result<Option<Vec<u8>>> {
     let (mut mail, mut line, mut any) = (Vec::new(), Vec::new(), false);
     loop {

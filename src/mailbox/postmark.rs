@@ -1,7 +1,7 @@
 //! What Postmark says of mails that it took from us: its webhooks for bounces and spam complaints.
 //!
-//! It does not sign them; a password that both know stands in the address it is given. Each event has an id, by which it
-//! counts once.
+//! It does not sign them; a password that both know stands in the address it is given. Each event has an id, by which
+//! it counts once.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;

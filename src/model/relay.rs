@@ -84,8 +84,8 @@ const TRIAL: Duration = Duration::seconds(30);
 const AHEAD: Duration = Duration::seconds(10);
 
 impl Rate {
-    /// Takes up to `wanted` messages of what may go at `now`, and moves the mark `used_to` (generic cell rate algorithm).
-    /// `burst` is how much time may be used up ahead.
+    /// Takes up to `wanted` messages of what may go at `now`, and moves the mark `used_to` (generic cell rate
+    /// algorithm). `burst` is how much time may be used up ahead.
     pub fn take(self, used_to: &mut i64, wanted: i64, burst: Duration, now: DateTime<Utc>) -> i64 {
         let micros = |duration: Duration| duration.num_microseconds().unwrap_or(i64::MAX);
         let (share, now) = (micros(self.per) / self.messages, now.timestamp_micros());

@@ -23,8 +23,8 @@ impl Tally {
     /// What is counted; Gmail asks for a week below its limit.
     pub const WINDOW: Duration = Duration::days(7);
 
-    /// Why the newsletter has to stop, if it has to: what it is about, and in figures. Small numbers say nothing; and one
-    /// reader, who can write reports about their own mails only, stops nothing.
+    /// Why the newsletter has to stop, if it has to: what it is about, and in figures. Small numbers say nothing; and
+    /// one reader, who can write reports about their own mails only, stops nothing.
     pub fn trouble(self) -> Option<(Cause, String)> {
         let tried = self.sent + self.hard + self.refused;
         if self.complaints >= 5 && self.sent >= 1_000 && self.complaints * 1_000 >= self.sent * 3 {

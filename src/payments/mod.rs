@@ -128,8 +128,8 @@ impl Provider {
         Ok(CustomerId::new(made.id))
     }
 
-    /// A customer's address and language tag; the language is empty where it is not known. None: it has no address, or is
-    /// gone.
+    /// A customer's address and language tag; the language is empty where it is not known. None: it has no address, or
+    /// is gone.
     pub async fn address_of(&self, customer: &CustomerId) -> Result<Option<(String, String)>, PaymentError> {
         let known: Payer = match self.get(&["customers", customer.as_str()], &[]).await {
             Err(PaymentError::NotThere) => return Ok(None),

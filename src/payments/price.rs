@@ -56,8 +56,8 @@ pub(super) fn money(minor: i64, currency: &str) -> Result<Money, PaymentError> {
 }
 
 impl Provider {
-    /// The id of the provider's price for `price` of `plan`, which is made if it is not there. What stands under our key
-    /// and is another price is refused, never used.
+    /// The id of the provider's price for `price` of `plan`, which is made if it is not there. What stands under our
+    /// key and is another price is refused, never used.
     pub async fn price_of(&self, plan: &Plan, price: Money) -> Result<String, PaymentError> {
         let currency = price.currency.code().to_ascii_lowercase();
         let name = format!("pressrun_{}_{}_{}_{currency}", plan.id, plan.every, price.minor);

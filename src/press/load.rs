@@ -120,8 +120,8 @@ fn refused(refused: &Refused) -> Diagnostic {
     }
 }
 
-/// Reads what publish.toml in `root` and the environment say, for work that needs no article: the settings, what is wrong
-/// with them, and the text that this points into. Errors are those of [`load`].
+/// Reads what publish.toml in `root` and the environment say, for work that needs no article: the settings, what is
+/// wrong with them, and the text that this points into. Errors are those of [`load`].
 pub fn read_settings(
     root: &Path,
     environment: &[(String, String)],

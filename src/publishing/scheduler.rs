@@ -90,8 +90,9 @@ impl Memory {
 impl Office<'_> {
     /// Enters what is due, seals what may go by itself, starts what was sealed before, ends what is at rest.
     ///
-    /// While sending is held nothing happens at all; while the edition has errors, or others have newer content, nothing
-    /// new is sealed. A turn ends within seconds, whatever there is to write; then `is_unfinished` asks for another one.
+    /// While sending is held nothing happens at all; while the edition has errors, or others have newer content,
+    /// nothing new is sealed. A turn ends within seconds, whatever there is to write; then `is_unfinished` asks for
+    /// another one.
     pub async fn tick(self, memory: &mut Memory) -> Result<Tick> {
         if self.store.held().await?.is_some() {
             *memory = Memory::at(std::mem::take(&mut memory.place));

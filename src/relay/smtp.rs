@@ -1,8 +1,9 @@
 //! An SMTP client (RFC 5321) that holds the final dot back until it is asked for.
 //!
-//! Where the relay offers PIPELINING (RFC 2920), an envelope goes in one write, together with the dot of the mail before
-//! it; each answer still belongs to its command, so that the phase of every failure is known. The commands are lettre's; they escape nothing,
-//! for what goes into them was checked before. Passwords go over encrypted lines or to this machine only.
+//! Where the relay offers PIPELINING (RFC 2920), an envelope goes in one write, together with the dot of the mail
+//! before it; each answer still belongs to its command, so that the phase of every failure is known. The commands are
+//! lettre's; they escape nothing, for what goes into them was checked before. Passwords go over encrypted lines or to
+//! this machine only.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -89,10 +90,8 @@ impl Smtp {
 
     async fn start_tls(&self, mut line: Line, extensions: &Extensions) -> Result<Line, Failure> {
         if !extensions.known.supports_feature(Extension::StartTls) {
-            return Err(Failure::line(
-                Phase::Tls,
-                "the relay does not offer STARTTLS, and nothing is sent in the clear",
-            ));
+            let why = "the relay does not offer STARTTLS, and nothing is sent in the clear";
+            return Err(Failure::line(Phase::Tls, why));
         }
         expect(Phase::Tls, 2, line.ask(Starttls, self.timeouts.command).await)?;
         let stream = line.into_quiet_stream();
@@ -151,10 +150,8 @@ impl Relay for Smtp {
             let stream = self.open().await?;
             let is_local = stream.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
             if self.settings.encryption == Encryption::None && !is_local {
-                return Err(Failure::line(
-                    Phase::Tls,
-                    "a relay on another machine needs STARTTLS or an `smtps://` url",
-                ));
+                let why = "a relay on another machine needs STARTTLS or an `smtps://` url";
+                return Err(Failure::line(Phase::Tls, why));
             }
             let mut line = match self.settings.encryption {
                 Encryption::Tls => Line::new(self.encrypt(stream).await?),

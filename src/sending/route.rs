@@ -45,8 +45,8 @@ fn shares(one: Carries, other: Carries) -> bool {
 }
 
 impl Route {
-    /// The ways of a sender: one a relay; where all mail goes through the same relay, one of its connections is kept for
-    /// notices, so that a confirmation never waits for an issue.
+    /// The ways of a sender: one a relay; where all mail goes through the same relay, one of its connections is kept
+    /// for notices, so that a confirmation never waits for an issue.
     pub fn all(means: &Means, until: &Until) -> Vec<Arc<Route>> {
         let (sender, mut routes) = (clock::new_id(), Vec::new());
         for (index, relay) in means.relays.iter().enumerate() {

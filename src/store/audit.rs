@@ -23,7 +23,8 @@ pub struct AccountEvent {
 
 columns! { AccountEvent: at, event, detail; }
 
-/// Appends an event. `who` is a masked address or empty, `detail` words of ours: nothing that a request brought gets in.
+/// Appends an event. `who` is a masked address or empty, `detail` words of ours: nothing that a request brought gets
+/// in.
 pub(super) async fn record_event(
     transaction: &mut Transaction,
     event: &'static str,

@@ -236,8 +236,8 @@ macro_rules! pick {
     };
 }
 
-/// Takes picked rows under a lease. The reader's variant of the mail is chosen here, from membership and subscription as
-/// they are at this moment; what may have arrived keeps its own.
+/// Takes picked rows under a lease. The reader's variant of the mail is chosen here, from membership and subscription
+/// as they are at this moment; what may have arrived keeps its own.
 macro_rules! take {
     () => {
         concat!(

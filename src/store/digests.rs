@@ -141,7 +141,8 @@ impl Store {
         })
     }
 
-    /// Every slot up to `by` counts as passed, and no run waits any more; for a database that comes back from elsewhere.
+    /// Every slot up to `by` counts as passed, and no run waits any more; for a database that comes back from
+    /// elsewhere.
     pub async fn pass_slots(&self, newsletter: &NewsletterId, by: DateTime<Utc>) -> Result<()> {
         let newsletter = newsletter.clone();
         transact!(self.write, |transaction| {
@@ -152,8 +153,8 @@ impl Store {
         })
     }
 
-    /// Digest runs that have come and are not done, the earliest first; without those whose issues are being written, so
-    /// that who is left in the groups of a run was in no plan before.
+    /// Digest runs that have come and are not done, the earliest first; without those whose issues are being written,
+    /// so that who is left in the groups of a run was in no plan before.
     pub async fn waiting_digest_runs(&self, newsletter: &NewsletterId) -> Result<Vec<DigestRun>> {
         let sql = "SELECT cadence, slot_at, covers_to, issues FROM digest_runs
             WHERE newsletter = $1 AND state = 'waiting' AND NOT EXISTS (
@@ -241,8 +242,8 @@ impl Store {
         })
     }
 
-    /// Lets readers of a run who were owed nothing go over to each at once, where they want to, some in one transaction.
-    /// True: there may be more.
+    /// Lets readers of a run who were owed nothing go over to each at once, where they want to, some in one
+    /// transaction. True: there may be more.
     pub async fn let_go_over(&self, run: &DigestRun) -> Result<bool> {
         let run = run.clone();
         transact!(self.write_long, |transaction| {

@@ -15,8 +15,8 @@ use super::sessions::{end_sessions, forget_flows};
 use super::subscribers::end_subscription;
 use super::values::{Row, values};
 
-/// What an export holds: its key, its columns and where they are from. The last word of a column is its name there; what
-/// ends in `_at` is a moment.
+/// What an export holds: its key, its columns and where they are from. The last word of a column is its name there;
+/// what ends in `_at` is a moment.
 const HELD: &[(&str, &str, &str)] = &[
     (
         "person",
@@ -100,9 +100,9 @@ impl Store {
     }
 
     /// Takes a person away, in one transaction: subscriptions end, sessions and links are gone, and nothing that stays
-    /// says whose it was. The address is not mailed again but by its owner's own sign-up: `suppressed_as` stands for it,
-    /// a keyed hash from which nobody reads it back. One last mail is written in the language (BCP 47), whose flow is
-    /// `link`. False: there is no such person any more.
+    /// says whose it was. The address is not mailed again but by its owner's own sign-up: `suppressed_as` stands for
+    /// it, a keyed hash from which nobody reads it back. One last mail is written in the language (BCP 47), whose flow
+    /// is `link`. False: there is no such person any more.
     pub async fn erase(
         &self,
         (who, email, language): (SubscriberId, EmailAddress, String),

@@ -178,8 +178,8 @@ impl Store {
         Ok(self.execute(sql, values![newsletter, article]).await? > 0)
     }
 
-    /// Whatever was owed before this moment, and whose instant issue is not sealed, waits for an editor from now on; for a
-    /// database that comes back from elsewhere.
+    /// Whatever was owed before this moment, and whose instant issue is not sealed, waits for an editor from now on;
+    /// for a database that comes back from elsewhere.
     pub async fn leave_to_editors(&self) -> Result<()> {
         let sql = "UPDATE ledger SET state = 'late', sequence = NULL, instant = 'none' WHERE instant = 'waiting'";
         self.execute(sql, vec![]).await.map(drop)
@@ -205,15 +205,16 @@ impl Store {
         Ok(self.row(sql, vec![]).await?.unwrap_or_default())
     }
 
-    /// To how many a plan would have gone when it was last shown, and when an editor said yes to it, if one did; none: it
-    /// never was shown.
+    /// To how many a plan would have gone when it was last shown, and when an editor said yes to it, if one did; none:
+    /// it never was shown.
     pub async fn shown_plan(&self, plan: &str) -> Result<Option<(i64, Option<i64>)>> {
         self.row("SELECT recipients, approved_for FROM plans WHERE id = $1", values![plan]).await
     }
 }
 
-/// Holds other schedulers off until the transaction ends, so that numbers, sealings and changes of cadence of a newsletter
-/// have one order. To be taken before the rows of its subscriptions, and newsletters in the order of their ids.
+/// Holds other schedulers off until the transaction ends, so that numbers, sealings and changes of cadence of a
+/// newsletter have one order. To be taken before the rows of its subscriptions, and newsletters in the order of their
+/// ids.
 pub(super) async fn lock_newsletter(transaction: &mut Transaction, newsletter: &NewsletterId) -> Result<()> {
     let sql = "UPDATE newsletters SET sequence = sequence WHERE id = $1";
     transaction.execute(sql, values![newsletter]).await.map(drop)

@@ -141,8 +141,8 @@ impl Store {
         }
     }
 
-    /// Somebody's memberships: first what was bought and goes on, which they may want to end; then what was cancelled, what
-    /// was granted, and what is over; of each, what lasts longest.
+    /// Somebody's memberships: first what was bought and goes on, which they may want to end; then what was cancelled,
+    /// what was granted, and what is over; of each, what lasts longest.
     pub async fn memberships(&self, who: &SubscriberId) -> Result<Vec<Membership>> {
         let sql = format!(
             "SELECT {MEMBERSHIP} FROM memberships WHERE subscriber = $1 ORDER BY CASE WHEN state = 'ended' THEN 3

@@ -65,7 +65,8 @@ type Theirs = (Option<DeliveryId>, String, Option<SubscriberId>, Option<Newslett
 impl Store {
     /// Appends what came back and does what follows, in one transaction: a mailbox that is not there, or full for good,
     /// is suppressed; a complaint suppresses and ends all subscriptions; too much of either stops the newsletter, our
-    /// own faults stop all of them, and the editors of what stops are written to. None: it was known, or the delivery is not ours.
+    /// own faults stop all of them, and the editors of what stops are written to. None: it was known, or the delivery
+    /// is not ours.
     pub async fn take_back(&self, returned: Returned, now: DateTime<Utc>) -> Result<Option<Consequence>> {
         transact!(self.write, |transaction| {
             let Some(theirs) = whose(transaction, &returned.about).await? else { return Ok(None) };

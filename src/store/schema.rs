@@ -53,7 +53,8 @@ UPDATE issues SET sent_before =
 ALTER TABLE newsletters DROP COLUMN watched_from
 ";
 
-/// What senders noted and were answered, until it stands in the deliveries; see store::journal. There are never many rows.
+/// What senders noted and were answered, until it stands in the deliveries; see store::journal. There are never many
+/// rows.
 const JOURNAL: Dialects = Dialects { sqlite: concat!(journal!(), " WITHOUT ROWID"), postgres: journal!() };
 
 macro_rules! journal {

@@ -379,7 +379,8 @@ async fn write_instant_slice(
 /// A subscription that is served, and whose it is.
 type Reader = (SubscriptionId, SubscriberId);
 
-/// Writes the rows of an issue's readers, for a digest with the rhythm and the number that they came from. Says how many.
+/// Writes the rows of an issue's readers, for a digest with the rhythm and the number that they came from. Says how
+/// many.
 pub(super) async fn write_rows(
     transaction: &mut Transaction,
     sealed: &Sealed,

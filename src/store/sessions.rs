@@ -87,8 +87,8 @@ impl Store {
         self.execute("UPDATE sessions SET seen_at = $2 WHERE id = $1", values![id, now]).await.map(drop)
     }
 
-    /// Ends a person's session with the id `one` (none: all), and remembers that, in one transaction. From its commit on,
-    /// they hold in no process.
+    /// Ends a person's session with the id `one` (none: all), and remembers that, in one transaction. From its commit
+    /// on, they hold in no process.
     pub async fn sign_out(&self, who: &Session, one: Option<String>, now: DateTime<Utc>) -> Result<()> {
         let (subscriber, masked) = (who.subscriber.clone(), who.email.masked());
         transact!(self.write, |transaction| {
@@ -102,9 +102,9 @@ impl Store {
     }
 
     /// Forgets sessions whose time is over, links to sign in and to addresses and news of stops that ended more than a
-    /// day ago with their notices, what happened to accounts more than a year ago, by strangers a week, and which events
-    /// of the payment provider's were heard more than 31 days ago; at most a few hundred of each.
-    /// Says whether there may be more.
+    /// day ago with their notices, what happened to accounts more than a year ago, by strangers a week, and which
+    /// events of the payment provider's were heard more than 31 days ago; at most a few hundred of each. Says whether
+    /// there may be more.
     pub async fn forget_the_past(&self, now: DateTime<Utc>) -> Result<bool> {
         transact!(self.write, |transaction| {
             let sessions = "DELETE FROM sessions WHERE id_hash IN (

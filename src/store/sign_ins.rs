@@ -34,7 +34,8 @@ pub struct NewSignIn {
 }
 
 impl NewSignIn {
-    /// Ends what was asked for before and writes flow and notice; what is not to be sent ends at once, and ends nothing.
+    /// Ends what was asked for before and writes flow and notice; what is not to be sent ends at once, and ends
+    /// nothing.
     pub(super) async fn enter(
         self,
         transaction: &mut Transaction,

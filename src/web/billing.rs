@@ -1,5 +1,5 @@
-//! Plans, paying and what belongs to it. What a browser brings back from the payment provider's pages says where to look
-//! and is believed in nothing; the notices say what the provider answered.
+//! Plans, paying and what belongs to it. What a browser brings back from the payment provider's pages says where to
+//! look and is believed in nothing; the notices say what the provider answered.
 
 use axum::body::Body;
 use chrono::{DateTime, Duration, Utc};
@@ -23,8 +23,8 @@ use super::sign_in;
 use super::{Answered, Problem, Visit, cookies};
 
 const PLANS: &str = "/plans";
-/// The cookie of a browser that went to the provider's pages: to buy, or to change what was paid by before, which stands
-/// in it. Without it nobody comes back from there, and no notice is shown.
+/// The cookie of a browser that went to the provider's pages: to buy, or to change what was paid by before, which
+/// stands in it. Without it nobody comes back from there, and no notice is shown.
 const WENT: &str = "went";
 /// What stands in it while somebody buys.
 const TO_BUY: &str = "buy";
