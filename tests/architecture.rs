@@ -9,40 +9,15 @@ const FIRST_DOOR: &str = "clock";
 
 /// What reaches for time, chance, disk, network, environment or database.
 const DOORS: &[&str] = &[
-    "SystemTime",
-    "Instant::now",
-    "Utc::now",
-    "Local::now",
-    "Timestamp::now",
-    "Zoned::now",
-    "now_v7",
-    "rand::",
-    "std::fs",
-    "std::env",
-    "std::process",
-    "std::io::stdin",
-    "TcpStream",
-    "TcpListener",
-    "UdpSocket",
-    "tokio::",
-    "reqwest::",
-    "sqlx::",
-    "notify::",
-    "hickory_resolver::",
+    "SystemTime", "Instant::now", "Utc::now", "Local::now", "Timestamp::now", "Zoned::now", "now_v7", "rand::",
+    "std::fs", "std::env", "std::process", "std::io::stdin", "TcpStream", "TcpListener", "UdpSocket", "tokio::",
+    "reqwest::", "sqlx::", "notify::", "hickory_resolver::",
 ];
 
 /// How a statement begins.
 const STATEMENTS: &[&str] = &[
-    "SELECT ",
-    "INSERT INTO ",
-    "DELETE FROM ",
-    "CREATE TABLE ",
-    "CREATE INDEX ",
-    "ALTER TABLE ",
-    "DROP TABLE ",
-    "PRAGMA ",
-    "VACUUM",
-    "BEGIN IMMEDIATE",
+    "SELECT ", "INSERT INTO ", "DELETE FROM ", "CREATE TABLE ", "CREATE INDEX ", "ALTER TABLE ", "DROP TABLE ",
+    "PRAGMA ", "VACUUM", "BEGIN IMMEDIATE",
 ];
 
 /// One file of `src/`, without comments and without its tests.

@@ -224,10 +224,7 @@ async fn what_happened_is_remembered_without_what_it_was_done_with() {
         let mut shown: Vec<_> = events.iter().map(|event| format!("{} {}", event.event, event.detail)).collect();
         shown.sort();
         let expected = [
-            "sign-in-asked ",
-            "sign-in-failed wrong code",
-            "sign-in-not-mailed limit",
-            "signed-in link, Firefox",
+            "sign-in-asked ", "sign-in-failed wrong code", "sign-in-not-mailed limit", "signed-in link, Firefox",
             "signed-out everywhere",
         ];
         assert_eq!(shown, expected);

@@ -108,16 +108,8 @@ fn each_mistake_is_found_where_it_stands_and_right_text_is_not() {
 
 /// Codes whose cases are functions below: what they are about is no text that a person would read in a file of cases.
 const OTHER_CASES: [&str; 10] = [
-    "article/none-for-topic",
-    "file/too-large",
-    "file/not-readable",
-    "file/not-utf-8",
-    "front-matter/too-large",
-    "markdown/nesting",
-    "mail/large",
-    "mail/too-large",
-    "mail/cut",
-    "mail/leave-link",
+    "article/none-for-topic", "file/too-large", "file/not-readable", "file/not-utf-8", "front-matter/too-large",
+    "markdown/nesting", "mail/large", "mail/too-large", "mail/cut", "mail/leave-link",
 ];
 
 #[test]

@@ -165,51 +165,21 @@ const SERVERS: &[&str] =
     &["mailer-daemon", "postmaster", "mail delivery", "maildelivery", "mailerdaemon", "mail administrator"];
 /// …and how they head what they have to say.
 const TITLES: &[&str] = &[
-    "undeliver",
-    "returned mail",
-    "returned to sender",
-    "delivery status",
-    "delivery fail",
-    "failure notice",
-    "mail system error",
-    "delivery problem",
-    "delivery error",
-    "delivery notification",
-    "mail failure",
-    "could not be delivered",
-    "nondeliverable",
-    "delivery has failed",
-    "message status",
-    "non delivery",
-    "unable to deliver",
-    "non-delivery",
-    "mail delivery",
-    "user unknown",
-    "returning message",
-    "warning: could not send",
-    "bounce",
+    "undeliver", "returned mail", "returned to sender", "delivery status", "delivery fail", "failure notice",
+    "mail system error", "delivery problem", "delivery error", "delivery notification", "mail failure",
+    "could not be delivered", "nondeliverable", "delivery has failed", "message status", "non delivery",
+    "unable to deliver", "non-delivery", "mail delivery", "user unknown", "returning message",
+    "warning: could not send", "bounce",
 ];
 /// What they say of a mail that is still being tried.
 const TRYING: &[&str] = &[
-    "will keep trying",
-    "will continue to try",
-    "will be retried",
-    "not need to resend",
-    "has been delayed",
-    "not yet been delivered",
-    "warning message only",
+    "will keep trying", "will continue to try", "will be retried", "not need to resend", "has been delayed",
+    "not yet been delivered", "warning message only",
 ];
 /// After this, they return what was sent.
 const COPY: &[&str] = &[
-    "copy of the message",
-    "original message",
-    "copy of your message",
-    "message header",
-    "returned message",
-    "text of your message",
-    "unsent message",
-    "message follows",
-    "headers of the message",
+    "copy of the message", "original message", "copy of your message", "message header", "returned message",
+    "text of your message", "unsent message", "message follows", "headers of the message",
 ];
 
 /// What a server says in its own words, where it does not write a report.

@@ -81,19 +81,8 @@ fn check_names(name: &str, subject: &str, title: &str) {
     let fields: Vec<&str> =
         head.lines().filter(|line| !line.starts_with(' ')).map(|line| line.split_once(':').unwrap().0).collect();
     let expected = [
-        "From",
-        "To",
-        "Reply-To",
-        "Subject",
-        "Date",
-        "Message-ID",
-        "List-Id",
-        "List-Unsubscribe",
-        "List-Unsubscribe-Post",
-        "List-Archive",
-        "Feedback-ID",
-        "MIME-Version",
-        "Content-Type",
+        "From", "To", "Reply-To", "Subject", "Date", "Message-ID", "List-Id", "List-Unsubscribe",
+        "List-Unsubscribe-Post", "List-Archive", "Feedback-ID", "MIME-Version", "Content-Type",
     ];
     assert_eq!(fields, expected);
     assert_eq!(parsed.subject().unwrap_or_default(), on_one_line(subject));

@@ -102,12 +102,7 @@ fn by_basic_code(code: u16) -> Option<Verdict> {
 /// A relay that does not know us, or finds our address on a list, says so about every single reader. The words are those
 /// of Postfix, Exim, Sendmail and Microsoft.
 const ABOUT_OUR_ADDRESS: [&str; 7] = [
-    "relay access denied",
-    "relaying denied",
-    "client host",
-    "blocked using",
-    "dnsbl",
-    "banned sending ip",
+    "relay access denied", "relaying denied", "client host", "blocked using", "dnsbl", "banned sending ip",
     "on our block list",
 ];
 

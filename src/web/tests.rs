@@ -230,16 +230,8 @@ async fn an_address_leads_to_its_page_or_nowhere() {
     assert_eq!(answer("/subscribe/").await, to("/subscribe"));
     let nowhere = (404, String::new());
     for path in [
-        "/nothing",
-        "//example.com",
-        "//a-headline",
-        "/publish.toml",
-        "/.env",
-        "/../publish.toml",
-        "/%2e%2e/publish.toml",
-        "/%ff",
-        "/issues/x/",
-        "/outbox/../x/",
+        "/nothing", "//example.com", "//a-headline", "/publish.toml", "/.env", "/../publish.toml",
+        "/%2e%2e/publish.toml", "/%ff", "/issues/x/", "/outbox/../x/",
     ] {
         assert_eq!(answer(path).await, nowhere, "{path}");
     }
