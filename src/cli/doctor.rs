@@ -59,13 +59,8 @@ pub async fn run(doctor: &Doctor, context: &Context) -> Done<ExitCode> {
 }
 
 fn tell(finding: &Finding) -> String {
-    let verdict = match finding.verdict {
-        Verdict::Ok => "ok",
-        Verdict::Advice => "advice",
-        Verdict::Problem => "problem",
-    };
     let record = finding.record.as_ref().map_or_else(String::new, |record| format!("\n{:<20}{}", "", record.line()));
-    format!("{verdict:<8} {:<10} {}{record}", finding.about, finding.finding)
+    format!("{:<8} {:<10} {}{record}", finding.verdict.as_str(), finding.about, finding.finding)
 }
 
 /// What is asked of DNS.

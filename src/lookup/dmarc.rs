@@ -23,18 +23,15 @@ pub(super) fn judge(subject: &Subject, from: &str, bounces: &str, records: &mut 
     }
     let Some((at, tags)) = [from, &organization].into_iter().find_map(|at| Some((at, record(at, records)?))) else {
         let told = format!("{from} has no DMARC record, so large receivers refuse mail to many of their readers");
-        return vec![Finding::problem("dmarc", told).paste(
-            &place(&organization),
-            "TXT",
-            "v=DMARC1; p=none".to_owned(),
-        )];
+        let least = "v=DMARC1; p=none".to_owned();
+        return vec![Finding::problem("dmarc", told).paste(&place(&organization), "TXT", least)];
     };
     let mut findings = of_record(at, &tags);
     findings.extend(alignment(subject, (at, &tags), from, bounces, records));
     if findings.is_empty() {
         let policy = value(&tags, if at == from { "p" } else { "sp" }).or(value(&tags, "p")).unwrap_or("none");
-        findings
-            .push(Finding::ok("dmarc", format!("{from}: p={policy}, by the record of {at}; what we send is aligned")));
+        let told = format!("{from}: p={policy}, by the record of {at}; what we send is aligned");
+        findings.push(Finding::ok("dmarc", told));
     }
     findings
 }
@@ -77,10 +74,8 @@ fn alignment(
         let value = written(tags, &[("aspf", "r")]);
         findings.push(weigh(by_dkim)("dmarc", told).paste(&place(at), "TXT", value));
     } else if !by_spf {
-        let told = format!(
-            "bounces go to {bounces}, which is not of {organization_of_from} as From is: choose a `bounces-to` that is"
-        );
-        findings.push(weigh(by_dkim)("dmarc", told));
+        let told = format!("bounces go to {bounces}, which is not of {organization_of_from} as From is");
+        findings.push(weigh(by_dkim)("dmarc", told + ": choose a `bounces-to` that is"));
     }
     if !by_dkim && !subject.keys.is_empty() {
         let told =

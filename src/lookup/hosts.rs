@@ -8,38 +8,35 @@ use super::{Finding, Subject};
 /// A domain of our mail has to be there and to take answers: MX and SOA (RFC 5321, 5.1).
 pub(super) fn judge_domain(domain: &str, host: &str, records: &mut Records) -> Vec<Finding> {
     let paste = |finding: Finding| finding.paste(domain, "MX", format!("10 {host}."));
+    let problem = |told: String| paste(Finding::problem("mx", told));
     let mut findings = Vec::new();
     match records.get(Kind::Authority, domain) {
         Answer::NoName => {
-            let told = format!("there is no domain {domain}, so most receivers refuse mail from it");
-            return vec![paste(Finding::problem("mx", told))];
+            return vec![problem(format!("there is no domain {domain}, so most receivers refuse mail from it"))];
         }
         Answer::Failed(error) => findings.push(Finding::unanswered("soa", domain, &error)),
         Answer::Records(_) | Answer::NoRecord => {}
     }
     findings.push(match records.get(Kind::Exchange, domain) {
         Answer::Failed(error) => Finding::unanswered("mx", domain, &error),
-        Answer::Records(hosts) if hosts.iter().any(String::is_empty) => paste(Finding::problem(
-            "mx",
-            format!("{domain} says that it takes no mail, so many receivers take none from it"),
-        )),
+        Answer::Records(hosts) if hosts.iter().any(String::is_empty) => {
+            problem(format!("{domain} says that it takes no mail, so many receivers take none from it"))
+        }
         Answer::Records(hosts) => {
             let lost =
                 hosts.iter().find(|host| matches!(records.get(Kind::Address, host), Answer::NoName | Answer::NoRecord));
             match lost {
-                Some(lost) => {
-                    paste(Finding::problem("mx", format!("mail for {domain} goes to {lost}, which is not there")))
-                }
+                Some(lost) => problem(format!("mail for {domain} goes to {lost}, which is not there")),
                 None => Finding::ok("mx", format!("mail for {domain} goes to {}", hosts.join(", "))),
             }
         }
         _ if records.values(Kind::Address, domain).is_empty() => {
-            paste(Finding::problem("mx", format!("nothing takes mail for {domain}, so answers and bounces are lost")))
+            problem(format!("nothing takes mail for {domain}, so answers and bounces are lost"))
         }
-        _ => paste(Finding::advice(
-            "mx",
-            format!("{domain} has no MX record; mail for it goes to the host of that name"),
-        )),
+        _ => {
+            let told = format!("{domain} has no MX record; mail for it goes to the host of that name");
+            paste(Finding::advice("mx", told))
+        }
     });
     findings
 }

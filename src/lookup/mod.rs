@@ -21,6 +21,8 @@ use std::net::{IpAddr, SocketAddr};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
+use crate::model::words;
+
 pub use http::{FetchError, fetch};
 use records::{Kind, Records};
 
@@ -50,16 +52,16 @@ pub struct PublishedKey {
     pub domain: String,
 }
 
-/// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// As it should be.
-    Ok,
-    /// It works, and could be better; or it cannot be known from here.
-    Advice,
-    /// It keeps something from working.
-    Problem,
+words! {
+    /// How much a finding matters.
+    pub enum Verdict {
+        /// As it should be.
+        Ok = "ok",
+        /// It works, and could be better; or it cannot be known from here.
+        Advice = "advice",
+        /// It keeps something from working.
+        Problem = "problem",
+    }
 }
 
 /// One thing that was looked at.
