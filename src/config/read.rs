@@ -206,13 +206,9 @@ fn newsletter(section: Section<'_>, id: &str, is_only: bool, publication: &Publi
             zone: publication.zone.clone(),
         },
         topics: topics(section),
-        access: section.value("access", access).unwrap_or_default(),
+        access: section.value("access", |text| word(text, &Access::WORDS)).unwrap_or_default(),
         send: section.value("send", |text| word(text, &SendPolicy::WORDS)).unwrap_or_default(),
     }
-}
-
-fn access(text: &str) -> Result<Access, Wrong> {
-    word(text, &Access::WORDS)
 }
 
 fn cadence(text: &str) -> Result<Cadence, Wrong> {

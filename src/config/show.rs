@@ -48,6 +48,11 @@ fn if_any(text: &str) -> Option<Value> {
     (!text.is_empty()).then(|| text.into())
 }
 
+fn if_some(values: impl IntoIterator<Item = Value>) -> Option<Value> {
+    let values: Vec<Value> = values.into_iter().collect();
+    (!values.is_empty()).then(|| values.into())
+}
+
 fn list(values: impl Iterator<Item: ToString>) -> Vec<Value> {
     values.map(|value| Value::from(value.to_string())).collect()
 }
@@ -88,7 +93,7 @@ fn newsletter_lines(newsletter: &Newsletter) -> Lines {
         ("default-cadence", is(newsletter.default_cadence.as_str())),
         ("digest-hour", is(i64::from(newsletter.digest_time.hour))),
         ("digest-weekday", if_set(word_for(&newsletter.digest_time.weekday, &WEEKDAYS))),
-        ("topics", is(list(newsletter.topics.iter())).filter(|_| !newsletter.topics.is_empty())),
+        ("topics", if_some(list(newsletter.topics.iter()))),
         ("access", is(newsletter.access.as_str())),
         ("send", is(newsletter.send.as_str())),
     ]
@@ -156,23 +161,19 @@ fn without_password(address: &str) -> String {
 }
 
 fn auth(auth: &Auth) -> Lines {
-    let old: Vec<Value> = auth.old_secrets.iter().map(masked).collect();
-    let old = Some(old).filter(|old| !old.is_empty());
-    vec![("secret", auth.secret.as_ref().map(masked)), ("old-secrets", if_set(old))]
+    vec![("secret", auth.secret.as_ref().map(masked)), ("old-secrets", if_some(auth.old_secrets.iter().map(masked)))]
 }
 
 fn billing(billing: &Billing) -> Lines {
-    let secrets: Vec<Value> = billing.webhook_secrets.iter().map(masked).collect();
     vec![
         ("url", is(billing.url.as_str())),
         ("key", billing.key.as_ref().map(masked)),
-        ("webhook-secrets", if_set((!secrets.is_empty()).then_some(secrets))),
+        ("webhook-secrets", if_some(billing.webhook_secrets.iter().map(masked))),
         ("grace", is(duration_text(billing.grace))),
     ]
 }
 
 fn plan_lines(plan: &Plan) -> Lines {
-    let opens = list(plan.opens.iter());
     vec![
         ("id", is(plan.id.as_str())),
         ("title", is(&*plan.title)),
@@ -180,6 +181,6 @@ fn plan_lines(plan: &Plan) -> Lines {
         ("every", is(plan.every.as_str())),
         ("prices", is(list(plan.prices.iter()))),
         ("trial-days", is(i64::from(plan.trial_days))),
-        ("opens", if_set((!opens.is_empty()).then_some(opens))),
+        ("opens", if_some(list(plan.opens.iter()))),
     ]
 }

@@ -226,9 +226,7 @@ pub(super) fn topic(text: &str) -> Result<Topic, Wrong> {
     };
     match parts.as_slice() {
         ["arn", partition, "sns", region, account, name]
-            if [partition, account, name].iter().all(|part| is_word(part))
-                && is_word(region)
-                && !region.contains('.') =>
+            if [partition, region, account, name].iter().all(|part| is_word(part)) && !region.contains('.') =>
         {
             let suffix = if *partition == "aws-cn" { ".cn" } else { "" };
             Ok(Topic { arn: text.to_owned(), host: format!("sns.{region}.amazonaws.com{suffix}") })
