@@ -5,7 +5,6 @@ use chrono::{DateTime, Duration, Utc};
 use crate::model::EmailAddress;
 
 use super::database::{Result, Transaction, transact};
-
 use super::open::Store;
 use super::values::values;
 

@@ -289,12 +289,12 @@ pub(super) async fn suppress(
     let rows = email_keys.iter().map(|key| values![key, reason, now]).collect();
     let head = "INSERT INTO suppressions (email_key, reason, at) VALUES";
     let new = transaction.insert_many(head, rows, "ON CONFLICT (email_key) DO NOTHING").await?;
-    let waiting = listed!(
+    let waiting = listed!(concat!(
         "UPDATE deliveries SET state = 'suppressed', reason = 'suppressed', due_at = NULL, finished_at = $2
-        WHERE state IN ('queued', 'deferred') AND issue IN (
-            SELECT id FROM issues WHERE state IN ('sealing', 'sealed', 'sending', 'paused'))
-        AND subscriber IN (SELECT s.id FROM listed JOIN subscribers s ON s.email_key = listed.value)"
-    );
+        WHERE state IN ('queued', 'deferred') AND issue IN (",
+        unfinished!(),
+        ") AND subscriber IN (SELECT s.id FROM listed JOIN subscribers s ON s.email_key = listed.value)"
+    ));
     let keys = serde_json::json!(email_keys).to_string();
     transaction.execute(waiting, values![keys, now]).await?;
     Ok(new)
