@@ -77,15 +77,10 @@ impl Visit {
 /// What is sold; none is shown where nothing can be bought.
 pub(super) async fn plans(visit: &Visit) -> Answered {
     visit.till()?;
-    let reader = visit.reader().await?;
-    let bought = match &reader {
-        Some(reader) => visit.bought_by(reader).await?,
-        None => None,
-    };
-    let imprint = visit.imprint();
-    let has_tried = match &reader {
-        Some(reader) => billing::has_bought(&visit.state.store, &reader.subscriber).await?,
-        None => false,
+    let (reader, imprint, store) = (visit.reader().await?, visit.imprint(), &visit.state.store);
+    let (bought, has_tried) = match &reader {
+        Some(reader) => (visit.bought_by(reader).await?, billing::has_bought(store, &reader.subscriber).await?),
+        None => (None, false),
     };
     let line = |plan: &Plan| {
         let is_theirs = bought.as_ref().is_some_and(|bought| bought.plan == plan.id);

@@ -63,7 +63,7 @@ pub(super) async fn ask(visit: &Visit, body: Incoming) -> Answered {
     let (email, errand) = match (form.one("again")?, asked_before) {
         (Some(_), Some(asked_before)) => asked_before,
         _ => match EmailAddress::parse(form.one("email")?.unwrap_or_default()) {
-            Ok(email) => (email, new_errand(visit)),
+            Ok(email) => (email, Errand { next: next_of(visit), browser: family(visit) }),
             Err(error) => {
                 let errors = vec![visit.wrong("email", email_key(error))];
                 let email = form.one("email")?.unwrap_or_default().chars().take(LONGEST_ECHO).collect();
@@ -89,10 +89,6 @@ pub(super) fn browser_cookie(visit: &Visit) -> String {
 
 fn new_cookie() -> String {
     URL_SAFE_NO_PAD.encode(clock::random::<32>())
-}
-
-fn new_errand(visit: &Visit) -> Errand {
-    Errand { next: next_of(visit), browser: family(visit) }
 }
 
 fn family(visit: &Visit) -> String {
