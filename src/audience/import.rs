@@ -349,13 +349,11 @@ impl<'a> Columns<'a> {
             None => Some(self.options.state.ok_or("there is nothing in `state`")?),
         };
         let state = wanted.unwrap_or(SubscriptionState::Ended);
-        let cadence = match self.cell(record, "cadence")? {
-            Some(word) => Some(
-                Cadence::parse(&word.to_lowercase())
-                    .ok_or_else(|| format!("the cadence `{word}` is none of instant, daily, weekly"))?,
-            ),
-            None => self.options.cadence,
-        };
+        let cadence = self.cell(record, "cadence")?.map(|word| {
+            let cadence = Cadence::parse(&word.to_lowercase());
+            cadence.ok_or_else(|| format!("the cadence `{word}` is none of instant, daily, weekly"))
+        });
+        let cadence = cadence.transpose()?.or(self.options.cadence);
         let wish = self.wish(record, now)?;
         let newcomer = |id: NewsletterId| {
             let known = self.settings.newsletter(&id).ok_or_else(|| format!("there is no newsletter `{id}`"))?;

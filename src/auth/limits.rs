@@ -60,13 +60,11 @@ impl Asker<'_> {
     /// What a request for a mail counts against. The scopes are for the client, for everybody and for the address.
     pub(crate) fn asking(self, scopes: [&'static str; 3], email: &EmailAddress) -> Asking {
         let [for_client, for_everyone, for_address] = scopes;
-        let network = self.keys.sign("limit-network", &wide(self.client));
+        let key = self.keys.sign("limit-network", &wide(self.client));
+        let network = Counted { scope: for_client, key, limits: PER_NETWORK };
         let address = self.keys.sign("limit-address", email.key());
         Asking {
-            client: [
-                self.counted(for_client, PER_CLIENT),
-                Counted { scope: for_client, key: network, limits: PER_NETWORK },
-            ],
+            client: [self.counted(for_client, PER_CLIENT), network],
             everyone: Counted { scope: for_everyone, key: String::new(), limits: PER_MINUTE },
             address: Counted { scope: for_address, key: address, limits: PER_ADDRESS },
         }

@@ -112,13 +112,9 @@ impl Compiled {
         let mut pieces = vec![Piece::Fixed(b"\r\n".to_vec())];
         for (media_type, part) in [("text/plain", text), ("text/html", html)] {
             let (encoding, encoded) = body::encode(part, slots);
-            pieces.push(Piece::Fixed(
-                format!(
-                    "--{boundary}\r\nContent-Type: {media_type}; charset=utf-8\r\n\
-                     Content-Transfer-Encoding: {encoding}\r\n\r\n"
-                )
-                .into_bytes(),
-            ));
+            let head = format!("--{boundary}\r\nContent-Type: {media_type}; charset=utf-8\r\n");
+            let encoding = format!("Content-Transfer-Encoding: {encoding}\r\n\r\n");
+            pieces.push(Piece::Fixed((head + &encoding).into_bytes()));
             pieces.extend(encoded);
         }
         pieces.push(Piece::Fixed(format!("--{boundary}--\r\n").into_bytes()));

@@ -2,10 +2,9 @@
 //!
 //! The phase and what the answer is about decide together. What is our own fault leaves no mark on any reader.
 
-use crate::model::Strain;
+use crate::model::{Cause, Strain};
 
 use super::{Failure, FailureKind, Phase, Reply};
-use crate::model::Cause;
 
 /// What a failure means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -108,8 +108,8 @@ impl Theme {
             }
         }
         let english = words.words().0;
-        let (tera, static_files_of_theme, sources) = (Tera::new(), BTreeMap::new(), BTreeMap::new());
-        let mut theme = Theme { tera, english, others: Vec::new(), static_files: static_files_of_theme, sources };
+        let (tera, others, sources) = (Tera::new(), Vec::new(), BTreeMap::new());
+        let mut theme = Theme { tera, english, others, static_files: BTreeMap::new(), sources };
         for (name, bytes) in static_files {
             theme.add_static(&name, bytes);
         }
