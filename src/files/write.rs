@@ -120,14 +120,12 @@ pub fn remove(path: &Path, within: &Path) -> Result<(), FilesError> {
 
 /// Makes a folder of which other users of this machine see nothing, and those above it.
 pub fn create_private_folder(path: &Path) -> Result<(), FilesError> {
-    let explain = |cause| FilesError::new("make the folder", path, cause);
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(explain)
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(FilesError::at("make the folder", path))
 }
 
 /// Lets nobody but this user read or write a file.
 pub fn make_private(path: &Path) -> Result<(), FilesError> {
-    let explain = |cause| FilesError::new("protect", path, cause);
-    fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(explain)
+    fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(FilesError::at("protect", path))
 }
 
 /// Makes a folder and those above it, and says where it really is.
