@@ -201,16 +201,45 @@ impl Transaction {
     /// Inserts many rows in few statements: `head` is `INSERT INTO t (a, b) VALUES`, `tail` what follows the rows.
     /// Says how many rows were inserted.
     pub(crate) async fn insert_many(&mut self, head: &str, rows: Vec<Vec<Value>>, tail: &str) -> Result<u64> {
-        const PER_STATEMENT: usize = 500;
         let mut inserted = 0;
-        let mut rows = rows.into_iter().peekable();
-        while rows.peek().is_some() {
-            let chunk: Vec<Vec<Value>> = rows.by_ref().take(PER_STATEMENT).collect();
-            let sql = sqlx::AssertSqlSafe(format!("{head} {} {tail}", placeholders(&chunk, self.is_postgres())));
-            inserted += self.execute(sql, chunk.into_iter().flatten().collect()).await?;
+        for (sql, values) in statements(head, rows, tail, self.is_postgres()) {
+            inserted += self.execute(sql, values).await?;
         }
         Ok(inserted)
     }
+
+    /// The same where `tail` ends with RETURNING; gives all rows.
+    pub(crate) async fn insert_and_return<T: Columns>(
+        &mut self,
+        head: &str,
+        rows: Vec<Vec<Value>>,
+        tail: &str,
+    ) -> Result<Vec<T>> {
+        let mut returned = Vec::new();
+        for (sql, values) in statements(head, rows, tail, self.is_postgres()) {
+            returned.extend(self.rows(sql, values).await?);
+        }
+        Ok(returned)
+    }
+}
+
+/// What inserts many rows, so many at a time.
+fn statements(
+    head: &str,
+    rows: Vec<Vec<Value>>,
+    tail: &str,
+    numbered: bool,
+) -> impl Iterator<Item = (sqlx::AssertSqlSafe<String>, Vec<Value>)> {
+    const PER_STATEMENT: usize = 500;
+    let mut rows = rows.into_iter();
+    std::iter::from_fn(move || {
+        let chunk: Vec<Vec<Value>> = rows.by_ref().take(PER_STATEMENT).collect();
+        if chunk.is_empty() {
+            return None;
+        }
+        let sql = format!("{head} {} {tail}", placeholders(&chunk, numbered));
+        Some((sqlx::AssertSqlSafe(sql), chunk.into_iter().flatten().collect()))
+    })
 }
 
 /// `($1, $2), ($3, $4)` for rows of two; for SQLite `(?, ?), (?, ?)`, because it looks a numbered place up by walking

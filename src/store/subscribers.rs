@@ -272,8 +272,8 @@ impl Store {
     /// older than now; what is active keeps what it has been served to. The newsletters must have been entered.
     pub async fn import(&self, newcomers: Vec<Newcomer>, now: DateTime<Utc>) -> Result<()> {
         transact!(self.write_long, |transaction| {
-            enter_people(transaction, &newcomers).await?;
-            enter_subscriptions(transaction, &newcomers, now).await?;
+            let people = enter_people(transaction, &newcomers).await?;
+            enter_subscriptions(transaction, &newcomers, &people, now).await?;
             keep_wishes(transaction, &newcomers, now).await
         })
     }
@@ -320,7 +320,10 @@ pub(super) async fn end_subscription(
     transaction.execute(waiting, values![id, now, &subscriber]).await.map(drop)
 }
 
-async fn enter_people(transaction: &mut Transaction, newcomers: &[Newcomer]) -> Result<()> {
+/// Who somebody is, by the key of their address, and their time zone.
+type People = BTreeMap<String, (SubscriberId, Option<String>)>;
+
+async fn enter_people(transaction: &mut Transaction, newcomers: &[Newcomer]) -> Result<People> {
     let people: BTreeMap<&str, &Newcomer> = newcomers.iter().map(|newcomer| (newcomer.email.key(), newcomer)).collect();
     let row = |person: &&Newcomer| {
         let Newcomer { email, name, details, created_at, .. } = *person;
@@ -331,17 +334,19 @@ async fn enter_people(transaction: &mut Transaction, newcomers: &[Newcomer]) -> 
     let tail = "ON CONFLICT (email_key) DO UPDATE SET name = COALESCE(excluded.name, subscribers.name),
         time_zone = COALESCE(excluded.time_zone, subscribers.time_zone),
         language = COALESCE(excluded.language, subscribers.language),
-        tags = COALESCE(excluded.tags, subscribers.tags)";
-    transaction.insert_many(head, people.values().map(row).collect(), tail).await.map(drop)
+        tags = COALESCE(excluded.tags, subscribers.tags)
+        RETURNING email_key, id, time_zone";
+    let entered = transaction.insert_and_return(head, people.values().map(row).collect(), tail).await?;
+    Ok(entered.into_iter().collect())
 }
 
-async fn enter_subscriptions(transaction: &mut Transaction, newcomers: &[Newcomer], now: DateTime<Utc>) -> Result<()> {
+async fn enter_subscriptions(
+    transaction: &mut Transaction,
+    newcomers: &[Newcomer],
+    people: &People,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let numbers = lock_newsletters(transaction, newcomers).await?;
-    let known =
-        listed!("SELECT s.email_key, s.id, s.time_zone FROM listed JOIN subscribers s ON s.email_key = listed.value");
-    let keys: Vec<&str> = newcomers.iter().map(|newcomer| newcomer.email.key()).collect();
-    let people = transaction.rows(known, values![serde_json::json!(keys).to_string()]).await?;
-    let people: BTreeMap<String, (SubscriberId, Option<String>)> = people.into_iter().collect();
     let (mut subscriptions, mut consents, mut rhythms) = (Vec::new(), Vec::new(), Vec::new());
     for newcomer in newcomers {
         let (newsletter, cadence, state) = &newcomer.subscription;
