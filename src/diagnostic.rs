@@ -2,9 +2,11 @@
 //!
 //! Diagnostics are collected, never thrown, so that one bad article never hides the next.
 
+mod ci;
 pub mod codes;
 mod show;
 
+pub use ci::{github, sarif};
 pub use codes::{ALL_CODES, Code};
 pub use show::{Sources, human, json};
 

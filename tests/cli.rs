@@ -94,6 +94,22 @@ fn a_new_publication_passes_check() {
 }
 
 #[test]
+fn a_mistake_is_explained() {
+    let folder = publication();
+    fs::write(folder.path().join("content/draft.md"), "---\ntitel: A title\n---\n\nText.\n").unwrap();
+    check(&pressrun(folder.path(), &["check"]), 1, "pressrun explain front-matter/unknown-key");
+    let elsewhere = TempDir::new().unwrap();
+    let explained = pressrun(elsewhere.path(), &["explain", "front-matter/unknown-key"]);
+    check(&explained, 0, "");
+    assert!(String::from_utf8(explained.stdout).unwrap().starts_with("front-matter/unknown-key\n\n*error.* "));
+    check(
+        &pressrun(elsewhere.path(), &["explain", "front-matter/unknow-key"]),
+        1,
+        "did you mean `front-matter/unknown-key`?",
+    );
+}
+
+#[test]
 fn a_mail_is_previewed_as_its_reader_may_read_it() {
     let folder = publication();
     let article = "---\nid: paid\ntitle: For members\nsummary: What it is about.\ndate: 2026-01-02\naccess: paid\n\

@@ -40,6 +40,9 @@ pub fn run(check: &Check, context: &Context) -> Done<ExitCode> {
     if let Some(summary) = summary(&diagnostics, files.len()) {
         context.say(&summary);
     }
+    if let Some(worst) = diagnostics.iter().min_by_key(|one| one.severity()) {
+        context.say(&format!("More about the first: pressrun explain {}", worst.code.name));
+    }
     let stops =
         |one: &Diagnostic| one.severity() == Severity::Error || check.strict && one.severity() == Severity::Warning;
     Ok(ExitCode::from(u8::from(diagnostics.iter().any(stops))))
@@ -50,6 +53,8 @@ pub(super) fn print(diagnostics: &[Diagnostic], edition: &Edition, context: &Con
     let text = match context.format {
         Format::Human => diagnostic::human(diagnostics, &edition.sources, context.color),
         Format::Json => diagnostics.iter().map(|one| diagnostic::json(one) + "\n").collect(),
+        Format::Sarif => diagnostic::sarif(diagnostics, context.root()) + "\n",
+        Format::Github => diagnostic::github(diagnostics, context.root()),
     };
     context.print(&text)
 }

@@ -12,6 +12,7 @@ mod db;
 mod digest;
 mod dkim;
 mod doctor;
+mod explain;
 mod init;
 mod issue;
 mod opened;
@@ -74,6 +75,7 @@ struct Global {
 enum Command {
     Init(init::Init),
     Check(check::Check),
+    Explain(explain::Explain),
     Build(build::Build),
     Serve(serve::Serve),
     Worker(serve::Worker),
@@ -95,6 +97,10 @@ pub enum Format {
     Human,
     /// For programs: one object, or one object a line
     Json,
+    /// For build servers, by `check` alone: SARIF 2.1.0
+    Sarif,
+    /// For GitHub's workflows, by `check` alone: annotations
+    Github,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -207,7 +213,7 @@ impl Context {
     fn answer<T: Serialize>(&self, answer: &T, tell: impl FnOnce(&T) -> String) -> Done {
         let text = match self.format {
             Format::Human => tell(answer),
-            Format::Json => serde_json::to_string(answer)
+            _ => serde_json::to_string(answer)
                 .map_err(|cause| Failure::ours(format!("cannot write an answer as JSON: {cause}"), "report this"))?,
         };
         self.print(&(text + "\n"))
@@ -234,8 +240,12 @@ pub fn run() -> ExitCode {
 }
 
 fn obey(command: Command, context: &Context) -> Done<ExitCode> {
+    if matches!(context.format, Format::Sarif | Format::Github) && !matches!(command, Command::Check(_)) {
+        return Err(Failure::yours("only `check` prints diagnostics for build servers", "leave `--format` out"));
+    }
     match command {
         Command::Init(init) => init::run(&init, context)?,
+        Command::Explain(explain) => explain::run(&explain, context)?,
         Command::Build(build) => build::run(&build, context)?,
         Command::Dkim(dkim) => dkim::run(&dkim, context)?,
         Command::Serve(serve) => at_work(serve::run(serve, context))?,

@@ -11,6 +11,18 @@ pub struct Code {
     pub severity: Severity,
 }
 
+/// The reference page, which explains each.
+const PAGE: &str = include_str!("../../docs/reference/diagnostics.md");
+
+impl Code {
+    /// What it means, with an example of the mistake and of what is right: Markdown.
+    pub fn explanation(&self) -> &'static str {
+        let heading = format!("\n## {}\n", self.name);
+        let section = PAGE.split_once(heading.as_str()).map_or("", |(_, section)| section);
+        section.split("\n<a id=").next().unwrap_or(section).trim()
+    }
+}
+
 macro_rules! codes {
     ($($constant:ident: $severity:ident $name:literal;)*) => {
         $(
@@ -105,8 +117,6 @@ codes! {
 pub(crate) mod tests {
     use super::*;
 
-    const PAGE: &str = include_str!("../../docs/reference/diagnostics.md");
-
     /// What the reference page says of one code.
     pub(crate) struct Explained {
         pub(crate) name: &'static str,
@@ -135,6 +145,11 @@ pub(crate) mod tests {
         for (name, _) in known {
             let anchor = format!("<a id=\"{}\"></a>\n\n## {name}\n", name.replace('/', "-"));
             assert!(PAGE.contains(&anchor), "links lead to {anchor}");
+        }
+        for code in ALL_CODES {
+            let explanation = code.explanation();
+            assert!(explanation.starts_with(&format!("*{}.* ", code.severity.as_str())), "{}", code.name);
+            assert!(explanation.ends_with("~~~") && !explanation.contains("##"), "{explanation}");
         }
     }
 
