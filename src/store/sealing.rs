@@ -87,14 +87,12 @@ pub(super) const LONGEST_WRITE: std::time::Duration = std::time::Duration::from_
 /// How many instant readers are looked at between two looks at the clock.
 const SLICE: i64 = 250;
 
-/// Asks whether there is such a row. PostgreSQL may read all there are for that, once, to know it of every reader.
-macro_rules! of_all {
-    ($rows:literal) => {
-        concat!("EXISTS (", $rows, ")")
-    };
-}
-/// The same for a few readers of many: PostgreSQL goes to the rows of each.
-macro_rules! of_few {
+/// How many subscriptions are counted at once: what is sorted for that is kept in memory.
+const COUNTED: i64 = 20_000;
+
+/// Asks whether there is such a row, so that PostgreSQL goes to those of each reader; for EXISTS it would read all there
+/// are, for a few readers of many.
+macro_rules! is_there {
     ($rows:literal) => {
         concat!("(", $rows, " LIMIT 1) IS NOT NULL")
     };
@@ -102,10 +100,10 @@ macro_rules! of_few {
 
 /// Whether subscription `s` is in the audience, whatever its topics ($1 newsletter, $2 before, $3 replaced issue).
 macro_rules! in_audience {
-    ($is_any:ident) => {
+    () => {
         concat!(
             "s.newsletter = $1 AND s.cadence = 'instant' AND s.state = 'active' AND (s.covered_to < $2 OR ",
-            $is_any!(
+            is_there!(
                 "SELECT 1 FROM deliveries r WHERE r.issue = $3 AND r.subscriber = s.subscriber AND r.subscription = s.id
                 AND r.state NOT IN ('sent', 'unknown', 'sending') AND r.may_have_arrived = 0"
             ),
@@ -117,8 +115,8 @@ macro_rules! in_audience {
 /// Whether a subscriber has the instant mail of an article ($4) from any newsletter: in this edition ($5) or, if it may
 /// have arrived, in whichever.
 macro_rules! has_article {
-    ($is_any:ident) => {
-        $is_any!(
+    () => {
+        is_there!(
             "SELECT 1 FROM deliveries e WHERE e.subscriber = s.subscriber AND e.article = $4 AND (e.edition = $5
             OR e.state IN ('sent', 'unknown', 'sending') OR e.may_have_arrived = 1)"
         )
@@ -133,7 +131,8 @@ impl Audience {
 }
 
 impl Store {
-    /// Counts an audience as it stands, and everybody else of the newsletter by the reason why they are not in it.
+    /// Counts an audience as it stands at one moment, and everybody else of the newsletter by the reason why they are not
+    /// in it.
     pub async fn count_audience(&self, audience: &Audience) -> Result<Count> {
         let sql = concat!(
             "SELECT CASE
@@ -141,27 +140,33 @@ impl Store {
                 WHEN s.state = 'ended' THEN 'left'
                 WHEN s.cadence <> 'instant' THEN 'other cadence'
                 WHEN NOT (",
-            in_audience!(of_all),
+            in_audience!(),
             ") THEN 'not owed'
                 WHEN x.email_key IS NOT NULL THEN 'suppressed'
                 WHEN ",
-            has_article!(of_all),
+            has_article!(),
             " THEN 'has it from another newsletter'
-                ELSE 'recipient' END AS reason, s.topics, COUNT(*)
-            FROM subscriptions s JOIN subscribers p ON p.id = s.subscriber
-            LEFT JOIN suppressions x ON x.email_key = p.email_key
-            WHERE s.newsletter = $1 GROUP BY 1, 2"
+                ELSE 'recipient' END AS reason, s.topics, COUNT(*), MAX(s.id)
+            FROM (SELECT * FROM subscriptions WHERE newsletter = $1 AND id > $6 ORDER BY id LIMIT $7) s
+            JOIN subscribers p ON p.id = s.subscriber LEFT JOIN suppressions x ON x.email_key = p.email_key
+            GROUP BY 1, 2"
         );
         const REASONS: [&str; 6] =
             ["not confirmed", "left", "other cadence", "not owed", "suppressed", "has it from another newsletter"];
         let mut excluded: BTreeMap<&str, i64> = BTreeMap::new();
-        let mut recipients = 0;
-        let counted: Vec<(String, String, i64)> = self.rows(sql, audience.values()).await?;
-        for (reason, topics, people) in counted {
-            match REASONS.into_iter().find(|known| *known == reason) {
-                Some(reason) => *excluded.entry(reason).or_default() += people,
-                None if meets_topics(&topics, &audience.tags) => recipients += people,
-                None => *excluded.entry("chose other topics").or_default() += people,
+        let (mut recipients, mut cursor, mut reader) = (0, String::new(), self.snapshot().await?);
+        loop {
+            let mut values = audience.values();
+            values.extend(values![&cursor, COUNTED]);
+            let counted: Vec<(String, String, i64, String)> = reader.rows(sql, values).await?;
+            let Some(last) = counted.iter().map(|(.., last)| last).max() else { break };
+            cursor.clone_from(last);
+            for (reason, topics, people, _) in counted {
+                match REASONS.into_iter().find(|known| *known == reason) {
+                    Some(reason) => *excluded.entry(reason).or_default() += people,
+                    None if meets_topics(&topics, &audience.tags) => recipients += people,
+                    None => *excluded.entry("chose other topics").or_default() += people,
+                }
             }
         }
         Ok(Count { recipients, excluded: excluded.into_iter().collect() })
@@ -354,9 +359,9 @@ async fn write_instant_slice(
 ) -> Result<Option<i64>> {
     let pick = concat!(
         "SELECT s.id, s.subscriber, ",
-        has_article!(of_few),
+        has_article!(),
         ", s.topics FROM subscriptions s WHERE ",
-        in_audience!(of_few),
+        in_audience!(),
         " AND s.id > $6 ORDER BY s.id LIMIT $7"
     );
     let mut values = audience.values();
