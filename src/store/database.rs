@@ -480,6 +480,8 @@ impl Writing {
 
 /// How much may be written before it is brought from the log to the database's file…
 const LOG_PAGES: i64 = 4000;
+/// …how little of it must be left for the writer itself…
+const REST: i64 = 500;
 /// …and how often that is looked at.
 const BETWEEN_LOOKS: std::time::Duration = std::time::Duration::from_millis(50);
 /// Only as far as readers let it, and without making anybody wait.
@@ -498,13 +500,18 @@ pub(super) async fn empty_log(
     let mut connection = Transaction { connection: Connection::Sqlite(connection) };
     while written.changed().await.is_ok() {
         tokio::time::sleep(BETWEEN_LOOKS).await;
-        // What fails here is done by a later commit; see `wal_autocheckpoint`.
-        let log = connection.row::<(i64, i64, i64)>("PRAGMA wal_checkpoint(NOOP)", vec![]).await;
-        if !log.is_ok_and(|log| log.is_some_and(|(_, written, brought)| written - brought >= LOG_PAGES)) {
+        let (length, mut left) = log_of(&mut connection).await;
+        if length < LOG_PAGES {
             continue;
         }
-        let _ = connection.rows::<Row>(EMPTY_LOG, vec![]).await;
-        if let Some(writer) = writer.upgrade() {
+        for _ in 0..5 {
+            if left > REST {
+                // What fails here is done by a later commit; see `wal_autocheckpoint`.
+                let _ = connection.rows::<Row>(EMPTY_LOG, vec![]).await;
+                left = log_of(&mut connection).await.1;
+            }
+        }
+        if let Some(writer) = writer.upgrade().filter(|_| (1..=REST).contains(&left)) {
             let rest: Job = Box::new(|connection| {
                 Box::pin(async {
                     if let Ok(connection) = connection {
@@ -516,4 +523,11 @@ pub(super) async fn empty_log(
             let _ = writer.send((Manner::Single(Durability::Process), rest)).await;
         }
     }
+}
+
+/// How many pages the log has, and how many of them were not brought to the file.
+async fn log_of(connection: &mut Transaction) -> (i64, i64) {
+    let log = connection.row::<(i64, i64, i64)>("PRAGMA wal_checkpoint(NOOP)", vec![]).await;
+    let (_, length, brought) = log.ok().flatten().unwrap_or_default();
+    (length, length - brought)
 }
