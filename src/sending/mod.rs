@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::auth::ServerKeys;
 use crate::clock;
-use crate::model::{IssueId, IssueState};
+use crate::model::{Carries, IssueId, IssueState};
 use crate::press::Edition;
 use crate::relay::Relay;
 use crate::store::{Claimed, Store, StoreError};
@@ -196,7 +196,8 @@ impl Dispatcher {
         let now = clock::now();
         let on_unknown = self.means.edition.borrow().settings.sending.on_unknown;
         let mut done = self.means.store.release_expired(now, on_unknown).await;
-        if self.is_idle {
+        // All that waits is looked at for that: only where little waits, for nothing of it can be claimed.
+        if self.is_idle && self.route.carries != Carries::Notices && self.route.leave().await? > 0 {
             for issue in self.issues().await? {
                 done = done.and(self.means.store.retire_unreachable(&issue, now).await);
             }
