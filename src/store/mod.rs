@@ -26,6 +26,7 @@ mod issues;
 mod journal;
 mod ledger;
 mod limits;
+mod log;
 mod memberships;
 mod notices;
 mod open;

@@ -14,8 +14,9 @@ use crate::config;
 use crate::files;
 use crate::model::Durability;
 
-use super::database::{Connection, Manner, Result, StoreError, Transaction, Work, Writer, empty_log, transact};
+use super::database::{Connection, Manner, Result, StoreError, Transaction, Work, Writer, transact};
 use super::dialect::{Dialects, Sql};
+use super::log::empty_log;
 use super::schema::STEPS;
 use super::values::{Columns, Row, Value, values};
 
