@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio::sync::{oneshot, watch};
@@ -12,10 +13,10 @@ use crate::model::{Cause, IssueEvent, OnUnknown, RetryPolicy};
 use crate::relay::{Failure, FailureKind, Phase, Reply, Session, Verdict};
 use crate::store::{About, Claimed, Consequence, Content, Outcome, Returned, Said, StoreError};
 
-use super::Means;
 use super::composer::{ComposeError, Composed, Composer, Kind};
 use super::ledger::Ledger;
 use super::route::Route;
+use super::{Means, stopping};
 
 /// A claimed delivery and its mail.
 struct Ready {
@@ -37,6 +38,13 @@ pub(super) struct HandOver {
 
 /// So many lines dropped in a row before the final dot count as an attempt.
 const DROPS: i64 = 3;
+/// How long a relay has to take a mail up to its dot, once the sender is told to stop.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+async fn outwaited(stop: &watch::Receiver<bool>) {
+    stopping(&mut stop.clone()).await;
+    tokio::time::sleep(PATIENCE).await;
+}
 
 impl HandOver {
     pub fn new(
@@ -80,7 +88,11 @@ impl HandOver {
         };
         let Ready { claimed, composed } = ready;
         // Dropped before the dot, the session delivers nothing.
-        let mut session = match self.offer(&claimed, &composed).await {
+        let offered = tokio::select! {
+            offered = self.offer(&claimed, &composed) => offered,
+            () = outwaited(stop) => return Ok(false),
+        };
+        let mut session = match offered {
             Ok(session) => session,
             Err(failure) => return self.settle(&claimed, composed.kind, &failure).await.map(|()| true),
         };

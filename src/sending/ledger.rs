@@ -5,8 +5,6 @@
 //! knows whether it arrived, and mostly of none. Now and then what stands in the journal is brought to the deliveries.
 
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -30,8 +28,6 @@ enum Entry {
 pub(super) struct Ledger {
     entries: mpsc::Sender<Entry>,
     connection: usize,
-    /// Whether a note was asked for here, since this was last set back.
-    pub has_noted: Arc<AtomicBool>,
 }
 
 /// A note that is older was asked for before this process slept: much may have changed since, such as a goodbye.
@@ -59,17 +55,16 @@ impl Ledger {
             // Why nothing can be made durable is said first.
             answering.await.unwrap_or(Err(StoreError::Closed)).and(kept)
         });
-        (Ledger { entries, connection: 0, has_noted: Arc::default() }, keeping)
+        (Ledger { entries, connection: 0 }, keeping)
     }
 
     /// The same for one of its connections.
     pub fn of(&self, connection: usize) -> Ledger {
-        Ledger { connection, has_noted: Arc::default(), ..self.clone() }
+        Ledger { connection, ..self.clone() }
     }
 
     /// Makes the intent durable before the final dot is written. False: the dot must not be written.
     pub async fn note(&self, claimed: &Claimed, fixed: &Fixed) -> Result<bool, StoreError> {
-        self.has_noted.store(true, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
         let note = Note { claim: claimed.claim(), fixed: fixed.clone(), at: clock::now() };
         self.entries.send(Entry::Note(self.connection, note, answer)).await.map_err(|_| StoreError::Closed)?;

@@ -39,8 +39,6 @@ const CLAIM: usize = 256;
 const TURN: Duration = Duration::from_millis(50);
 /// How often the ledger is asked for work when there was none.
 const POLL: Duration = Duration::from_millis(250);
-/// How long a relay has to take a mail up to its dot, once this is told to stop.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a sender needs from outside.
 #[derive(Clone)]
@@ -109,9 +107,8 @@ async fn send_through(
     let mut workers = JoinSet::new();
     for connection in 0..route.connections {
         let (route, composer) = (Arc::clone(&route), Arc::clone(&composer));
-        let ledger = ledger.of(connection);
-        let hand_over = HandOver::new(means.clone(), route, composer, ledger.clone(), queue.clone());
-        workers.spawn(work_off(hand_over, ledger, stop.clone()));
+        let hand_over = HandOver::new(means.clone(), route, composer, ledger.of(connection), queue.clone());
+        workers.spawn(work_off(hand_over, stop.clone()));
     }
     drop((ledger, queue));
     let mut dispatcher =
@@ -140,22 +137,8 @@ pub(crate) async fn stopping(stop: &mut watch::Receiver<bool>) {
 
 /// One connection's worth of work: hands claimed deliveries over one by one until there are no more, or until it is told
 /// to stop; what it did not begin is given back, and so is what has no note a moment later.
-async fn work_off(mut hand_over: HandOver, ledger: Ledger, stop: watch::Receiver<bool>) -> Result<(), StoreError> {
-    while !*stop.borrow() || hand_over.has_begun() {
-        ledger.has_noted.store(false, Ordering::Relaxed);
-        let giving_up = async {
-            stopping(&mut stop.clone()).await;
-            tokio::time::sleep(PATIENCE).await;
-            // Without a note, dropping the line delivers nothing; with one, the answer is waited for.
-            if ledger.has_noted.load(Ordering::Relaxed) {
-                std::future::pending::<()>().await;
-            }
-        };
-        tokio::select! {
-            is_more = hand_over.deliver(&stop) => if !is_more? { break },
-            () = giving_up => break,
-        }
-    }
+async fn work_off(mut hand_over: HandOver, stop: watch::Receiver<bool>) -> Result<(), StoreError> {
+    while (!*stop.borrow() || hand_over.has_begun()) && hand_over.deliver(&stop).await? {}
     hand_over.close().await;
     Ok(())
 }
