@@ -17,7 +17,7 @@ pub use read::{
 };
 pub use watch::{Watcher, watch};
 pub use write::{
-    Watched, copy, create_folder, create_private_folder, make_private, read_if_there, remove, remove_if_there,
+    Synced, copy, create_folder, create_private_folder, make_private, read_if_there, remove, remove_if_there,
     rename_durably, secret_or_new, write_atomically, write_if_changed,
 };
 

@@ -68,19 +68,19 @@ fn whole_secret(path: &Path, secret: Vec<u8>) -> Result<Vec<u8>, FilesError> {
 /// A file that somebody else writes, held open to wait for the disk. An error of an earlier write is told to those who
 /// had the file open then.
 #[derive(Debug)]
-pub struct Watched {
+pub struct Synced {
     file: File,
     path: PathBuf,
 }
 
-impl Watched {
+impl Synced {
     /// Opens what stands beside `neighbour`, wherever links lead to, with a name that is longer by `ending`.
-    pub fn beside(neighbour: &Path, ending: &str) -> Result<Watched, FilesError> {
+    pub fn beside(neighbour: &Path, ending: &str) -> Result<Synced, FilesError> {
         let mut path = neighbour.canonicalize().map_err(FilesError::at("open", neighbour))?.into_os_string();
         path.push(ending);
         let path = PathBuf::from(path);
         let file = File::open(&path).map_err(FilesError::at("open", &path))?;
-        Ok(Watched { file, path })
+        Ok(Synced { file, path })
     }
 
     /// Returns when all that was written before reached the disk.

@@ -47,7 +47,7 @@ pub struct Store {
 
 #[derive(Debug, Clone)]
 enum Backend {
-    Sqlite { writer: Writer, readers: SqlitePool, path: PathBuf, log: Arc<OnceLock<files::Watched>> },
+    Sqlite { writer: Writer, readers: SqlitePool, path: PathBuf, log: Arc<OnceLock<files::Synced>> },
     Postgres(PgPool),
 }
 
@@ -128,7 +128,7 @@ impl Store {
         let reached = tokio::task::spawn_blocking(move || match log.get() {
             Some(log) => log.sync(),
             None => {
-                let opened = files::Watched::beside(&path, "-wal")?;
+                let opened = files::Synced::beside(&path, "-wal")?;
                 log.get_or_init(|| opened).sync()
             }
         });
