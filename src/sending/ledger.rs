@@ -37,7 +37,7 @@ const FRESH: Duration = Duration::from_secs(3);
 const TOGETHER: usize = 256;
 
 /// So many entries are brought to the deliveries at once, for whoever wants to write meanwhile waits…
-const FOLDED: usize = 512;
+const FOLDED: usize = 2048;
 /// …and no later than this after they were written.
 const FOLD_AFTER: Duration = Duration::from_millis(250);
 
