@@ -57,7 +57,7 @@ macro_rules! listed {
     };
     ($elements:literal, $then:expr) => {
         $crate::store::dialect::Dialects {
-            sqlite: concat!("WITH listed (value) AS (SELECT value FROM json_each($1)) ", $then),
+            sqlite: concat!("WITH listed (value) AS (SELECT value FROM jsonb_each($1)) ", $then),
             postgres: concat!("WITH listed (value) AS (SELECT ", $elements, "($1::text::jsonb)) ", $then),
         }
     };
